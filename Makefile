@@ -1,0 +1,126 @@
+# mesagrad: `make help` lists what can be made. Results go to $(OUT), compiled files to build/.
+
+# Set by you on the command line, for example `make tutorial-3 SEED=7 SCALE=paper`.
+SEED ?=
+SCALE ?=
+THREADS ?=
+OUT ?= out
+REAL ?= float
+SANITIZE ?=
+
+CXX ?= g++
+ifeq ($(origin CXX),default)
+CXX := g++
+endif
+
+ifeq ($(filter $(REAL),float double),)
+$(error REAL=$(REAL) is neither float nor double)
+endif
+BUILD := build/$(REAL)$(if $(SANITIZE),-sanitize)
+
+# -- The compiler ---------------------------------------------------------------------------------
+
+# accepts FLAG: the flag, if this compiler knows it.
+accepts = $(shell $(CXX) -Werror $(1) -E -x c++ /dev/null >/dev/null 2>&1 && echo $(1))
+
+FLAGS := -std=c++20 -O3 -g1 -I. -Wall -Wextra -Wshadow -Wconversion -Werror -MMD -MP
+FLAGS += $(or $(call accepts,-march=native),$(call accepts,-mcpu=native))
+FLAGS += $(call accepts,-mprefer-vector-width=512)
+FLAGS += $(if $(filter double,$(REAL)),-DMESAGRAD_DOUBLE)
+LIBS :=
+ifeq ($(shell uname),Darwin)
+LIBOMP := $(shell brew --prefix libomp 2>/dev/null)
+BREW := $(shell brew --prefix 2>/dev/null)
+FLAGS += -Xpreprocessor -fopenmp -I$(LIBOMP)/include -I$(BREW)/include
+LIBS += -L$(LIBOMP)/lib -lomp -L$(BREW)/lib
+else
+FLAGS += -fopenmp
+endif
+ifneq ($(SANITIZE),)
+FLAGS += -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
+endif
+
+# Catch2 version 3 is a library, version 2 a header.
+CATCH := $(shell echo '\#include <catch2/catch_all.hpp>' | $(CXX) -x c++ $(FLAGS) -E - >/dev/null 2>&1 && echo -lCatch2)
+
+ifeq ($(findstring j,$(firstword -$(MAKEFLAGS))),)
+MAKEFLAGS += -j$(shell getconf _NPROCESSORS_ONLN)
+endif
+
+# -- What is compiled -----------------------------------------------------------------------------
+
+objects = $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard $(1)))
+LIBRARY := $(call objects,core/*.cpp nn/*.cpp tasks/*.cpp)
+LESSON := $(call objects,tutorials/lesson/*.cpp)
+TESTS := $(call objects,tests/*.cpp tests/core/*.cpp tests/nn/*.cpp tests/tasks/*.cpp tests/lesson/*.cpp)
+
+$(BUILD)/%.o: %.cpp
+	@mkdir -p $(@D)
+	@echo "  compiling $<"
+	@$(CXX) $(FLAGS) -c $< -o $@
+
+$(TESTS): FLAGS := -I$(BUILD) $(FLAGS)
+$(TESTS): $(BUILD)/tests/catch.h.gch
+
+# The test framework's header, compiled once for all tests (compilers that can't use it ignore it).
+$(BUILD)/tests/catch.h.gch: tests/catch.h
+	@mkdir -p $(@D)
+	@echo "  compiling $<"
+	@$(CXX) $(FLAGS) -x c++-header $< -o $@
+
+$(BUILD)/run-tests: $(TESTS) $(LIBRARY) $(LESSON)
+	@$(CXX) $(FLAGS) $^ -o $@ $(CATCH) $(LIBS)
+
+$(BUILD)/bench: $(call objects,tests/bench/*.cpp) $(LIBRARY) $(LESSON)
+	@$(CXX) $(FLAGS) $^ -o $@ $(LIBS)
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+# -- The lessons ----------------------------------------------------------------------------------
+
+LESSONS := $(sort $(wildcard tutorials/[0-9][0-9]_*/lesson.cpp))
+number = $(shell expr $(firstword $(subst _, ,$(notdir $(patsubst %/lesson.cpp,%,$(1))))) + 0)
+NUMBERS := $(foreach lesson,$(LESSONS),$(call number,$(lesson)))
+
+# lesson N SOURCE: how tutorial-N is built and run.
+define lesson
+$(BUILD)/tutorial-$(1): $(patsubst %.cpp,$(BUILD)/%.o,$(2)) $(LIBRARY) $(LESSON)
+	@$$(CXX) $$(FLAGS) $$^ -o $$@ $$(LIBS)
+
+.PHONY: tutorial-$(1)
+tutorial-$(1): $(BUILD)/tutorial-$(1)
+	@$$< SEED=$$(SEED) SCALE=$$(SCALE) THREADS=$$(THREADS) OUT='$$(OUT)'
+endef
+$(foreach lesson,$(LESSONS),$(eval $(call lesson,$(call number,$(lesson)),$(lesson))))
+
+tutorial-%:
+	@echo "There is no tutorial-$*. There are: $(NUMBERS:%=tutorial-%)." >&2; exit 2
+
+# -- Commands -------------------------------------------------------------------------------------
+
+.DEFAULT_GOAL := help
+.PHONY: help test test-build test-run bench sanitize clean
+
+help: ## list what can be made
+	@for lesson in $(LESSONS); do \
+	  sed -n 's/^.*\.number = \([0-9]*\), *\.title = "\([^"]*\)".*$$/  make tutorial-\1     \2/p' $$lesson; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/\1|\2/p' Makefile | while IFS='|' read name text; do \
+	  printf '  make %-14s %s\n' "$$name" "$$text"; done
+	@echo "Variables: SEED=1 SCALE=smoke|lesson|paper THREADS=2 OUT=out REAL=float|double"
+
+test: ## run all tests: in double precision, then in float
+	@$(MAKE) --no-print-directory test-run REAL=double
+	@$(MAKE) --no-print-directory test-run REAL=float
+
+test-run: $(BUILD)/run-tests
+	@echo "Tests in $(REAL):"
+	@$(BUILD)/run-tests
+
+bench: $(BUILD)/bench ## measure GFLOP/s and the share of this machine's peak
+	@$(BUILD)/bench OUT='$(OUT)' THREADS=$(THREADS)
+
+sanitize: ## run all tests under the address and undefined-behaviour sanitizers
+	@$(MAKE) --no-print-directory test SANITIZE=1
+
+clean: ## remove everything that was compiled
+	@rm -rf build

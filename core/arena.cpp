@@ -1,0 +1,49 @@
+#include "core/arena.h"
+
+#include <algorithm>
+#include <new>
+
+namespace mesagrad {
+namespace {
+
+constexpr std::size_t cache_line = 64;
+constexpr std::size_t first_block = std::size_t{1} << 18;
+
+}  // namespace
+
+std::shared_ptr<std::byte> allocate_block(std::size_t bytes) {
+  const auto align = std::align_val_t{cache_line};
+  return {static_cast<std::byte*>(::operator new(bytes, align)),
+          [align](std::byte* p) { ::operator delete(p, align); }};
+}
+
+std::shared_ptr<std::byte> Arena::allocate(std::size_t bytes) {
+  bytes = (bytes + cache_line - 1) / cache_line * cache_line;
+  if (blocks_.empty() || used_ + bytes > blocks_.back().size) {
+    const std::size_t size = std::max({bytes, first_block, capacity()});
+    blocks_.push_back({allocate_block(size), size});
+    used_ = 0;
+  }
+  const auto& memory = blocks_.back().memory;
+  std::shared_ptr<std::byte> piece(memory, memory.get() + used_);
+  used_ += bytes;
+  return piece;
+}
+
+void Arena::reset() {
+  const std::size_t size = capacity();
+  std::erase_if(blocks_, [](const Block& block) { return block.memory.use_count() > 1; });
+  if (blocks_.size() > 1) {  // one block that holds what they all held
+    blocks_.clear();
+    blocks_.push_back({allocate_block(size), size});
+  }
+  used_ = 0;
+}
+
+std::size_t Arena::capacity() const {
+  std::size_t sum = 0;
+  for (const Block& block : blocks_) sum += block.size;
+  return sum;
+}
+
+}  // namespace mesagrad

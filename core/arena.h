@@ -1,0 +1,37 @@
+// Memory that one training step fills and the next one uses again.
+//
+// An arena hands out pieces of one large block, front to back, and forgets them all at once in
+// reset(). Every piece is a shared_ptr that keeps its whole block alive, so a tensor that outlives
+// the step stays valid: reset() sees that somebody still holds the block, leaves it to him, and goes
+// on with a fresh one. After the first step nothing is asked of the system any more.
+#pragma once
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+namespace mesagrad {
+
+class Arena {
+ public:
+  // `bytes` uninitialized bytes that start on a cache line (64 bytes).
+  std::shared_ptr<std::byte> allocate(std::size_t bytes);
+
+  // Forgets every piece. Memory that nobody holds any more is used again.
+  void reset();
+
+  // What the arena holds from the system, in bytes.
+  std::size_t capacity() const;
+
+ private:
+  struct Block {
+    std::shared_ptr<std::byte> memory;
+    std::size_t size = 0;
+  };
+  std::vector<Block> blocks_;  // pieces come from the last one
+  std::size_t used_ = 0;       // bytes of the last block that are handed out
+};
+
+// A piece of its own, outside any arena.
+std::shared_ptr<std::byte> allocate_block(std::size_t bytes);
+
+}  // namespace mesagrad

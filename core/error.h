@@ -1,0 +1,35 @@
+// Errors that teach: one sentence that names the operation and the values that do not fit.
+//
+//     check(a.dim(1) == b.dim(0), "matmul: ", a.shape(), " x ", b.shape(), ": inner dimensions ", ...);
+//
+// throws Error with the pieces written one after another, as std::ostream would print them.
+#pragma once
+#include <sstream>
+#include <stdexcept>
+#include <string>
+
+namespace mesagrad {
+
+struct Error : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// All pieces as one string.
+template <class... Pieces>
+std::string text(const Pieces&... pieces) {
+  std::ostringstream out;
+  (out << ... << pieces);
+  return out.str();
+}
+
+template <class... Pieces>
+[[noreturn]] void fail(const Pieces&... pieces) {
+  throw Error(text(pieces...));
+}
+
+template <class... Pieces>
+void check(bool holds, const Pieces&... pieces) {
+  if (!holds) fail(pieces...);
+}
+
+}  // namespace mesagrad

@@ -1,0 +1,158 @@
+#include "core/ops.h"
+
+#include <algorithm>
+
+#include "core/gemm.h"
+#include "core/parallel.h"
+
+namespace mesagrad {
+namespace {
+
+void check_same_shape(const char* op, const Tensor& a, const Tensor& b) {
+  check(a.shape() == b.shape(), op, ": ", a.shape(), " and ", b.shape(), " differ in shape");
+}
+
+// x's gradient += factor * values, if x has a gradient.
+void add_to_grad(const Tensor& x, const real* values, real factor = 1) {
+  if (!x.has_grad()) return;
+  const auto [dx, add] = x.grad_part();
+  if (add) {
+    elementwise(x.size(), [dx = dx, values, factor](Index i) { dx[i] += factor * values[i]; });
+  } else {
+    elementwise(x.size(), [dx = dx, values, factor](Index i) { dx[i] = factor * values[i]; });
+  }
+}
+
+}  // namespace
+
+Tensor operator+(const Tensor& a, const Tensor& b) {
+  check_same_shape("a + b", a, b);
+  const Tensor out = Tape::output(a.shape(), {&a, &b});
+  elementwise(out.size(), [x = a.data(), y = b.data(), z = out.data()](Index i) { z[i] = x[i] + y[i]; });
+  Tape::record("a + b", out, [=] {
+    add_to_grad(a, out.grad());
+    add_to_grad(b, out.grad());
+  });
+  return out;
+}
+
+Tensor operator-(const Tensor& a, const Tensor& b) {
+  check_same_shape("a - b", a, b);
+  const Tensor out = Tape::output(a.shape(), {&a, &b});
+  elementwise(out.size(), [x = a.data(), y = b.data(), z = out.data()](Index i) { z[i] = x[i] - y[i]; });
+  Tape::record("a - b", out, [=] {
+    add_to_grad(a, out.grad());
+    add_to_grad(b, out.grad(), -1);
+  });
+  return out;
+}
+
+Tensor operator*(const Tensor& a, const Tensor& b) {
+  check_same_shape("a * b", a, b);
+  const Tensor out = Tape::output(a.shape(), {&a, &b});
+  elementwise(out.size(), [x = a.data(), y = b.data(), z = out.data()](Index i) { z[i] = x[i] * y[i]; });
+  Tape::record("a * b", out, [=] {
+    // forward was out = a*b, so da = dout*b and db = dout*a
+    const auto add_product = [d = out.grad(), n = out.size()](const Tensor& x, const Tensor& other) {
+      if (!x.has_grad()) return;
+      elementwise(n, [=, dx = x.grad(), y = other.data()](Index i) { dx[i] += d[i] * y[i]; });
+    };
+    add_product(a, b);
+    add_product(b, a);
+  });
+  return out;
+}
+
+Tensor operator*(real factor, const Tensor& x) {
+  const Tensor out = Tape::output(x.shape(), {&x});
+  elementwise(out.size(), [=, from = x.data(), to = out.data()](Index i) { to[i] = factor * from[i]; });
+  Tape::record("factor * x", out, [=] { add_to_grad(x, out.grad(), factor); });
+  return out;
+}
+
+Tensor scale(const Tensor& x, const Tensor& factor) {
+  check(factor.size() == 1, "scale: the factor must be a single number, its shape is ",
+        factor.shape());
+  const Tensor out = Tape::output(x.shape(), {&x, &factor});
+  elementwise(out.size(), [f = factor[0], from = x.data(), to = out.data()](Index i) {
+    to[i] = f * from[i];
+  });
+  Tape::record("scale", out, [=] {
+    add_to_grad(x, out.grad(), factor[0]);
+    if (!factor.has_grad()) return;
+    // out_i = f*x_i for all i, so df = sum_i dout_i*x_i (in double: there can be many)
+    double sum = 0;
+    for (Index i = 0; i < x.size(); ++i) sum += static_cast<double>(out.grad()[i]) * x[i];
+    factor.grad()[0] += static_cast<real>(sum);
+  });
+  return out;
+}
+
+Tensor sum(const Tensor& x) {
+  const Tensor out = Tape::output({}, {&x});
+  double total = 0;
+  for (Index i = 0; i < x.size(); ++i) total += x[i];
+  out[0] = static_cast<real>(total);
+  Tape::record("sum", out, [=] {
+    elementwise(x.size(), [dx = x.grad(), d = out.grad()[0]](Index i) { dx[i] += d; });
+  });
+  return out;
+}
+
+Tensor matmul(const Tensor& a, const Tensor& b) {
+  check(a.shape().rank() >= 1 && b.shape().rank() == 2, "matmul: ", a.shape(), " x ", b.shape(),
+        ": the second must be a matrix, the first at least a row");
+  const Index K = b.dim(0), N = b.dim(1), M = a.rows();
+  check(a.dim(-1) == K, "matmul: ", a.shape(), " x ", b.shape(), ": inner dimensions ", a.dim(-1),
+        " and ", K, " differ");
+  const Tensor out = Tape::output(a.shape().with_last(N), {&a, &b});
+  gemm(M, N, K, rows_of(a.data(), K), rows_of(b.data(), N), out.data(), N, false);
+  Tape::record("matmul", out, [=] {
+    // forward was out = A·B, so dA = dout·Bᵀ and dB = Aᵀ·dout     (M,N)·(N,K) and (K,M)·(M,N)
+    const real* d = out.grad();
+    if (a.has_grad()) {
+      const auto [da, add] = a.grad_part();
+      gemm(M, K, N, rows_of(d, N), columns_of(b.data(), N), da, K, add);
+    }
+    if (b.has_grad()) {
+      const auto [db, add] = b.grad_part();
+      gemm(K, N, M, columns_of(a.data(), K), rows_of(d, N), db, N, add);
+    }
+  });
+  return out;
+}
+
+Tensor clip(const Tensor& x, real bound) {
+  check(bound > 0, "clip: the bound is ", bound, ", it must be positive");
+  const Tensor out = Tape::output(x.shape(), {&x});
+  elementwise(out.size(), [=, from = x.data(), to = out.data()](Index i) {
+    to[i] = std::min(std::max(from[i], -bound), bound);
+  });
+  Tape::record("clip", out, [=] {
+    elementwise(x.size(), [=, from = x.data(), d = out.grad(), dx = x.grad()](Index i) {
+      dx[i] += (from[i] > -bound && from[i] < bound) ? d[i] : real{0};
+    });
+  });
+  return out;
+}
+
+Tensor zero_channels(const Tensor& x, Index count) {
+  const Index width = x.dim(-1);
+  check(count >= 0 && count <= width, "zero_channels: ", count, " of the ", width,
+        " channels of a tensor of shape ", x.shape());
+  const Tensor out = Tape::output(x.shape(), {&x});
+  for (Index row = 0; row < x.rows(); ++row) {
+    real* to = out.data() + row * width;
+    std::fill_n(to, count, real{0});
+    std::copy(x.data() + row * width + count, x.data() + (row + 1) * width, to + count);
+  }
+  Tape::record("zero_channels", out, [=] {
+    real* dx = x.grad();
+    for (Index row = 0; row < x.rows(); ++row) {
+      for (Index i = row * width + count; i < (row + 1) * width; ++i) dx[i] += out.grad()[i];
+    }
+  });
+  return out;
+}
+
+}  // namespace mesagrad

@@ -1,0 +1,57 @@
+// Loops over all cores.
+//
+// Two rules keep results the same, bit for bit, on any number of threads: a parallel loop writes
+// outputs that do not depend on each other, and sums over parallel parts are taken in a fixed order.
+// A loop with little work runs on one thread, because waking the others costs more (about 5000
+// multiplications' worth), and so does a loop inside a parallel region, whose threads are all busy.
+#pragma once
+#include <exception>
+
+#include "core/real.h"
+
+#ifdef _OPENMP
+#include <omp.h>
+#else  // without OpenMP everything runs on one thread
+inline int omp_get_max_threads() { return 1; }
+inline int omp_in_parallel() { return 0; }
+inline void omp_set_num_threads(int) {}
+#endif
+
+namespace mesagrad {
+
+inline bool worth_threads(Index work) { return work > 20000 && omp_in_parallel() == 0; }
+
+// f(i) for i = 0 .. n-1; the f(i) must be independent of each other. Vectorized: for short arithmetic.
+template <class F>
+void elementwise(Index n, const F& f) {
+  if (worth_threads(n)) {
+#pragma omp parallel for simd schedule(static)
+    for (Index i = 0; i < n; ++i) f(i);
+  } else {
+#pragma omp simd
+    for (Index i = 0; i < n; ++i) f(i);
+  }
+}
+
+// f(i) for i = 0 .. n-1; each f(i) is a piece of work worth a thread's attention. An exception in one
+// of them is thrown on, after the loop.
+template <class F>
+void parallel_for(Index n, const F& f) {
+  if (n <= 1 || omp_in_parallel() != 0) {
+    for (Index i = 0; i < n; ++i) f(i);
+    return;
+  }
+  std::exception_ptr first;  // an exception must not leave an OpenMP region
+#pragma omp parallel for schedule(dynamic)
+  for (Index i = 0; i < n; ++i) {
+    try {
+      f(i);
+    } catch (...) {
+#pragma omp critical
+      if (!first) first = std::current_exception();
+    }
+  }
+  if (first) std::rethrow_exception(first);
+}
+
+}  // namespace mesagrad

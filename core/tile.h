@@ -1,0 +1,103 @@
+// The inner loop of every matrix product: one small tile of C, kept in registers.
+//
+// A product C = A·B of n×n matrices makes n³ multiplications from n² numbers, so it should wait for
+// arithmetic, never for memory. The plain triple loop loads and stores a number for every
+// multiplication. A tile of C with R rows and W columns that stays in registers while k runs loads
+// R + W numbers for R·W multiplications. With 16 numbers to a vector register, R = 8 and W = 48:
+//
+//                    one row of B: W = 48 numbers (3 vectors)
+//                   ┌─────────────────┐
+//     8 numbers of A│ 8 x 3 registers │ += a[i] * b[j]    24 multiply-adds, independent of each other
+//                   └─────────────────┘
+#pragma once
+#include "core/gemm.h"
+
+namespace mesagrad {
+
+// Numbers in one vector register, and rows of a tile: as many as the registers hold.
+#if defined(__AVX512F__)
+constexpr Index lanes = 64 / sizeof(real);
+constexpr Index tile_rows = 8;  // 24 of 32 registers
+#elif defined(__AVX__)
+constexpr Index lanes = 32 / sizeof(real);
+constexpr Index tile_rows = 4;  // 12 of 16 registers
+#elif defined(__ARM_NEON)
+constexpr Index lanes = 16 / sizeof(real);
+constexpr Index tile_rows = 8;
+#else
+constexpr Index lanes = 16 / sizeof(real);
+constexpr Index tile_rows = 4;
+#endif
+constexpr Index tile_vectors = 3;
+constexpr Index tile_columns = tile_vectors * lanes;
+
+// `columns` rounded up to whole vectors: what the tiles read of a row of B.
+constexpr Index padded(Index columns) { return (columns + lanes - 1) / lanes * lanes; }
+
+// The width of the next tile when `columns` are left: 3 vectors, but 2 + 2 rather than 3 + 1.
+constexpr Index next_tile(Index columns) {
+  const Index vectors = padded(columns) / lanes;
+  return (vectors == 1 ? 1 : vectors == 2 || vectors == 4 ? 2 : 3) * lanes;
+}
+
+// c[i][j] (+)= Σ_k a(i, k)·b[k*ldb + j] for i < R and j < columns <= W. Reads W columns of b.
+template <Index R, Index W>
+inline void tile(Index K, MatrixView a, const real* __restrict b, Index ldb, real* __restrict c,
+                 Index ldc, Index columns, bool add) {
+  real sum[R][W] = {};
+  for (Index k = 0; k < K; ++k) {
+#pragma GCC unroll 8
+    for (Index i = 0; i < R; ++i) {
+      const real x = a(i, k);
+#pragma omp simd
+      for (Index j = 0; j < W; ++j) sum[i][j] += x * b[k * ldb + j];
+    }
+  }
+  const auto store = [&](Index width) {
+#pragma GCC unroll 8
+    for (Index i = 0; i < R; ++i) {
+      if (add) {
+#pragma omp simd
+        for (Index j = 0; j < width; ++j) c[i * ldc + j] += sum[i][j];
+      } else {
+#pragma omp simd
+        for (Index j = 0; j < width; ++j) c[i * ldc + j] = sum[i][j];
+      }
+    }
+  };
+  if (columns == W) {
+    store(W);  // a constant width: straight from the registers
+  } else {
+    store(columns);
+  }
+}
+
+// The same for any number of rows and columns. Reads padded(columns) columns of b.
+template <Index R = tile_rows>
+inline void tiles(Index rows, Index K, MatrixView a, const real* b, Index ldb, real* c, Index ldc,
+                  Index columns, bool add) {
+  Index i = 0;
+  for (; i + R <= rows; i += R) {
+    const MatrixView a_i = {a.data + i * a.row, a.row, a.column};
+    for (Index j = 0; j < columns;) {
+      const Index width = next_tile(columns - j);
+      const Index count = columns - j < width ? columns - j : width;
+      real* c_ij = c + i * ldc + j;
+      if (width == 3 * lanes) tile<R, 3 * lanes>(K, a_i, b + j, ldb, c_ij, ldc, count, add);
+      if (width == 2 * lanes) tile<R, 2 * lanes>(K, a_i, b + j, ldb, c_ij, ldc, count, add);
+      if (width == 1 * lanes) tile<R, 1 * lanes>(K, a_i, b + j, ldb, c_ij, ldc, count, add);
+      j += width;
+    }
+  }
+  if constexpr (R > 1) {  // the last rows: 4, 2 and 1 at a time
+    if (i < rows) {
+      tiles<R / 2>(rows - i, K, {a.data + i * a.row, a.row, a.column}, b, ldb, c + i * ldc, ldc,
+                   columns, add);
+    }
+  }
+}
+
+// Copies b (K, columns) to `to`, row-major with padded(columns) numbers a row, zeros at the end.
+void pack(Index K, Index columns, MatrixView b, real* to);
+
+}  // namespace mesagrad

@@ -1,0 +1,75 @@
+// A Transformer of linear self-attention layers, with no MLP, no norms and no biases: the model of the
+// paper's constructed-token experiments.
+#pragma once
+#include <vector>
+
+#include "core/ops.h"
+#include "nn/attention.h"
+#include "nn/parameters.h"
+
+namespace mesagrad {
+
+// B sequences, T tokens, D width, H heads, K key size.
+struct LinearAttention {
+  Tensor wq, wk, wv;  // (D, H·K): head h owns columns h·K .. h·K + K - 1
+  Tensor wo;          // (H·K, D): head h owns the rows of the same numbers
+  Index heads = 1;
+
+  // x (B, T, D) to (B, T, D): Σ_h Σ_{i <= t} (x_t Wq_h · x_i Wk_h) x_i Wv_h Wo_h.
+  Tensor operator()(const Tensor& x) const {
+    return matmul(causal_linear_attention(matmul(x, wq), matmul(x, wk), matmul(x, wv), heads), wo);
+  }
+};
+
+struct LinearTransformer {
+  struct Options {
+    Index width = 40;
+    Index blocks = 1;
+    Index heads = 2;
+    Index key_size = 20;
+    Index masked_channels = 0;        // this many channels are zero on entry, in the residual too
+    real clip = 4;                    // bound of the residual stream after each block
+    double init_deviation = 0.0002;   // of all weights
+  };
+
+  Options options;
+  std::vector<LinearAttention> blocks;
+
+  LinearTransformer(const Options& settings, std::uint64_t seed) : options(settings) {
+    const Index inner = options.heads * options.key_size;
+    for (Index b = 0; b < options.blocks; ++b) {
+      Random random(seed, stream::parameters, static_cast<std::uint64_t>(b));
+      const auto weight = [&](Index rows, Index columns) {
+        return normal_parameter({rows, columns}, options.init_deviation, random);
+      };
+      LinearAttention& block = blocks.emplace_back();
+      block.wq = weight(options.width, inner);
+      block.wk = weight(options.width, inner);
+      block.wv = weight(options.width, inner);
+      block.wo = weight(inner, options.width);
+      block.heads = options.heads;
+    }
+  }
+
+  Parameters parameters() {
+    Parameters result;
+    for (std::size_t b = 0; b < blocks.size(); ++b) {
+      const std::string prefix = text("blocks.", b, ".");
+      result.push_back({prefix + "wq", &blocks[b].wq});
+      result.push_back({prefix + "wk", &blocks[b].wk});
+      result.push_back({prefix + "wv", &blocks[b].wv});
+      result.push_back({prefix + "wo", &blocks[b].wo});
+    }
+    return result;
+  }
+
+  // Tokens (B, T, D) to the residual stream after the last block, (B, T, D). The prediction is in its
+  // first channels.
+  Tensor operator()(const Tensor& tokens) const {
+    Tensor x = options.masked_channels > 0 ? zero_channels(tokens, options.masked_channels) : tokens;
+    for (const LinearAttention& attention : blocks) x = clip(x + attention(x), options.clip);
+    return x;
+  }
+};
+
+}  // namespace mesagrad

@@ -1,0 +1,37 @@
+#include "nn/loss.h"
+
+#include "core/tape.h"
+
+namespace mesagrad {
+
+Tensor squared_error(const Tensor& output, const Tensor& labels, Index sequences) {
+  check(output.shape().rank() == 3 && labels.shape().rank() == 3 && output.dim(0) == labels.dim(0) &&
+            output.dim(1) == labels.dim(1) && labels.dim(2) <= output.dim(2),
+        "squared_error: output ", output.shape(), " and labels ", labels.shape(),
+        ": expected (B, T, D) and (B, T, d) with d <= D");
+  const Index rows = output.rows(), D = output.dim(2), d = labels.dim(2);
+  const Index positions = (sequences > 0 ? sequences : output.dim(0)) * output.dim(1);
+  const Tensor loss = Tape::output({}, {&output});
+  double sum = 0;
+  for (Index row = 0; row < rows; ++row) {
+    for (Index j = 0; j < d; ++j) {
+      const double error = static_cast<double>(output[row * D + j]) - labels[row * d + j];
+      sum += error * error;
+    }
+  }
+  loss[0] = static_cast<real>(sum / (2 * static_cast<double>(positions)));
+  Tape::record("squared_error", loss, [=] {
+    // d(e²/2n)/de = e/n in the first d channels, nothing in the others
+    const real scale = loss.grad()[0] / static_cast<real>(positions);
+    const auto [dx, add] = output.grad_part();
+    for (Index row = 0; row < rows; ++row) {
+      for (Index j = 0; j < D; ++j) {
+        const real error = j < d ? output[row * D + j] - labels[row * d + j] : real{0};
+        dx[row * D + j] = (add ? dx[row * D + j] : real{0}) + scale * error;
+      }
+    }
+  });
+  return loss;
+}
+
+}  // namespace mesagrad

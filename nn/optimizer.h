@@ -1,0 +1,64 @@
+// Optimizers, gradient clipping and learning-rate schedules.
+#pragma once
+#include <vector>
+
+#include "nn/parameters.h"
+
+namespace mesagrad {
+
+// Limits every number of every gradient to [-bound, bound]. (The linear experiments of the paper.)
+void clip_by_value(const Parameters& parameters, double bound);
+
+// Scales all gradients together so that their common Euclidean norm is at most `bound`; returns the
+// norm before. (The language models of the paper.)
+double clip_by_norm(const Parameters& parameters, double bound);
+
+void zero_grad(const Parameters& parameters);
+
+// Stochastic gradient descent; with momentum μ > 0 the velocity v <- μ·v + g takes the gradient's
+// place.   θ <- θ - rate·g
+class SGD {
+ public:
+  explicit SGD(Parameters parameters, double momentum = 0);
+  void step(double rate);
+
+ private:
+  Parameters parameters_;
+  double momentum_;
+  std::vector<Tensor> velocity_;
+};
+
+// Adam (Kingma and Ba, 2015), and with decay > 0 AdamW (Loshchilov and Hutter, 2019): the decay does
+// not pass through the averages but shrinks the weights directly. In update number n = 1, 2, ...
+//     m <- β1·m + (1 - β1)·g          m̂ = m / (1 - β1ⁿ)
+//     v <- β2·v + (1 - β2)·g²         v̂ = v / (1 - β2ⁿ)
+//     θ <- θ - rate·( m̂ / (√v̂ + ε) + decay·θ )
+class AdamW {
+ public:
+  struct Options {
+    double beta1 = 0.9;
+    double beta2 = 0.999;
+    double epsilon = 1e-8;
+    double decay = 0;
+  };
+  AdamW(Parameters parameters, const Options& options);
+  void step(double rate);
+
+ private:
+  Parameters parameters_;
+  Options options_;
+  std::vector<Tensor> mean_, square_;
+  Index updates_ = 0;
+};
+
+// Learning rate of update n = 0, 1, ...: linear from 0 to `peak` in the first `warmup` updates, then
+// down a half cosine to `end` at update `total`, and `end` from there on. Update 0 has rate 0.
+struct WarmupCosine {
+  double peak = 8e-4;
+  double end = 1e-5;
+  Index warmup = 1000;
+  Index total = 30000;  // counts the warm-up
+  double operator()(Index n) const;
+};
+
+}  // namespace mesagrad

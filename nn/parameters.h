@@ -1,0 +1,26 @@
+// The numbers of a model that training changes, by name.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "core/random.h"
+#include "core/tensor.h"
+
+namespace mesagrad {
+
+struct Parameter {
+  std::string name;  // "blocks.0.wq"
+  Tensor* tensor;    // the model's member
+};
+using Parameters = std::vector<Parameter>;
+
+// A parameter of independent normal numbers with mean 0, with a gradient.
+inline Tensor normal_parameter(const Shape& shape, double standard_deviation, Random& random) {
+  Tensor result(shape);
+  for (Index i = 0; i < result.size(); ++i) {
+    result[i] = static_cast<real>(standard_deviation * random.normal());
+  }
+  return result.requires_grad();
+}
+
+}  // namespace mesagrad

@@ -1,0 +1,91 @@
+// One training step, on all cores.
+//
+// The batch is cut into 16 shards, and each shard into passes of a few sequences. A pass runs forward
+// and backward on a tape of its own, so that everything it touches stays in one core's cache, and no
+// core waits for another until the step is over. A shard adds its passes' gradients up in a gradient
+// of its own; in the end the shards' gradients are added in the order of their numbers. How many
+// threads share the work does not enter anywhere, so it can't change a bit of the result.
+#pragma once
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "core/parallel.h"
+#include "core/tape.h"
+#include "nn/optimizer.h"
+
+namespace mesagrad {
+
+template <class Model>
+class Training {
+ public:
+  // `batch` sequences of `tokens` tokens in every step. The model must outlive this object.
+  Training(Model& model, Index batch, Index tokens) : parameters_(model.parameters()), batch_(batch) {
+    check(batch > 0 && tokens > 0, "training: a batch of ", batch, " sequences of ", tokens,
+          " tokens; both must be positive");
+    pass_ = std::max<Index>(1, tokens_in_a_pass / tokens);
+    for (Shard& shard : shards_) {
+      shard.model.emplace(model);  // a copy of the model shares its weights,
+      shard.parameters = shard.model->parameters();
+      for (const Parameter& p : shard.parameters) p.tensor->requires_grad();  // not its gradients
+    }
+  }
+  Training(const Training&) = delete;
+  Training& operator=(const Training&) = delete;
+
+  // Runs loss_of(model, first, count) over all parts of the batch: it must return the part of the loss
+  // (a tensor of shape ()) that the sequences first .. first + count - 1 contribute. Returns the sum,
+  // and leaves its gradient in the model's parameters.
+  template <class LossOf>
+  double operator()(const LossOf& loss_of) {
+    parallel_for(std::ssize(shards_), [&](Index s) {
+      Shard& shard = shards_[static_cast<std::size_t>(s)];
+      zero_grad(shard.parameters);
+      shard.loss = 0;
+      const Index end = (s + 1) * batch_ / std::ssize(shards_);
+      for (Index first = s * batch_ / std::ssize(shards_); first < end; first += pass_) {
+        thread_local Arena memory;  // every pass of this thread uses it again
+        Tape tape(memory);
+        const Tensor loss = loss_of(*shard.model, first, std::min(pass_, end - first));
+        shard.loss += static_cast<double>(loss.item());
+        tape.backward(loss);
+      }
+    });
+    add_gradients();
+    double loss = 0;
+    for (const Shard& shard : shards_) loss += shard.loss;
+    return loss;
+  }
+
+ private:
+  static constexpr Index tokens_in_a_pass = 200;
+
+  struct Shard {
+    std::optional<Model> model;
+    Parameters parameters;
+    double loss = 0;
+  };
+
+  void add_gradients() {
+    for (std::size_t n = 0; n < parameters_.size(); ++n) {
+      std::array<const real*, shard_count> parts;
+      for (std::size_t s = 0; s < shard_count; ++s) {
+        parts[s] = shards_[s].parameters[n].tensor->grad();
+      }
+      const Tensor& p = *parameters_[n].tensor;
+      elementwise(p.size(), [&parts, to = p.grad_part().values](Index i) {
+        real sum = 0;
+        for (const real* part : parts) sum += part[i];
+        to[i] = sum;
+      });
+    }
+  }
+
+  static constexpr std::size_t shard_count = 16;
+  Parameters parameters_;
+  Index batch_;
+  Index pass_;
+  std::array<Shard, shard_count> shards_;
+};
+
+}  // namespace mesagrad

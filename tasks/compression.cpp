@@ -1,0 +1,138 @@
+#include "tasks/compression.h"
+
+#include <limits>
+
+namespace mesagrad {
+namespace {
+
+// A model of the same depth, width and heads with zero weights of another key size.
+LinearTransformer empty_like(const LinearTransformer& model, Index key_size) {
+  LinearTransformer::Options options = model.options;
+  options.key_size = key_size;
+  options.init_deviation = 0;
+  return LinearTransformer(options, 0);
+}
+
+// Writes head h of `from`, with its keys times `factor`, to columns (rows, for wo) `offset` and on of
+// head h of `to`.
+void copy_head(const LinearAttention& from, const LinearAttention& to, Index h, Index offset,
+               real factor) {
+  const Index D = from.wq.dim(0), K = from.wq.dim(1) / from.heads, L = to.wq.dim(1) / to.heads;
+  for (Index i = 0; i < D; ++i) {
+    for (Index k = 0; k < K; ++k) {
+      const Index source = h * K + k, target = h * L + offset + k;
+      to.wq[i * to.wq.dim(1) + target] = factor * from.wq[i * from.wq.dim(1) + source];
+      to.wk[i * to.wk.dim(1) + target] = from.wk[i * from.wk.dim(1) + source];
+      to.wv[i * to.wv.dim(1) + target] = factor * from.wv[i * from.wv.dim(1) + source];
+      to.wo[target * D + i] = from.wo[source * D + i];
+    }
+  }
+}
+
+}  // namespace
+
+Matrix query_key_product(const LinearAttention& block, Index head) {
+  const Index D = block.wq.dim(0), width = block.wq.dim(1), K = width / block.heads;
+  Matrix product(D, D);
+  for (Index i = 0; i < D; ++i) {
+    for (Index j = 0; j < D; ++j) {
+      for (Index k = head * K; k < (head + 1) * K; ++k) {
+        product(i, j) += static_cast<double>(block.wq[i * width + k]) * block.wk[j * width + k];
+      }
+    }
+  }
+  return product;
+}
+
+Matrix value_output_product(const LinearAttention& block, Index head) {
+  const Index D = block.wv.dim(0), width = block.wv.dim(1), K = width / block.heads;
+  Matrix product(D, D);
+  for (Index i = 0; i < D; ++i) {
+    for (Index k = head * K; k < (head + 1) * K; ++k) {
+      for (Index j = 0; j < D; ++j) {
+        product(i, j) += static_cast<double>(block.wv[i * width + k]) * block.wo[k * D + j];
+      }
+    }
+  }
+  return product;
+}
+
+Matrix block_scalars(const Matrix& product, Index d) {
+  const Index groups = product.rows() / d;
+  Matrix scalars(groups, groups);
+  for (Index i = 0; i < groups; ++i) {
+    for (Index j = 0; j < groups; ++j) {
+      for (Index k = 0; k < d; ++k) {
+        scalars(i, j) += product(i * d + k, j * d + k) / static_cast<double>(d);
+      }
+    }
+  }
+  return scalars;
+}
+
+LinearTransformer compress(const LinearTransformer& model, Index d) {
+  const Index D = model.options.width;
+  check(D == 4 * d, "compress: the width ", D, " is not four groups of ", d);
+  LinearTransformer result = empty_like(model, D);
+  for (std::size_t b = 0; b < model.blocks.size(); ++b) {
+    const LinearAttention& to = result.blocks[b];
+    const Index inner = to.wq.dim(1);
+    for (Index h = 0; h < to.heads; ++h) {
+      const Matrix qk = block_scalars(query_key_product(model.blocks[b], h), d);
+      const Matrix vo = block_scalars(value_output_product(model.blocks[b], h), d);
+      for (Index k = 0; k < D; ++k) {  // Wk = Wo = I, so that Wq and Wv are the products
+        to.wk[k * inner + h * D + k] = 1;
+        to.wo[(h * D + k) * D + k] = 1;
+        for (Index g = 0; g < 4; ++g) {
+          const Index row = g * d + k % d;
+          to.wq[row * inner + h * D + k] = static_cast<real>(qk(g, k / d));
+          to.wv[row * inner + h * D + k] = static_cast<real>(vo(g, k / d));
+        }
+      }
+    }
+  }
+  return result;
+}
+
+LinearTransformer interpolate(const LinearTransformer& a, const LinearTransformer& b) {
+  check(a.options.width == b.options.width && a.options.heads == b.options.heads &&
+            a.blocks.size() == b.blocks.size(),
+        "interpolate: the models differ in width, heads or blocks");
+  // [½Wq_a ½Wq_b]·[Wk_a Wk_b]ᵀ = ½QK_a + ½QK_b, and the same for VO: side by side means added up.
+  LinearTransformer result = empty_like(a, a.options.key_size + b.options.key_size);
+  for (std::size_t n = 0; n < a.blocks.size(); ++n) {
+    for (Index h = 0; h < a.options.heads; ++h) {
+      copy_head(a.blocks[n], result.blocks[n], h, 0, real{0.5});
+      copy_head(b.blocks[n], result.blocks[n], h, a.options.key_size, real{0.5});
+    }
+  }
+  return result;
+}
+
+double effective_step_size(const LinearTransformer& model, Index d) {
+  check(model.blocks.size() == 1 && model.options.width == 4 * d,
+        "effective_step_size: defined for one layer of width ", 4 * d, ", not for ",
+        model.blocks.size(), " of width ", model.options.width);
+  double eta = 0;
+  for (Index h = 0; h < model.options.heads; ++h) {
+    const Matrix qk = block_scalars(query_key_product(model.blocks[0], h), d);
+    const Matrix vo = block_scalars(value_output_product(model.blocks[0], h), d);
+    eta += qk(2, 3) * vo(2, 0);
+  }
+  return eta;
+}
+
+LinearTransformer gradient_descent_transformer(Index d, double eta) {
+  constexpr real infinity = std::numeric_limits<real>::infinity();
+  LinearTransformer model({.width = 4 * d, .heads = 1, .key_size = d, .clip = infinity, .init_deviation = 0}, 0);
+  const LinearAttention& head = model.blocks[0];
+  for (Index i = 0; i < d; ++i) {
+    head.wq[(2 * d + i) * d + i] = 1;
+    head.wk[(3 * d + i) * d + i] = 1;
+    head.wv[(2 * d + i) * d + i] = 1;
+    head.wo[i * 4 * d + i] = static_cast<real>(eta);
+  }
+  return model;
+}
+
+}  // namespace mesagrad

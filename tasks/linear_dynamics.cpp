@@ -1,0 +1,74 @@
+#include "tasks/linear_dynamics.h"
+
+#include <algorithm>
+
+namespace mesagrad {
+
+LinearDynamics::Sequence LinearDynamics::sample(Random random) const {
+  const Index d = dimension;
+  Sequence sequence{random_orthogonal(d, random), Matrix(tokens + 1, d)};
+  Matrix& s = sequence.states;
+  for (Index i = 0; i < d; ++i) s(0, i) = random.uniform(-range, range);
+  for (Index t = 0; t < tokens; ++t) {
+    for (Index i = 0; i < d; ++i) {
+      double next = noise * random.normal();
+      for (Index j = 0; j < d; ++j) next += sequence.W(i, j) * s(t, j);
+      s(t + 1, i) = std::clamp(next, -clip, clip);
+    }
+  }
+  return sequence;
+}
+
+Tensor LinearDynamics::sample(std::uint64_t seed, std::uint32_t stream, Index first,
+                              Index count) const {
+  Tensor states = Tensor::uninitialized({count, tokens + 1, dimension});
+  real* to = states.data();
+  for (Index i = first; i < first + count; ++i) {
+    const Sequence sequence = sample(Random(seed, stream, static_cast<std::uint64_t>(i)));
+    for (const double x : sequence.states.values()) *to++ = static_cast<real>(x);
+  }
+  return states;
+}
+
+namespace {
+
+// f(s_t, s_{t-1} or nullptr at t = 0) for all sequences and tokens of states (B, T + 1, d).
+template <class F>
+void each_token(const char* op, const Tensor& states, const F& f) {
+  check(states.shape().rank() == 3 && states.dim(1) >= 1, op, ": states ", states.shape(),
+        " should be (B, T + 1, d)");
+  const Index steps = states.dim(1), d = states.dim(2);
+  for (Index b = 0; b < states.dim(0); ++b) {
+    for (Index t = 0; t + 1 < steps; ++t) {
+      const real* s = states.data() + (b * steps + t) * d;
+      f(s, t > 0 ? s - d : nullptr);
+    }
+  }
+}
+
+}  // namespace
+
+Tensor next_states(const Tensor& states) {
+  const Index d = states.dim(-1);
+  Tensor labels = Tensor::uninitialized({states.dim(0), states.dim(1) - 1, d});
+  real* to = labels.data();
+  each_token("next_states", states, [&](const real* s, const real*) {
+    to = std::copy_n(s + d, d, to);
+  });
+  return labels;
+}
+
+Tensor constructed_tokens(const Tensor& states) {
+  const Index d = states.dim(-1);
+  Tensor tokens = Tensor::uninitialized({states.dim(0), states.dim(1) - 1, 4 * d});
+  real* to = tokens.data();
+  each_token("constructed_tokens", states, [&](const real* s, const real* previous) {
+    to = std::fill_n(to, d, real{0});
+    to = std::copy_n(s, d, to);
+    to = std::copy_n(s, d, to);
+    to = previous != nullptr ? std::copy_n(previous, d, to) : std::fill_n(to, d, real{0});
+  });
+  return tokens;
+}
+
+}  // namespace mesagrad

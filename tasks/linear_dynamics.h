@@ -1,0 +1,44 @@
+// The paper's task: predict the next state of a random linear system, each sequence another system.
+#pragma once
+#include "core/linalg.h"
+#include "core/tensor.h"
+
+namespace mesagrad {
+
+// For each sequence a random orthogonal W (every one equally likely) and
+//
+//     s_0 uniform in (-range, range)^d,      s_{t+1} = clip(W s_t + noise·ε_t, ±clip),   ε_t ~ N(0, I)
+//
+// Inputs are s_0 .. s_{T-1}, labels s_1 .. s_T. Nothing can predict better than W s_t, whose loss is
+// the noise floor d·noise²/2; predicting 0 costs d·range²/6, because W keeps lengths.
+// Paper: "fully observed linear dynamics"; where its text and the authors' code differ (uniform or
+// normal s_0), this is the code.
+struct LinearDynamics {
+  Index dimension = 10;  // d
+  Index tokens = 50;     // T
+  double noise = 0.01;   // standard deviation of each component
+  double range = 1;
+  double clip = 10;
+
+  // One sequence's system and states (T + 1, d).
+  struct Sequence {
+    Matrix W;
+    Matrix states;
+  };
+  Sequence sample(Random random) const;
+
+  // States (count, T + 1, d) of the sequences first .. first + count - 1 of a stream: always the same
+  // for the same seed, stream and number.
+  Tensor sample(std::uint64_t seed, std::uint32_t stream, Index first, Index count) const;
+};
+
+// What the models see and what they should say, from states (B, T + 1, d):
+
+// Labels (B, T, d): s_1 .. s_T.
+Tensor next_states(const Tensor& states);
+
+// "Constructed" tokens (B, T, 4d): e_t = [0, s_t, s_t, s_{t-1}] with s_{-1} = 0. The first group is
+// where the prediction appears, the second is scratch space for models of several layers.
+Tensor constructed_tokens(const Tensor& states);
+
+}  // namespace mesagrad

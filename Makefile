@@ -26,6 +26,7 @@ accepts = $(shell $(CXX) -Werror $(1) -E -x c++ /dev/null >/dev/null 2>&1 && ech
 FLAGS := -std=c++20 -O3 -g1 -I. -Wall -Wextra -Wshadow -Wconversion -Werror -MMD -MP
 FLAGS += $(or $(call accepts,-march=native),$(call accepts,-mcpu=native))
 FLAGS += $(call accepts,-mprefer-vector-width=512)
+FLAGS += $(call accepts,-Wno-restrict) # g++ 12 sees overlaps in std::string where there are none
 FLAGS += $(if $(filter double,$(REAL)),-DMESAGRAD_DOUBLE)
 LIBS :=
 ifeq ($(shell uname),Darwin)
@@ -41,7 +42,7 @@ FLAGS += -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
 endif
 
 # Catch2 version 3 is a library, version 2 a header.
-CATCH := $(shell echo '\#include <catch2/catch_all.hpp>' | $(CXX) -x c++ $(FLAGS) -E - >/dev/null 2>&1 && echo -lCatch2)
+CATCH := $(shell echo '\#include <catch2/catch_all.hpp>' | $(CXX) -x c++ $(filter-out -MMD -MP,$(FLAGS)) -E - >/dev/null 2>&1 && echo -lCatch2)
 
 ifeq ($(findstring j,$(firstword -$(MAKEFLAGS))),)
 MAKEFLAGS += -j$(shell getconf _NPROCESSORS_ONLN)
@@ -58,6 +59,8 @@ $(BUILD)/%.o: %.cpp
 	@mkdir -p $(@D)
 	@echo "  compiling $<"
 	@$(CXX) $(FLAGS) -c $< -o $@
+
+$(LESSON): FLAGS += -O1 # draws and prints: quick to compile matters more
 
 $(TESTS): FLAGS := -I$(BUILD) $(FLAGS)
 $(TESTS): $(BUILD)/tests/catch.h.gch
@@ -82,8 +85,8 @@ LESSONS := $(sort $(wildcard tutorials/[0-9][0-9]_*/lesson.cpp))
 number = $(shell expr $(firstword $(subst _, ,$(notdir $(patsubst %/lesson.cpp,%,$(1))))) + 0)
 NUMBERS := $(foreach lesson,$(LESSONS),$(call number,$(lesson)))
 
-# lesson N SOURCE: how tutorial-N is built and run.
-define lesson
+# rules N SOURCE: how tutorial-N is built and run.
+define rules
 $(BUILD)/tutorial-$(1): $(patsubst %.cpp,$(BUILD)/%.o,$(2)) $(LIBRARY) $(LESSON)
 	@$$(CXX) $$(FLAGS) $$^ -o $$@ $$(LIBS)
 
@@ -91,7 +94,7 @@ $(BUILD)/tutorial-$(1): $(patsubst %.cpp,$(BUILD)/%.o,$(2)) $(LIBRARY) $(LESSON)
 tutorial-$(1): $(BUILD)/tutorial-$(1)
 	@$$< SEED=$$(SEED) SCALE=$$(SCALE) THREADS=$$(THREADS) OUT='$$(OUT)'
 endef
-$(foreach lesson,$(LESSONS),$(eval $(call lesson,$(call number,$(lesson)),$(lesson))))
+$(foreach lesson,$(LESSONS),$(eval $(call rules,$(call number,$(lesson)),$(lesson))))
 
 tutorial-%:
 	@echo "There is no tutorial-$*. There are: $(NUMBERS:%=tutorial-%)." >&2; exit 2

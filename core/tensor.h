@@ -81,6 +81,8 @@ class Tensor {
 
   void zero_grad() const;
 
+  Tensor copy() const;  // the same numbers in memory of their own, without a gradient
+
   Tensor reshaped(const Shape& shape) const;  // the same numbers and gradient; throws if sizes differ
 
  private:

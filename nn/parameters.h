@@ -23,4 +23,12 @@ inline Tensor normal_parameter(const Shape& shape, double standard_deviation, Ra
   return result.requires_grad();
 }
 
+// A copy of a model with weights of its own: what it is now, whatever training does later. (A plain
+// copy of a model shares the weights.)
+template <class Model>
+Model snapshot(Model model) {
+  for (const Parameter& p : model.parameters()) *p.tensor = p.tensor->copy();
+  return model;
+}
+
 }  // namespace mesagrad

@@ -1,5 +1,7 @@
 #include "tasks/loss_curve.h"
 
+#include <algorithm>
+#include <cmath>
 #include <numeric>
 
 namespace mesagrad {
@@ -55,18 +57,23 @@ LossCurve summarize(const std::vector<double>& losses, Index tokens) {
 }
 
 LossCurve loss_curve(Index sequences, Index tokens,
-                     const std::function<void(Index, Index, double*)>& losses_of) {
-  constexpr Index part = 4;
+                     const std::function<void(Index, Index, double*)>& losses_of,
+                     const Watch& watch) {
+  constexpr Index part = 4, parts_between_reports = 256;
   std::vector<double> losses(static_cast<std::size_t>(sequences * tokens));
-  parallel_for((sequences + part - 1) / part, [&](Index i) {
-    const Index first = i * part;
-    losses_of(first, std::min(part, sequences - first), losses.data() + first * tokens);
-  });
+  const Index parts = (sequences + part - 1) / part;
+  for (Index begin = 0; begin < parts; begin += parts_between_reports) {
+    parallel_for(std::min(parts_between_reports, parts - begin), [&](Index i) {
+      const Index first = (begin + i) * part;
+      losses_of(first, std::min(part, sequences - first), losses.data() + first * tokens);
+    });
+    if (watch) watch(std::min(sequences, (begin + parts_between_reports) * part));
+  }
   return summarize(losses, tokens);
 }
 
 LossCurve loss_curve(const LinearDynamics& task, std::uint64_t seed, std::uint32_t stream,
-                     Index sequences, const Predictor& predictor) {
+                     Index sequences, const Predictor& predictor, const Watch& watch) {
   return loss_curve(sequences, task.tokens, [&](Index first, Index count, double* out) {
     for (Index i = first; i < first + count; ++i) {
       const auto sequence = task.sample(Random(seed, stream, static_cast<std::uint64_t>(i)));
@@ -80,7 +87,7 @@ LossCurve loss_curve(const LinearDynamics& task, std::uint64_t seed, std::uint32
         *out++ = sum / 2;
       }
     }
-  });
+  }, watch);
 }
 
 }  // namespace mesagrad

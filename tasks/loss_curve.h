@@ -1,6 +1,6 @@
 // The loss at each position of a sequence, for models and for classical predictors alike.
 #pragma once
-#include <cmath>
+#include <concepts>
 #include <cstdint>
 #include <functional>
 #include <vector>
@@ -26,22 +26,26 @@ struct LossCurve {
 // Summarizes losses (sequences, T), row-major.
 LossCurve summarize(const std::vector<double>& losses, Index tokens);
 
+// Told from time to time how many sequences are done.
+using Watch = std::function<void(Index done)>;
+
 // Runs losses_of(first, count, out) in parallel over parts of 0 .. sequences - 1; it writes ℓ_t of the
 // sequences first .. first + count - 1 to out (count, T).
 LossCurve loss_curve(Index sequences, Index tokens,
-                     const std::function<void(Index, Index, double*)>& losses_of);
+                     const std::function<void(Index, Index, double*)>& losses_of,
+                     const Watch& watch = {});
 
 // A prediction (T, d) of s_1 .. s_T from states s_0 .. s_{T-1}; row t may use only s_0 .. s_t.
 using Predictor = std::function<Matrix(const Matrix& states)>;
 
 LossCurve loss_curve(const LinearDynamics& task, std::uint64_t seed, std::uint32_t stream,
-                     Index sequences, const Predictor& predictor);
+                     Index sequences, const Predictor& predictor, const Watch& watch = {});
 
 // The same for a model of constructed tokens: model(tokens (B, T, 4d)) -> (B, T, D), prediction in the
 // first d channels.
 template <class Model>
 LossCurve loss_curve(const LinearDynamics& task, std::uint64_t seed, std::uint32_t stream,
-                     Index sequences, const Model& model)
+                     Index sequences, const Model& model, const Watch& watch = {})
   requires requires(Tensor tokens) { { model(tokens) } -> std::same_as<Tensor>; }
 {
   return loss_curve(sequences, task.tokens, [&](Index first, Index count, double* out) {
@@ -56,7 +60,7 @@ LossCurve loss_curve(const LinearDynamics& task, std::uint64_t seed, std::uint32
       }
       out[row] = sum / 2;
     }
-  });
+  }, watch);
 }
 
 }  // namespace mesagrad

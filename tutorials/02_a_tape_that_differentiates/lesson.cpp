@@ -1,0 +1,322 @@
+// A tape that differentiates.
+//
+// Every model of these lessons is found in the same way: write down a loss, compute its derivative
+// with respect to every adjustable number, and move each number a little against its derivative.
+// For a formula of one line you would differentiate by hand. For a Transformer, or for an algorithm
+// with a loop, nobody wants to. This lesson shows the machine that does it, and lets it do something
+// that is no neural network at all: it improves a classical algorithm by differentiating through it.
+//
+// The whole machine is core/tape.h; read it next to this page. It rests on one idea. While a program
+// computes, each operation writes a note on a tape: "this is how to pass derivatives back through
+// me". Reading the notes from the last to the first is the chain rule.
+#include <cmath>
+
+#include "core/gradcheck.h"
+#include "core/ops.h"
+#include "nn/attention.h"
+#include "nn/loss.h"
+#include "nn/optimizer.h"
+#include "nn/training.h"
+#include "tasks/in_context.h"
+#include "tutorials/lesson/lesson.h"
+
+using namespace mesagrad;
+
+namespace {
+
+// -- Part 3 and 4 use the task of lesson 1, as tensors ----------------------------------------------
+
+// States moved back by `steps` positions, zeros in front: (B, T, d) from states (B, T + 1, d).
+Tensor delayed(const Tensor& states, Index steps) {
+  const Index B = states.dim(0), T = states.dim(1) - 1, d = states.dim(2);
+  Tensor result({B, T, d});
+  for (Index b = 0; b < B; ++b) {
+    for (Index t = steps; t < T; ++t) {
+      std::copy_n(&states[(b * (T + 1) + t - steps) * d], d, &result[(b * T + t) * d]);
+    }
+  }
+  return result;
+}
+
+// A number that training may change.
+Tensor adjustable(real value) { return Tensor({}, value).requires_grad(); }
+
+// One step of gradient descent in context (lesson 1): f_t = η Σ s_i (s_{i-1}·s_t). The sum is what a
+// layer of linear attention computes, with queries s_t, keys s_{i-1} and values s_i. More about that
+// in lesson 3; here it only saves us a loop.
+struct GradientStep {
+  Tensor eta = adjustable(0);
+
+  Parameters parameters() { return {{"eta", &eta}}; }
+
+  Tensor operator()(const Tensor& states) const {
+    const Tensor s = delayed(states, 0);
+    return scale(causal_linear_attention(s, delayed(states, 1), s, 1), eta);
+  }
+};
+
+// The iterative solver of lesson 1, with its twelve coefficients adjustable:
+//
+//     p <- p - α_k Â p,    x <- x + p + β_k (x - x before),       from p = x = s_t,  Â = A/||A||
+//
+// and in the end f_t = C x/||A||. Products with A = Σ s_{i-1} s_{i-1}ᵀ + λI are again linear
+// attention, whose keys and values are the same. Like the authors we leave out the newest pair, so
+// keys are two positions old and values one.
+struct LearnedSolver {
+  std::vector<Tensor> alpha, beta;
+
+  explicit LearnedSolver(Index iterations) {
+    for (Index k = 0; k < iterations; ++k) {
+      alpha.push_back(adjustable(1));  // α = 1, β = 0 is the plain geometric series
+      beta.push_back(adjustable(0));
+    }
+  }
+
+  Parameters parameters() {
+    Parameters result;
+    for (std::size_t k = 0; k < alpha.size(); ++k) {
+      result.push_back({text("alpha ", k + 1), &alpha[k]});
+      result.push_back({text("beta ", k + 1), &beta[k]});
+    }
+    return result;
+  }
+
+  Tensor operator()(const Tensor& states) const {
+    constexpr auto ridge = static_cast<real>(0.001);
+    const Tensor keys = delayed(states, 2), values = delayed(states, 1), s = delayed(states, 0);
+    const Tensor one_over_norm = inverse_norms(keys, ridge);
+    Tensor p = s, x = s, before = s;
+    for (std::size_t k = 0; k < alpha.size(); ++k) {
+      const Tensor Ap = (causal_linear_attention(p, keys, keys, 1) + ridge * p) * one_over_norm;
+      p = p - scale(Ap, alpha[k]);
+      const Tensor next = x + p + scale(x - before, beta[k]);
+      before = std::exchange(x, next);
+    }
+    return causal_linear_attention(x * one_over_norm, keys, values, 1);
+  }
+
+  // 1/||A_t|| for every position, d times each: (B, T, d). Data, not differentiated.
+  static Tensor inverse_norms(const Tensor& keys, real ridge) {
+    const Index B = keys.dim(0), T = keys.dim(1), d = keys.dim(2);
+    Tensor result(keys.shape());
+    for (Index b = 0; b < B; ++b) {
+      Matrix A(d, d);
+      for (Index i = 0; i < d; ++i) A(i, i) = static_cast<double>(ridge);
+      for (Index t = 0; t < T; ++t) {
+        const real* key = &keys[(b * T + t) * d];
+        for (Index i = 0; i < d; ++i) {
+          for (Index j = 0; j < d; ++j) A(i, j) += static_cast<double>(key[i]) * key[j];
+        }
+        std::fill_n(&result[(b * T + t) * d], d, static_cast<real>(1 / frobenius_norm(A)));
+      }
+    }
+    return result;
+  }
+
+  Predictor predictor() const {
+    std::vector<double> a, b;
+    for (const Tensor& value : alpha) a.push_back(value.item());
+    for (const Tensor& value : beta) b.push_back(value.item());
+    return predict_with(chebyshev(a, b), {.newest_pair = false});
+  }
+};
+
+// An operation with a mistake in its backward step, for part 2: d(x²) is 2x·dx, and somebody forgot
+// the 2.
+Tensor careless_square(const Tensor& x) {
+  const Tensor out = Tape::output(x.shape(), {&x});
+  for (Index i = 0; i < x.size(); ++i) out[i] = x[i] * x[i];
+  Tape::record("careless square", out, [=] {
+    for (Index i = 0; i < x.size(); ++i) x.grad()[i] += x[i] * out.grad()[i];
+  });
+  return out;
+}
+
+void lesson_body(lesson::Lesson& L) {
+  // -------------------------------------------------------------------------------------------
+  L.step("Two additions and a tape");
+  //
+  // The smallest example that can go wrong. b uses a twice, and c uses b twice, so c = 4a. A tape
+  // that forgot to add up would say 1 or 2; one that visited b twice would say 8.
+  double slope = 0;
+  {
+    Tensor a({}, 1);
+    a.requires_grad();
+    Tape tape;
+    const Tensor b = a + a;
+    const Tensor c = b + b;
+    tape.backward(c);
+    slope = a.grad()[0];
+    L.say(text("a = ", a.item(), ",  b = a + a = ", b.item(), ",  c = b + b = ", c.item(),
+               ".  The tape says dc/db = ", b.grad()[0], " and dc/da = ", slope, "."));
+  }
+
+  // -------------------------------------------------------------------------------------------
+  L.step("How we know that a derivative is right");
+  //
+  // By the definition: move one number by a little h to both sides, and look how much the result
+  // moves. That takes two runs of the program for every number, far too slow for training, but it is
+  // the judge of every operation in this library. The result is weighted with random numbers first,
+  // because a plain sum can hide mistakes that cancel.
+  //
+  // Numbers in single precision have seven digits, and of the difference of two nearly equal numbers
+  // only about three are left. With `make tutorial-2 REAL=double` the first error shrinks to 1e-9;
+  // the second does not shrink, because it is a mistake and not rounding.
+  const auto random_matrix = [&](Index rows, Index columns, std::uint64_t number) {
+    Tensor result({rows, columns});
+    Random random(L.seed(), stream::analysis_data, number);
+    for (Index i = 0; i < result.size(); ++i) result[i] = static_cast<real>(random.normal());
+    return result;
+  };
+  const std::vector<Tensor> inputs = {random_matrix(3, 4, 1), random_matrix(4, 2, 2)};
+  const GradCheck good = check_gradients(
+      [](const std::vector<Tensor>& x) {
+        const Tensor y = matmul(x[0], x[1]);
+        return y * y;
+      },
+      inputs);
+  const GradCheck bad = check_gradients(
+      [](const std::vector<Tensor>& x) { return careless_square(matmul(x[0], x[1])); }, inputs);
+  L.say("Squaring a matrix product: " + good.report() + ".");
+  L.say("The same with a careless square: " + bad.report() + ".");
+
+  // -------------------------------------------------------------------------------------------
+  L.step("Learning one number");
+  //
+  // Lesson 1 found the best step size of in-context gradient descent by computing a parabola. Now we
+  // pretend not to know that it is one: start at η = 0, and follow the derivative downhill, every
+  // time with 256 new sequences. (So there are two gradient descents here. The inner one is the
+  // prediction itself, and η is its step size; the outer one changes η.)
+  const LinearDynamics task;
+  constexpr Index batch = 256;
+  L.setting("batch", batch);
+
+  // One update of a model's numbers: loss and gradient on batch number n.
+  const auto loss_on_batch = [&](auto& training, Index n) {
+    return training([&](const auto& model, Index first, Index count) {
+      const Tensor states = task.sample(L.seed(), stream::training_data, n * batch + first, count);
+      return squared_error(model(states), next_states(states), batch);
+    });
+  };
+
+  GradientStep step;
+  {
+    Training training(step, batch, task.tokens);
+    SGD optimizer(step.parameters());
+    std::vector<double> updates, etas;
+    for (Index n = 0; n < 60; ++n) {
+      updates.push_back(static_cast<double>(n));
+      etas.push_back(step.eta.item());
+      loss_on_batch(training, n);
+      optimizer.step(n < 30 ? 2e-4 : 2e-5);  // smaller steps at the end average the batches' noise
+    }
+    lesson::LinePlot plot{.name = "learning-eta",
+                          .title = "Gradient descent finds the step size",
+                          .x = "update",
+                          .y = "η",
+                          .caption = "The dashed line is the minimum of the parabola of lesson 1."};
+    plot.line("η while it learns", updates, etas, {.points = true});
+    const StepSizeSearch search = search_step_size(task, L.seed(), stream::test_data, 4096);
+    plot.line("line search", std::vector<double>{0, 59}, std::vector<double>(2, search.best_eta()),
+              {.dashed = true});
+    L.show(plot);
+  }
+
+  // -------------------------------------------------------------------------------------------
+  L.step("Learning an algorithm");
+  //
+  // The same with twelve numbers inside a loop: the step sizes and momenta of an iterative solver,
+  // six iterations long. Each evaluation of the loss runs the solver at every position of every
+  // sequence; the tape then runs through all six iterations backwards. Nothing about this needed a
+  // new idea, which is the point.
+  //
+  // The recipe is the authors' (AdamW, warm-up, cosine), at paper scale with their numbers. A
+  // student's run makes bigger and fewer steps.
+  const Index updates = L.scaled<Index>({.smoke = 30, .lesson = 1500, .paper = 20000});
+  const WarmupCosine schedule =
+      L.scale() == lesson::Scale::paper
+          ? WarmupCosine{.peak = 3e-4, .end = 1e-5, .warmup = 500, .total = 40000}
+          : WarmupCosine{.peak = 1e-2, .end = 1e-4, .warmup = updates / 10, .total = updates};
+  L.setting("updates", updates);
+  L.setting("peak learning rate", schedule.peak);
+
+  const Index test_sequences = L.scaled<Index>({.smoke = 256, .lesson = 8192, .paper = 65536});
+  const double exact_zero = 10.0 / 6 + 10 * 1e-4 * 51 / 4;  // see lesson 1
+  const double luck = loss_curve(task, L.seed(), stream::test_data, test_sequences, [](const Matrix& s) {
+                        return Matrix(s.rows() - 1, s.columns());
+                      }).total() / exact_zero;
+  const auto test = [&](const Predictor& predictor) {
+    return loss_curve(task, L.seed(), stream::test_data, test_sequences, predictor).total() / luck;
+  };
+
+  LearnedSolver solver(6);
+  const double plain = test(solver.predictor());
+  std::vector<double> history_n, history;
+  {
+    Training training(solver, batch, task.tokens);
+    AdamW optimizer(solver.parameters(), {.decay = 0.05});
+    lesson::Progress bar = L.progress("learning twelve coefficients", updates);
+    double average = 0;
+    const Index every = std::max<Index>(1, updates / 100);
+    for (Index n = 0; n < updates; ++n) {
+      const double loss = loss_on_batch(training, n);
+      clip_by_value(solver.parameters(), 1);
+      optimizer.step(schedule(n));
+      average += loss / static_cast<double>(every);
+      if ((n + 1) % every == 0) {
+        history_n.push_back(static_cast<double>(n + 1));
+        history.push_back(std::exchange(average, 0));
+      }
+      bar.update(n + 1, loss);
+    }
+  }
+  const double learned = test(solver.predictor());
+  const ChebyshevCoefficients theirs = published_coefficients(6);
+  const double published = test(predict_with(chebyshev(theirs.alpha, theirs.beta), {.newest_pair = false}));
+
+  lesson::LinePlot plot{.name = "learning-a-solver",
+                        .title = "An algorithm that gets better at its job",
+                        .x = "update",
+                        .y = "loss on fresh sequences",
+                        .caption = "Six products with A at each position, before and after learning where "
+                                   "to step."};
+  plot.line("learning", history_n, history);
+  const std::vector<double> ends = {history_n.front(), history_n.back()};
+  plot.line("plain geometric series", ends, std::vector<double>(2, plain), {.dashed = true});
+  plot.line("authors' coefficients", ends, std::vector<double>(2, published), {.dashed = true});
+  L.show(plot);
+
+  lesson::Table table{.title = "The coefficients",
+                      .caption = "Different coefficients can make nearly the same polynomial, so only the "
+                                 "loss is to be compared.",
+                      .columns = {"k", "α learned", "α published", "β learned", "β published"}};
+  for (std::size_t k = 0; k < solver.alpha.size(); ++k) {
+    const auto number = [](double x) { return lesson::short_number(x, 4); };
+    table.row({text(k + 1), number(solver.alpha[k].item()), number(theirs.alpha[k]),
+               number(solver.beta[k].item()), number(theirs.beta[k])});
+  }
+  L.show(table);
+  L.curve("loss while learning", history_n, history);
+
+  L.compare("step size η", step.eta.item(), 0.032);
+  L.compare("learned solver", learned, 0.2339);
+  L.compare("published coefficients", published, 0.2317);
+
+  const bool in_double = sizeof(real) == sizeof(double);
+  L.claim("dc/da of c = (a + a) + (a + a)", slope, {.expected = 4, .tolerance = 0, .from = lesson::Scale::smoke});
+  L.claim_below("error of a right gradient", good.error, in_double ? 1e-7 : 2e-2, {.from = lesson::Scale::smoke});
+  L.claim_above("error of a wrong gradient", bad.error, 0.1, {.from = lesson::Scale::smoke});
+  L.claim_between("learned step size", step.eta.item(), 0.031, 0.034);
+  L.claim_below("learned solver, compared with the plain series", learned / plain, 0.75);
+  if (L.scale() == lesson::Scale::paper) L.claim_between("learned solver", learned, 0.230, 0.235);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return lesson::run({.number = 2,
+                      .title = "A tape that differentiates",
+                      .question = "How does a program find the derivative of whatever it computes?",
+                      .source = __FILE__},
+                     argc, argv, lesson_body);
+}

@@ -1,0 +1,377 @@
+// One layer of linear attention is one step of gradient descent.
+//
+// A Transformer layer without softmax computes, for every token x_t, a sum over the tokens so far:
+//
+//     x_t + Σ_heads Σ_{i ≤ t} (x_t W_q · x_i W_k) x_i W_v W_o
+//
+// Lesson 1 ended with an algorithm that learns in context by one step of gradient descent:
+//
+//     s_{t+1} ≈ η Σ_{i ≤ t} s_i (s_{i-1} · s_t)
+//
+// Put next to each other they look alike: compare s_t with all earlier inputs, and add up what
+// followed, weighted by the likeness. Proposition 1 of the paper says that the first can be the
+// second, with the right weights. The question of this lesson is another one: a layer that is
+// trained to predict, from small random weights, and that knows nothing of gradient descent:
+// does it end up there?
+#include <cmath>
+
+#include "nn/linear_transformer.h"
+#include "nn/loss.h"
+#include "nn/optimizer.h"
+#include "nn/training.h"
+#include "tasks/compression.h"
+#include "tasks/in_context.h"
+#include "tutorials/lesson/lesson.h"
+#include "tutorials/lesson/paper.h"
+
+using namespace mesagrad;
+
+namespace {
+
+constexpr Index d = 10;
+constexpr Index batch = 256;
+constexpr Index every = 100;  // updates from one test to the next
+const LinearDynamics task;    // lesson 1: ten dimensions, fifty tokens, a new rotation every time
+
+// What one training run leaves behind, test by test.
+struct Run {
+  std::vector<LinearTransformer> snapshots;
+  std::vector<double> loss;  // on the test sequences
+};
+
+// The authors' recipe for this experiment (figure 4A): two heads of key size 20, weights of standard
+// deviation 0.0002 at first, AdamW with a constant learning rate, gradients limited to [-1, 1].
+LinearTransformer new_model(std::uint64_t seed) {
+  return LinearTransformer({.width = 4 * d,
+                            .blocks = 1,
+                            .heads = 2,
+                            .key_size = 20,
+                            .masked_channels = 2 * d,
+                            .clip = 4,
+                            .init_deviation = 0.0002},
+                           seed);
+}
+
+// All models are tested on the same 10 x 256 sequences, which no training run sees.
+double test(const LinearTransformer& model, std::uint64_t seed) {
+  return loss_curve(task, seed, stream::test_data, 10 * 256, model).total();
+}
+
+Run train(std::uint64_t seed, std::uint64_t test_seed, Index updates,
+          const std::function<void(Index, double)>& watch) {
+  LinearTransformer model = new_model(seed);
+  Training training(model, batch, task.tokens);
+  AdamW optimizer(model.parameters(), {.decay = 0.05});
+  Run run;
+  for (Index n = 0; n <= updates; ++n) {
+    if (n % every == 0) {
+      run.snapshots.push_back(snapshot(model));
+      run.loss.push_back(test(model, test_seed));
+    }
+    if (n == updates) break;
+    const double loss = training([&](const LinearTransformer& part, Index first, Index count) {
+      const Tensor states = task.sample(seed, stream::training_data, n * batch + first, count);
+      return squared_error(part(constructed_tokens(states)), next_states(states), batch);
+    });
+    clip_by_value(model.parameters(), 1);
+    optimizer.step(2e-4);
+    watch(n + 1, loss);
+  }
+  return run;
+}
+
+// The largest difference between a model's predictions and a predictor's, over all positions.
+double largest_difference(const LinearTransformer& model, const Predictor& predictor, std::uint64_t seed,
+                          Index sequences) {
+  double largest = 0;
+  for (Index i = 0; i < sequences; ++i) {
+    const Tensor output = model(constructed_tokens(task.sample(seed, stream::analysis_data, i, 1)));
+    const Matrix expected =
+        predictor(task.sample(Random(seed, stream::analysis_data, static_cast<std::uint64_t>(i))).states);
+    for (Index t = 0; t < task.tokens; ++t) {
+      for (Index j = 0; j < d; ++j) {
+        largest = std::max(largest, std::abs(output[t * 4 * d + j] - expected(t, j)));
+      }
+    }
+  }
+  return largest;
+}
+
+// The d-wide groups from .. from + rows and from 0 .. columns of a product, for a picture.
+std::vector<double> part_of(const Matrix& product, Index first_row, Index rows, Index first_column,
+                            Index columns) {
+  std::vector<double> values;
+  for (Index i = first_row; i < first_row + rows; ++i) {
+    for (Index j = first_column; j < first_column + columns; ++j) values.push_back(product(i, j));
+  }
+  return values;
+}
+
+std::vector<double> column_mean(const std::vector<std::vector<double>>& rows) {
+  std::vector<double> mean(rows[0].size());
+  for (const auto& row : rows) {
+    for (std::size_t i = 0; i < mean.size(); ++i) mean[i] += row[i] / static_cast<double>(rows.size());
+  }
+  return mean;
+}
+
+// Standard deviation over the rows; 0 for a single one.
+std::vector<double> column_deviation(const std::vector<std::vector<double>>& rows) {
+  const std::vector<double> mean = column_mean(rows);
+  std::vector<double> deviation(mean.size());
+  if (rows.size() < 2) return deviation;
+  for (std::size_t i = 0; i < mean.size(); ++i) {
+    for (const auto& row : rows) deviation[i] += std::pow(row[i] - mean[i], 2);
+    deviation[i] = std::sqrt(deviation[i] / static_cast<double>(rows.size() - 1));
+  }
+  return deviation;
+}
+
+void lesson_body(lesson::Lesson& L) {
+  // -------------------------------------------------------------------------------------------
+  L.step("Gradient descent, written into the weights by hand");
+  //
+  // Attention can only compare what stands in one token, and a pair (s_{i-1}, s_i) needs both. So for
+  // now we hand the pairs over ready-made ("constructed tokens"), in four groups of ten channels:
+  //
+  //     e_t = [ 0 , s_t , s_t , s_{t-1} ]
+  //
+  // The prediction is to appear in the first group. (The second is for deeper models; one layer gets
+  // it zeroed.) Proposition 1: let the query read s_t, the key s_{i-1}, the value s_i, and write η
+  // times the sum into the first group. Three identity matrices and one η; the layer's formula above
+  // then is the formula of gradient descent, term by term. In numbers:
+  const StepSizeSearch search = search_step_size(
+      task, L.seed(), stream::test_data, L.scaled<Index>({.smoke = 512, .lesson = 16384, .paper = 65536}));
+  const double eta = search.best_eta();
+  const LinearTransformer by_hand = gradient_descent_transformer(d, eta);
+  const double difference =
+      largest_difference(by_hand, gradient_step_predictor(eta), L.seed(), 64);
+  L.say(text("The best step size is η = ", eta, " (lesson 1). Over 64 sequences, the layer's predictions and "
+             "those of gradient descent differ by at most ", difference, "."));
+
+  // -------------------------------------------------------------------------------------------
+  L.step("The same layer, trained");
+  //
+  // Now nobody writes anything. The weights start as noise of size 0.0002, so small that the layer
+  // predicts almost exactly 0 (a product of four of them is 10⁻¹⁵), and that the gradient is tiny too.
+  // Expect nothing to happen for two hundred updates, and then everything at once.
+  const Index updates = L.scaled<Index>({.smoke = 100, .lesson = 2500, .paper = 3500});
+  const auto final_test = static_cast<std::size_t>(std::min<Index>(updates, 2500) / every);
+  const std::uint64_t seeds = L.scaled<std::uint64_t>({.smoke = 1, .lesson = 1, .paper = 5});
+  L.setting("updates", updates);
+  L.setting("training seeds", seeds);
+  L.setting("batch", batch);
+  L.setting("learning rate", 2e-4);
+  L.setting("weight decay", 0.05);
+  std::vector<Run> runs;
+  for (std::uint64_t i = 0; i < seeds; ++i) {
+    lesson::Progress bar = L.progress(text("training layer ", i + 1, " of ", seeds), updates);
+    runs.push_back(train(L.seed() + 1000 * i, L.seed(), updates,
+                         [&](Index n, double loss) { bar.update(n, loss); }));
+  }
+  // From here on "the layer" is the first seed's after 2500 updates; the others come back at the end.
+  const LinearTransformer& layer = runs[0].snapshots[final_test];
+
+  const Index sequences = L.scaled<Index>({.smoke = 256, .lesson = 16384, .paper = 65536});
+  L.setting("sequences", sequences);
+  const LossCurve trained = loss_curve(task, L.seed(), stream::test_data, sequences, layer);
+  const LossCurve descent =
+      loss_curve(task, L.seed(), stream::test_data, sequences, gradient_step_predictor(eta));
+  std::vector<double> t, ratio;
+  double largest_ratio = 0;
+  for (Index i = 0; i < task.tokens; ++i) {
+    const auto k = static_cast<std::size_t>(i);
+    t.push_back(static_cast<double>(i));
+    ratio.push_back(trained.mean[k] / descent.mean[k]);
+    if (i >= 2) largest_ratio = std::max(largest_ratio, std::abs(ratio[k] - 1));
+  }
+  {
+    lesson::LinePlot plot{.name = "layer-and-descent",
+                          .title = "A trained layer and a step of gradient descent",
+                          .x = "position t",
+                          .y = "loss",
+                          .caption = "Trained without a word about gradient descent, the layer pays what "
+                                     "gradient descent pays, at every position. Dashed: the authors' layer."};
+    plot.line("trained layer", t, trained.mean, {.points = true});
+    plot.line("one gradient step", t, descent.mean);
+    plot.line("authors' trained layer", t, paper::curve(paper::lsa_1), {.dashed = true});
+    L.show(plot);
+  }
+
+  // -------------------------------------------------------------------------------------------
+  L.step("Reading the weights");
+  //
+  // Equal losses could be a coincidence; weights are a confession. W_q and W_k matter only through
+  // their product, which says which channels are compared with which, and W_v and W_o through theirs,
+  // which says what is copied where. If the layer is gradient descent, we should see multiples of the
+  // identity: in the block (s_t, s_{i-1}) of the first, and in the block (s_i, prediction) of the
+  // second. A head may flip the sign of both.
+  const std::vector<Index> moments = updates >= 2500 ? std::vector<Index>{0, 200, 300, 500, 2500}
+                                                     : std::vector<Index>{0, updates};
+  {
+    lesson::HeatMap qk{.name = "query-key",
+                       .title = "W_q W_kᵀ of both heads while training",
+                       .caption = "Rows: what the query reads; columns: what the key reads. Out of noise grow "
+                                  "multiples of the identity.",
+                       .columns = static_cast<int>(moments.size()),
+                       .row_titles = {"head 1", "head 2"},
+                       .block = d,
+                       .row_labels = {"s_t", "s_{t-1}"},
+                       .column_labels = {"s_i", "s_{i-1}"}};
+    lesson::HeatMap vo{.name = "value-output",
+                       .title = "W_v W_o of both heads while training",
+                       .caption = "Rows: what the value reads; columns: the prediction it is written to.",
+                       .columns = static_cast<int>(moments.size()),
+                       .row_titles = {"head 1", "head 2"},
+                       .block = d,
+                       .row_labels = {"s_i", "s_{i-1}"},
+                       .column_labels = {"prediction"}};
+    for (Index head = 0; head < 2; ++head) {
+      for (const Index moment : moments) {
+        const LinearAttention& block = runs[0].snapshots[static_cast<std::size_t>(moment / every)].blocks[0];
+        const std::string title = text(moment, " updates");
+        qk.panel(title, 2 * d, 2 * d, part_of(query_key_product(block, head), 2 * d, 2 * d, 2 * d, 2 * d));
+        vo.panel(title, 2 * d, d, part_of(value_output_product(block, head), 2 * d, 2 * d, 0, d));
+      }
+    }
+    L.show(qk);
+    L.show(vo);
+  }
+
+  // -------------------------------------------------------------------------------------------
+  L.step("The layer in twelve numbers");
+  //
+  // So take the pictures at their word. Replace every block of ten by ten by the mean of its diagonal
+  // times the identity: six numbers are left of the 3200 of each head. If what we threw away had
+  // mattered, the loss would tell.
+  //
+  // And those numbers have a meaning: the coefficient of s_i (s_{i-1}·s_t), summed over the heads, is
+  // the step size that the layer has learned.
+  const LinearTransformer compressed = compress(layer, d);
+  const double layer_loss = runs[0].loss[final_test], compressed_loss = test(compressed, L.seed());
+  const double learned_eta = effective_step_size(layer, d);
+  {
+    lesson::Table table{.title = "What is left of each head",
+                        .caption = text("Step size: the products of the second and the last column but one, "
+                                        "added up, ", lesson::short_number(learned_eta, 3), "."),
+                        .columns = {"head", "s_t·s_i", "s_t·s_{i-1}", "s_{t-1}·s_i", "s_{t-1}·s_{i-1}",
+                                    "copies s_i", "copies s_{i-1}"}};
+    for (Index head = 0; head < 2; ++head) {
+      const Matrix qk = block_scalars(query_key_product(layer.blocks[0], head), d);
+      const Matrix vo = block_scalars(value_output_product(layer.blocks[0], head), d);
+      const auto number = [](double x) { return lesson::fixed_number(x, 4); };
+      table.row({text(head + 1), number(qk(2, 2)), number(qk(2, 3)), number(qk(3, 2)), number(qk(3, 3)),
+                 number(vo(2, 0)), number(vo(3, 0))});
+    }
+    L.show(table);
+  }
+  L.say(text("The layer's loss is ", layer_loss, ", of the compressed one ", compressed_loss, "."));
+
+  // -------------------------------------------------------------------------------------------
+  L.step("Halfway between the layer and its formula");
+  //
+  // One more test that could go wrong. If the trained layer and the formula were two different
+  // solutions that happen to be equally good, a model halfway between them would be worse than both.
+  // We average the products (never the factors, which mean nothing by themselves) of the compressed
+  // layer with those of the layer as it was after 0, 100, 200, ... updates.
+  //
+  // At the very start one half is nothing and the other half is the formula. Half of W_q W_kᵀ times
+  // half of W_v W_o makes a step of η/4, so the loss should start 7/16 of the way down the parabola
+  // of lesson 1, at 1.33.
+  //
+  // The authors train a second time for this, from the same seed. Training here is the same to the
+  // last bit every time, so that would only repeat itself; we have kept the weights. (That it does
+  // repeat itself is one of the claims below.)
+  std::vector<std::vector<double>> layer_losses, halfway_losses;
+  std::vector<double> compressed_losses, etas;
+  for (const Run& run : runs) {
+    const LinearTransformer end = compress(run.snapshots[final_test], d);
+    compressed_losses.push_back(test(end, L.seed()));
+    etas.push_back(effective_step_size(run.snapshots[final_test], d));
+    layer_losses.push_back(run.loss);
+    halfway_losses.emplace_back();
+    for (const LinearTransformer& snapshot : run.snapshots) {
+      L.check_interrupted();
+      halfway_losses.back().push_back(test(interpolate(snapshot, end), L.seed()));
+    }
+  }
+  const Run again = train(L.seed(), L.seed(), every, [&](Index, double) { L.check_interrupted(); });
+  bool repeats = true;
+  for (std::size_t p = 0; p < 4; ++p) {
+    LinearTransformer first = runs[0].snapshots[1], second = again.snapshots[1];
+    const Tensor &a = *first.parameters()[p].tensor, &b = *second.parameters()[p].tensor;
+    repeats = repeats && std::equal(a.data(), a.data() + a.size(), b.data());
+  }
+
+  const std::vector<double> mean = column_mean(layer_losses), spread = column_deviation(layer_losses);
+  const std::vector<double> halfway = column_mean(halfway_losses),
+                            halfway_spread = column_deviation(halfway_losses);
+  std::vector<double> compressed_line(mean.size(), compressed_loss), n;
+  for (std::size_t i = 0; i < mean.size(); ++i) n.push_back(static_cast<double>(i) * every);
+  {
+    lesson::LinePlot plot{.name = "interpolation",
+                          .title = "Three descriptions of the same layer meet",
+                          .x = "updates",
+                          .y = "test loss",
+                          .caption = seeds > 1 ? "Means over the seeds, with bands of one standard deviation. "
+                                                 "Dashed: the authors' runs."
+                                               : "Dashed: the authors' runs, means over five seeds."};
+    plot.line("trained layer", n, mean, {.std = spread});
+    plot.line("halfway to the formula", n, halfway, {.std = halfway_spread});
+    plot.line("compressed to a formula", n, compressed_line, {.thin = true});
+    std::vector<double> their_n;
+    for (std::size_t i = 0; i < paper::lsa_1_training.size(); ++i) {
+      if (static_cast<Index>(i) * every <= updates) their_n.push_back(static_cast<double>(i) * every);
+    }
+    const auto shorten = [&](std::vector<double> values) {
+      values.resize(their_n.size());
+      return values;
+    };
+    plot.line("authors' layer", their_n, shorten(paper::curve(paper::lsa_1_training)),
+              {.dashed = true, .like = "trained layer"});
+    plot.line("authors' halfway", their_n, shorten(paper::curve(paper::interpolated_training)),
+              {.dashed = true, .like = "halfway to the formula"});
+    L.show(plot);
+  }
+
+  L.curve("trained layer", t, trained.mean, trained.deviation);
+  L.curve("one gradient step", t, descent.mean, descent.deviation);
+  L.curve("test loss while training", n, mean, spread);
+  L.curve("test loss halfway to the formula", n, halfway, halfway_spread);
+
+  // The authors' test sequences started a little shorter than they should have on average, ours a
+  // little longer or shorter too. The loss before training shows by how much (lesson 1), and the
+  // comparison takes it out.
+  const double luck = mean[0] / paper::lsa_1_training[0];
+  for (const std::size_t i : {2u, 3u, 5u, 10u, 20u, 34u}) {
+    if (i >= mean.size()) continue;
+    L.compare(text("layer after ", i * every, " updates"), mean[i] / luck, paper::lsa_1_training[i]);
+  }
+  for (const std::size_t i : {0u, 1u, 2u, 3u, 5u, 10u, 20u, 34u}) {
+    if (i >= mean.size()) continue;
+    L.compare(text("halfway after ", i * every, " updates"), halfway[i] / luck, paper::interpolated_training[i]);
+  }
+  L.compare("compressed", column_mean({compressed_losses})[0] / luck, paper::mean(paper::compressed));
+  L.compare("learned step size", column_mean({etas})[0], 0.0334);
+
+  L.claim_below("Proposition 1 by hand: largest difference to gradient descent", difference, 1e-5,
+                {.from = lesson::Scale::smoke});
+  L.claim("training twice gives the same bits", repeats ? 1 : 0,
+          {.expected = 1, .tolerance = 0, .from = lesson::Scale::smoke});
+  L.claim_between("loss of the trained layer", trained.total(), 0.875, 0.905);
+  L.claim_below("largest relative difference to gradient descent at any t >= 2", largest_ratio, 0.035);
+  L.claim_below("loss lost by compression to twelve numbers", compressed_loss - layer_loss, 0.003);
+  L.claim("learned step size", learned_eta, {.expected = 0.0334, .tolerance = 0.002});
+  L.claim("halfway model before training: 7/16 of the way", halfway[0], {.expected = 1.33, .tolerance = 0.03});
+  L.claim_below("halfway model in the end, compared with the layer", std::abs(halfway.back() - mean.back()), 0.005);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return lesson::run({.number = 3,
+                      .title = "One layer of linear attention is one step of gradient descent",
+                      .question = "Does a trained attention layer find gradient descent by itself?",
+                      .source = __FILE__},
+                     argc, argv, lesson_body);
+}

@@ -1,0 +1,141 @@
+// Everything that a tutorial needs to talk, measure, draw, and keep its promises.
+//
+//     int main(int argc, char** argv) {
+//       return lesson::run({.number = 1, .title = "The task", .question = "Is it solvable?",
+//                           .source = __FILE__}, argc, argv, [](lesson::Lesson& L) {
+//         L.step("What the sequences look like");
+//         const int n = L.scaled({.smoke = 64, .lesson = 4096, .paper = 65536});
+//         lesson::LinePlot plot{.name = "curves", .title = "Loss", .x = "t", .y = "loss"};
+//         plot.line("least squares", xs, mean, {.std = std});
+//         L.show(plot);
+//         L.claim("predicting zero costs d/6", cost, {.expected = 1.667, .tolerance = 0.017});
+//       });
+//     }
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "tutorials/lesson/draw.h"
+#include "tutorials/lesson/options.h"
+#include "tutorials/lesson/plot.h"
+#include "tutorials/lesson/progress.h"
+#include "tutorials/lesson/results.h"
+#include "tutorials/lesson/stop.h"
+#include "tutorials/lesson/terminal.h"
+
+namespace mesagrad::lesson {
+
+struct Introduction {
+  int number = 0;
+  std::string title = {};
+  std::string question = {};  // one sentence
+  std::string source = {};    // __FILE__, shown on the page
+};
+
+template <class T>
+struct ByScale {
+  T smoke;
+  T lesson;
+  T paper;
+};
+
+struct Expected {
+  double expected = 0;
+  double tolerance = 0;
+  Scale from = Scale::lesson;
+};
+
+// The smallest scale at which a claim is judged. Statistical claims need the default.
+struct Judged {
+  Scale from = Scale::lesson;
+};
+
+// A figure or table that was shown: for the page as markup, and for a figure as a file of its own.
+struct Exhibit {
+  std::string name = {};  // empty for tables
+  std::string markup = {};
+  std::string caption = {};
+};
+
+class Lesson {
+ public:
+  Lesson(const Introduction& introduction, const Options& options, int threads);
+
+  // Prose, and the numbered headings between.
+  void say(const std::string& paragraph);
+  void step(const std::string& heading);
+
+  // The value for this run's scale: L.scaled({.smoke = 64, .lesson = 4096, .paper = 65536}), or
+  // L.scaled<double>({...}).
+  template <class T = int>
+  T scaled(const std::type_identity_t<ByScale<T>>& choices) const {
+    if (scale() == Scale::smoke) return choices.smoke;
+    return scale() == Scale::lesson ? choices.lesson : choices.paper;
+  }
+  Scale scale() const { return options_.scale; }
+  std::uint64_t seed() const { return options_.seed; }
+  int threads() const { return results_.threads; }
+  std::string out() const;  // the directory of this lesson's results
+
+  // For waits: a progress bar, or a bare check in loops that have none. Both throw after Ctrl-C.
+  Progress progress(const std::string& label, Index total);
+  void check_interrupted() const { throw_if_interrupted(); }
+
+  // Shown now in the terminal, later on the page. Plots also become name.svg.
+  void show(const LinePlot& plot);
+  void show(const HeatMap& map);
+  void show(const Table& table);
+
+  // Kept for results.json and the page.
+  void setting(const std::string& name, const std::string& value);
+  template <class Number>
+    requires std::is_arithmetic_v<Number>
+  void setting(const std::string& name, Number value) {
+    keep_setting({name, static_cast<double>(value)});
+  }
+  void curve(const std::string& name, const Numbers& x, const Numbers& mean,
+             const Numbers& std = {});
+
+  // A row of the table: this run | paper | difference.
+  void compare(const std::string& name, double this_run, double paper);
+
+  // Statements that decide the exit status. With {.from = Scale::smoke} even a smoke run judges.
+  void claim(const std::string& name, double measured, const Expected& expected);
+  void claim_between(const std::string& name, double measured, double low, double high,
+                     const Judged& judged = {});
+  void claim_below(const std::string& name, double measured, double limit,
+                   const Judged& judged = {});
+  void claim_above(const std::string& name, double measured, double limit,
+                   const Judged& judged = {});
+
+  const Introduction& introduction() const { return introduction_; }
+  const Results& results() const { return results_; }
+  const std::vector<Exhibit>& exhibits() const { return exhibits_; }
+  const Terminal& terminal() const { return terminal_; }
+
+ private:
+  friend int run(const Introduction&, int, char**, const std::function<void(Lesson&)>&);
+
+  template <class Figure>
+  void show_figure(const Figure& figure);
+  Screen screen() const { return {terminal_.width(), terminal_.colour}; }
+  void keep_setting(const Setting& setting);
+  void keep_claim(const Claim& claim);
+
+  Introduction introduction_;
+  Options options_;
+  Terminal terminal_ = standard_output();
+  Results results_;
+  std::vector<Exhibit> exhibits_;
+  int steps_ = 0;
+};
+
+// Runs a lesson from its command line to its exit status: 0 when every claim holds, 1 when one does
+// not, 2 for an error, 130 after Ctrl-C. Whatever goes wrong is one sentence on standard error.
+int run(const Introduction& introduction, int argc, char** argv,
+        const std::function<void(Lesson&)>& body);
+
+}  // namespace mesagrad::lesson

@@ -1,0 +1,64 @@
+#include "tutorials/lesson/options.h"
+
+#include <charconv>
+
+#include "core/error.h"
+
+namespace mesagrad::lesson {
+namespace {
+
+constexpr std::uint64_t most_threads = 1024;
+
+std::uint64_t whole_number(const std::string& key, const std::string& value) {
+  std::uint64_t number = 0;
+  const char* end = value.data() + value.size();
+  const auto [stop, error] = std::from_chars(value.data(), end, number);
+  check(error == std::errc{} && stop == end, key, "=", value,
+        ": expected a whole number from 0 to 18446744073709551615");
+  return number;
+}
+
+int thread_count(const std::string& value) {
+  const std::uint64_t threads = whole_number("THREADS", value);
+  check(threads >= 1 && threads <= most_threads, "THREADS=", value, ": expected 1 to ",
+        most_threads, " threads");
+  return static_cast<int>(threads);
+}
+
+Scale scale_named(const std::string& value) {
+  for (const Scale scale : {Scale::smoke, Scale::lesson, Scale::paper}) {
+    if (value == name_of(scale)) return scale;
+  }
+  fail("SCALE=", value, ": expected smoke, lesson or paper");
+}
+
+}  // namespace
+
+std::string name_of(Scale scale) {
+  switch (scale) {
+    case Scale::smoke: return "smoke";
+    case Scale::lesson: return "lesson";
+    case Scale::paper: return "paper";
+  }
+  return "unknown";
+}
+
+Options parse_options(const std::vector<std::string>& arguments) {
+  Options options;
+  for (const std::string& argument : arguments) {
+    const std::size_t equals = argument.find('=');
+    const std::string key = argument.substr(0, equals);
+    const bool known = key == "SEED" || key == "SCALE" || key == "THREADS" || key == "OUT";
+    check(known && equals != std::string::npos, "'", argument,
+          "' is not a setting: a lesson takes SEED=, SCALE=, THREADS= and OUT=");
+    const std::string value = argument.substr(equals + 1);
+    if (value.empty()) continue;
+    if (key == "SEED") options.seed = whole_number(key, value);
+    if (key == "SCALE") options.scale = scale_named(value);
+    if (key == "THREADS") options.threads = thread_count(value);
+    if (key == "OUT") options.out = value;
+  }
+  return options;
+}
+
+}  // namespace mesagrad::lesson

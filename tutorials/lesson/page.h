@@ -1,0 +1,21 @@
+// The page of a lesson: one HTML file that needs nothing else, in light and in dark.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "tutorials/lesson/plot.h"
+
+namespace mesagrad::lesson {
+
+class Lesson;
+
+std::string html_table(const Table& table);
+
+// The tables of the end, for the terminal and the page alike.
+Table claims_table(const Lesson& lesson, bool colour = false);
+Table comparison_table(const Lesson& lesson);
+
+// `source` is the text of the lesson's own lesson.cpp.
+std::string html_page(const Lesson& lesson, const std::string& source);
+
+}  // namespace mesagrad::lesson

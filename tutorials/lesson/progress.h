@@ -1,0 +1,41 @@
+// The line that shows that something is happening. Waits of less than a second print nothing.
+#pragma once
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "core/real.h"
+#include "tutorials/lesson/terminal.h"
+
+namespace mesagrad::lesson {
+
+class Progress {
+ public:
+  Progress(const Terminal& terminal, const std::string& label, Index total);
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+  ~Progress();  // leaves one line that sums up
+
+  // Steps done so far. Cheap enough for every step of a fast loop: on a terminal it redraws at most
+  // ten times a second, elsewhere it prints a line for about every tenth of the way. Throws
+  // Interrupted after Ctrl-C.
+  void update(Index done, std::optional<double> loss = {});
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  bool time_to_show(double now) const;
+  void show(double now);
+  std::string numbers(double now) const;
+
+  Terminal terminal_;
+  std::string label_;
+  Index total_;
+  Clock::time_point start_ = Clock::now();
+  Index done_ = 0;
+  std::optional<double> loss_ = {};
+  double shown_at_ = 0;  // seconds; 0: not yet
+  Index shown_done_ = 0;
+};
+
+}  // namespace mesagrad::lesson

@@ -1,0 +1,75 @@
+// What a lesson measured, and whether it is what the paper promises.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "tutorials/lesson/options.h"
+
+namespace mesagrad::lesson {
+
+enum class Relation { within, between, below, above };
+
+// A statement that can turn out to be wrong. below and above compare with `expected`; between is
+// within, told by its two ends.
+struct Claim {
+  std::string name = {};
+  double measured = 0;
+  Relation relation = Relation::within;
+  double expected = 0;
+  double tolerance = 0;
+  Scale from = Scale::lesson;  // smaller runs do not judge it
+};
+
+enum class Verdict { holds, fails, not_judged };
+
+// NaN and infinity never hold.
+Verdict judge(const Claim& claim, Scale scale);
+
+// Throws Error when a claim could not fail, or could not hold, whatever is measured.
+void check_claim(const Claim& claim);
+
+// For people: "1.667 ± 0.017", "0.1 to 0.2", "below 0.5".
+std::string expectation(const Claim& claim);
+
+struct Comparison {
+  std::string name = {};
+  double this_run = 0;
+  double paper = 0;
+};
+
+// "+1.2 %", of the paper's number.
+std::string difference(const Comparison& comparison);
+
+struct Setting {
+  std::string name = {};
+  std::variant<std::string, double> value = {};
+};
+
+struct Curve {
+  std::string name = {};
+  std::vector<double> x = {};
+  std::vector<double> mean = {};
+  std::vector<double> std = {};
+};
+
+struct Results {
+  int lesson = 0;
+  std::string title = {};
+  Scale scale = Scale::lesson;
+  std::uint64_t seed = 1;
+  int threads = 1;
+  double seconds = 0;
+  std::vector<Setting> settings = {};
+  std::vector<Claim> claims = {};
+  std::vector<Comparison> comparisons = {};
+  std::vector<Curve> curves = {};
+
+  int claims_that(Verdict verdict) const;
+};
+
+std::string shown(const Setting& setting);
+std::string to_json(const Results& results);
+
+}  // namespace mesagrad::lesson

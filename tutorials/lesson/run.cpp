@@ -1,0 +1,144 @@
+// From the command line to the exit status. Everything that can fail early is tried first, and
+// everything that is written is written at the very end.
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
+#include <iostream>
+#include <new>
+
+#include "core/error.h"
+#include "tutorials/lesson/files.h"
+#include "tutorials/lesson/lesson.h"
+#include "tutorials/lesson/page.h"
+
+namespace mesagrad::lesson {
+namespace {
+
+constexpr int exit_claims_failed = 1;
+constexpr int exit_error = 2;
+constexpr int exit_signal = 128;
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+int use_threads(int wanted) {
+#ifdef _OPENMP
+  if (wanted > 0) omp_set_num_threads(wanted);
+  return omp_get_max_threads();
+#else
+  return wanted > 0 ? wanted : 1;
+#endif
+}
+
+void complain(int number, std::string sentence) {
+  for (char& c : sentence) c = c == '\n' || c == '\r' ? ' ' : c;
+  std::fprintf(stderr, "tutorial %d: %s\n", number, sentence.c_str());
+}
+
+std::string sentence_about(const std::exception_ptr& problem) {
+  try {
+    std::rethrow_exception(problem);
+  } catch (const std::bad_alloc&) {
+    return "there is not enough memory";
+  } catch (const std::exception& error) {
+    return error.what();
+  } catch (...) {
+    return "stopped by an exception of an unknown kind";
+  }
+}
+
+// An exception that leaves an OpenMP loop cannot be caught; it can still say what it is.
+int terminated_lesson = 0;
+[[noreturn]] void terminate_with_a_sentence() {
+  const std::exception_ptr problem = std::current_exception();
+  complain(terminated_lesson, problem ? sentence_about(problem) : "stopped in the middle");
+  std::_Exit(exit_error);
+}
+
+std::string heading(const Lesson& lesson) {
+  const Introduction& intro = lesson.introduction();
+  const Results& results = lesson.results();
+  const bool colour = lesson.terminal().colour;
+  const std::string title = "Tutorial " + std::to_string(intro.number) + ": " + intro.title;
+  const std::string facts = "scale " + name_of(results.scale) + ", seed " +
+                            std::to_string(results.seed) + ", " +
+                            std::to_string(results.threads) +
+                            (results.threads == 1 ? " thread" : " threads");
+  return bold(title, colour) + "\n" + faint(facts, colour) + "\n\n";
+}
+
+std::vector<File> files_of(const Lesson& lesson, const std::string& source) {
+  std::vector<File> files;
+  for (const Exhibit& exhibit : lesson.exhibits()) {
+    if (!exhibit.name.empty()) files.push_back({exhibit.name + ".svg", exhibit.markup});
+  }
+  files.push_back({"index.html", html_page(lesson, source)});
+  files.push_back({"results.json", to_json(lesson.results())});
+  return files;
+}
+
+std::string summary(const Lesson& lesson) {
+  const Terminal& terminal = lesson.terminal();
+  const Screen screen = {terminal.width(), terminal.colour};
+  std::string text;
+  if (!lesson.results().comparisons.empty()) {
+    text += "\n" + bold("This run and the paper", terminal.colour) + "\n";
+    text += draw_text(comparison_table(lesson), screen);
+  }
+  text += "\n" + bold("Claims", terminal.colour) + "\n";
+  return text + draw_text(claims_table(lesson, terminal.colour), screen);
+}
+
+void run_or_throw(Lesson& lesson, Results& results, const std::function<void(Lesson&)>& body) {
+  const auto start = std::chrono::steady_clock::now();
+  const std::string& path = lesson.introduction().source;
+  check(std::filesystem::exists(path), "cannot read ", path,
+        ": a lesson shows its own source and has to run in the project's root, as make runs it");
+  const std::string source = read_text(path);
+  require_writable(lesson.out());
+  print(heading(lesson));
+  lesson.say(lesson.introduction().question);
+  body(lesson);
+  throw_if_interrupted();
+  check(!results.claims.empty(), "the lesson makes no claim, so it cannot fail");
+  results.seconds = seconds_since(start);
+  print(summary(lesson));
+  write_together(lesson.out(), files_of(lesson, source));
+  print("\nopen " + lesson.out() + "/index.html    (" + duration(results.seconds) + ")\n");
+  check(std::cout.flush().good(), "cannot write to standard output");
+}
+
+}  // namespace
+
+int run(const Introduction& introduction, int argc, char** argv,
+        const std::function<void(Lesson&)>& body) {
+  terminated_lesson = introduction.number;
+  std::set_terminate(terminate_with_a_sentence);
+  try {
+    watch_signals();
+    check_standard_streams();
+    const Options options = parse_options({argv + (argc > 0 ? 1 : 0), argv + argc});
+    Lesson lesson(introduction, options, use_threads(options.threads));
+    run_or_throw(lesson, lesson.results_, body);
+    const int failed = lesson.results().claims_that(Verdict::fails);
+    if (failed == 0) return 0;
+    complain(introduction.number, text(failed, failed == 1 ? " claim does" : " claims do",
+                                       " not hold"));
+    return exit_claims_failed;
+  } catch (const Interrupted& stop) {
+    complain(introduction.number, "interrupted; no result was written");
+    return exit_signal + stop.signal;
+  } catch (...) {
+    complain(introduction.number, sentence_about(std::current_exception()));
+    return exit_error;
+  }
+}
+
+}  // namespace mesagrad::lesson

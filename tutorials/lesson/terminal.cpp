@@ -1,0 +1,84 @@
+#include "tutorials/lesson/terminal.h"
+
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "core/error.h"
+#include "tutorials/lesson/utf8.h"
+
+namespace mesagrad::lesson {
+namespace {
+
+bool is_set(const char* variable) {
+  const char* value = std::getenv(variable);
+  return value != nullptr && *value != '\0';
+}
+
+std::string in_style(const std::string& text, const std::string& style, bool colour) {
+  return colour ? "\x1b[" + style + "m" + text + "\x1b[0m" : text;
+}
+
+}  // namespace
+
+int Terminal::width() const {
+  winsize size = {};
+  if (interactive && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
+    return std::max<int>(size.ws_col, 30);
+  }
+  return 80;
+}
+
+Terminal standard_output() {
+  const char* kind = std::getenv("TERM");
+  const bool dumb = kind == nullptr || std::strcmp(kind, "dumb") == 0;
+  const bool interactive = isatty(STDOUT_FILENO) == 1 && !dumb;
+  return {.interactive = interactive, .colour = interactive && !is_set("NO_COLOR")};
+}
+
+void check_standard_streams() {
+  check(fcntl(STDOUT_FILENO, F_GETFD) != -1, "standard output is closed");
+  for (const int descriptor : {STDIN_FILENO, STDERR_FILENO}) {
+    if (fcntl(descriptor, F_GETFD) == -1 && open("/dev/null", O_RDWR) != descriptor) {
+      fail("descriptor ", descriptor, " is closed and /dev/null cannot be opened");
+    }
+  }
+}
+
+void print(std::string_view text) {
+  const std::size_t written = std::fwrite(text.data(), 1, text.size(), stdout);
+  if (written == text.size() && std::fflush(stdout) == 0) return;
+  const int problem = errno;
+  check(problem != EPIPE, "nobody reads the standard output any more");
+  fail("cannot write to standard output: ", std::strerror(problem));
+}
+
+std::string bold(const std::string& text, bool colour) { return in_style(text, "1", colour); }
+std::string faint(const std::string& text, bool colour) { return in_style(text, "2", colour); }
+
+std::string tinted(const std::string& text, int colour_of_256, bool colour) {
+  return in_style(text, "38;5;" + std::to_string(colour_of_256), colour);
+}
+
+std::vector<std::string> beside(const std::vector<std::vector<std::string>>& blocks, int gap) {
+  std::vector<std::string> joined;
+  int width = 0;
+  for (const std::vector<std::string>& block : blocks) {
+    if (joined.size() < block.size()) joined.resize(block.size());
+    int widest = 0;
+    for (const std::string& line : block) widest = std::max(widest, columns(line));
+    for (std::size_t i = 0; i < block.size(); ++i) {
+      joined[i] = pad_right(joined[i], width) + block[i];
+    }
+    width += widest + gap;
+  }
+  return joined;
+}
+
+}  // namespace mesagrad::lesson

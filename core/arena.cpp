@@ -12,9 +12,9 @@ constexpr std::size_t first_block = std::size_t{1} << 18;
 }  // namespace
 
 std::shared_ptr<std::byte> allocate_block(std::size_t bytes) {
-  const auto align = std::align_val_t{cache_line};
+  constexpr auto align = std::align_val_t{cache_line};
   return {static_cast<std::byte*>(::operator new(bytes, align)),
-          [align](std::byte* p) { ::operator delete(p, align); }};
+          [](std::byte* p) { ::operator delete(p, align); }};
 }
 
 std::shared_ptr<std::byte> Arena::allocate(std::size_t bytes) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "core/error.h"
@@ -15,6 +16,13 @@ void check_system(const char* op, const Matrix& a, const Matrix& b) {
   check(a.rows() == a.columns(), op, ": A ", shape_of(a), " is not square");
   check(a.rows() == b.rows(), op, ": A ", shape_of(a), " and B ", shape_of(b),
         " have different numbers of rows");
+}
+
+// What rounding leaves where exact arithmetic would leave 0: n·ε·max|a_ij|.
+double rounding(const Matrix& a) {
+  double largest = 0;
+  for (const double x : a.values()) largest = std::max(largest, std::abs(x));
+  return static_cast<double>(a.rows()) * std::numeric_limits<double>::epsilon() * largest;
 }
 
 // X in R·X = B for an upper triangular R, from the last row up.
@@ -70,9 +78,10 @@ double frobenius_norm(const Matrix& a) {
 Matrix cholesky_solve(Matrix a, Matrix b) {
   check_system("cholesky_solve", a, b);
   const Index n = a.rows(), m = b.columns();
+  const double smallest = rounding(a);
   for (Index j = 0; j < n; ++j) {  // the lower triangle of A becomes L, column by column
     for (Index k = 0; k < j; ++k) a(j, j) -= a(j, k) * a(j, k);
-    check(a(j, j) > 0, "cholesky_solve: A ", shape_of(a), " is not positive definite: pivot ", j,
+    check(a(j, j) > smallest, "cholesky_solve: A ", shape_of(a), " is not positive definite: pivot ", j,
           " is ", a(j, j));
     a(j, j) = std::sqrt(a(j, j));
     for (Index i = j + 1; i < n; ++i) {
@@ -96,12 +105,13 @@ Matrix cholesky_solve(Matrix a, Matrix b) {
 Matrix lu_solve(Matrix a, Matrix b) {
   check_system("lu_solve", a, b);
   const Index n = a.rows();
+  const double smallest = rounding(a);
   for (Index j = 0; j < n; ++j) {
     Index pivot = j;  // the largest entry of the column keeps the multipliers below 1
     for (Index i = j + 1; i < n; ++i) {
       if (std::abs(a(i, j)) > std::abs(a(pivot, j))) pivot = i;
     }
-    check(std::abs(a(pivot, j)) > 0, "lu_solve: A ", shape_of(a), " is singular: column ", j,
+    check(std::abs(a(pivot, j)) > smallest, "lu_solve: A ", shape_of(a), " is singular: column ", j,
           " depends on those before it");
     if (pivot != j) {
       std::swap_ranges(a.row(j), a.row(j) + n, a.row(pivot));

@@ -36,11 +36,11 @@ Matrix transpose(const Matrix& a);
 double frobenius_norm(const Matrix& a);  // sqrt(sum of squares)
 
 // Solves A·X = B for a symmetric positive definite A (n, n) and B (n, m), by A = L·Lᵀ.
-// Throws if A is not positive definite, or if the shapes do not fit.
+// Throws if A is not positive definite (up to rounding), or if the shapes do not fit.
 Matrix cholesky_solve(Matrix a, Matrix b);
 
 // Solves A·X = B for any invertible A (n, n), by elimination with row exchanges.
-// Throws if A is singular, or if the shapes do not fit.
+// Throws if A is singular (up to rounding), or if the shapes do not fit.
 Matrix lu_solve(Matrix a, Matrix b);
 
 // A = Q·R with orthonormal columns in Q (m, n) and upper triangular R (n, n) whose diagonal is not

@@ -9,6 +9,7 @@ namespace mesagrad {
 namespace {
 
 void check_same_shape(const char* op, const Tensor& a, const Tensor& b) {
+  check(a.defined() && b.defined(), op, ": an argument is an empty tensor");
   check(a.shape() == b.shape(), op, ": ", a.shape(), " and ", b.shape(), " differ in shape");
 }
 

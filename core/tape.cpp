@@ -14,7 +14,12 @@ thread_local Tape* current_tape = nullptr;
 
 Tape* Tape::current() { return current_tape; }
 
-Tape::Tape(Arena& arena) : arena_(arena), outer_(std::exchange(current_tape, this)) {}
+Tape::Tape(Arena& arena) : arena_(arena), outer_(current_tape) {
+  for (const Tape* tape = outer_; tape != nullptr; tape = tape->outer_) {
+    check(&tape->arena_ != &arena_, "tape: an outer tape is using this arena");
+  }
+  current_tape = this;
+}
 
 Tape::~Tape() {
   while (last_ != nullptr) {
@@ -38,20 +43,26 @@ Tensor Tape::output(const Shape& shape, std::initializer_list<const Tensor*> arg
 void Tape::backward(const Tensor& loss) {
   check(loss.size() == 1, "backward: a loss of shape ", loss.shape(), " holds ", loss.size(),
         " numbers; it must be a single one");
-  backward(loss, Tensor(loss.shape(), 1));
+  start_from(loss);
+  loss.grad()[0] += 1;
+  replay();
 }
 
 void Tape::backward(const Tensor& out, const Tensor& cotangent) {
+  check(cotangent.shape() == out.shape(), "backward: result ", out.shape(), " and cotangent ",
+        cotangent.shape(), " differ in shape");
+  start_from(out);
+  real* grad = out.grad();
+  for (Index i = 0; i < out.size(); ++i) grad[i] += cotangent[i];
+  replay();
+}
+
+void Tape::start_from(const Tensor& out) {
   check(!spent_, "backward: this tape has been replayed before; record a new one");
   check(out.has_grad(), "backward: the result does not depend on any tensor that requires a gradient");
   const Entry* origin = last_;
   while (origin != nullptr && origin->out.data() != out.data()) origin = origin->previous;
   check(origin != nullptr, "backward: the result was not computed on this tape");
-  check(cotangent.shape() == out.shape(), "backward: result ", out.shape(), " and cotangent ",
-        cotangent.shape(), " differ in shape");
-  real* grad = out.grad();
-  for (Index i = 0; i < out.size(); ++i) grad[i] += cotangent[i];
-  replay();
 }
 
 void Tape::replay() {

@@ -25,7 +25,9 @@ namespace mesagrad {
 class Tape {
  public:
   Tape() : Tape(own_arena_) {}
-  explicit Tape(Arena& arena);  // results and closures live in this arena; it must outlive the tape
+  // Results and closures live in this arena. It must outlive the tape, and serves one tape at a time:
+  // throws if an outer tape uses it.
+  explicit Tape(Arena& arena);
   ~Tape();                      // forgets the entries; whatever nobody else holds is used again
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
@@ -67,6 +69,7 @@ class Tape {
     Backward step;
   };
 
+  void start_from(const Tensor& out);
   void replay();
   static void check_finite(const char* op, const char* what, const real* values, const Tensor& out);
 

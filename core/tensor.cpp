@@ -106,7 +106,9 @@ Tensor::GradPart Tensor::grad_part() const {
 
 void Tensor::zero_grad() const { gradient().holds_part = false; }
 
-Tensor Tensor::copy() const { return Tensor(shape_, std::span<const real>(data(), static_cast<std::size_t>(size_))); }
+Tensor Tensor::copy() const {
+  return Tensor(shape_, std::span<const real>(data(), static_cast<std::size_t>(size_)));
+}
 
 Tensor Tensor::reshaped(const Shape& shape) const {
   check(shape.size() == size_, "reshaped: ", shape_, " has ", size_, " numbers, ", shape, " needs ",

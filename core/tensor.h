@@ -56,7 +56,7 @@ class Tensor {
   const Shape& shape() const { return shape_; }
   Index dim(Index axis) const { return shape_[axis]; }
   Index size() const { return size_; }
-  Index rows() const { return size_ == 0 ? 0 : size_ / shape_[-1]; }  // all dimensions but the last
+  Index rows() const { return shape_.with_last(1).size(); }  // all dimensions but the last
 
   // A handle, like a pointer: a const Tensor still gives access to its numbers.
   real* data() const { return data_.get(); }

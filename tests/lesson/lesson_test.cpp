@@ -11,6 +11,7 @@
 #include <limits>
 
 #include "core/error.h"
+#include "core/files.h"
 #include "tutorials/lesson/files.h"
 #include "tutorials/lesson/lesson.h"
 #include "tutorials/lesson/source.h"
@@ -55,7 +56,7 @@ struct Trial {
   void redirect(int descriptor, const std::string& name) const {
     dup2(open((directory + name).c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), descriptor);
   }
-  std::string read(const std::string& name) const { return read_text(directory + name); }
+  std::string read(const std::string& name) const { return read_file(directory + name); }
   std::string result(const std::string& name) const { return read("/out/tutorial-7/" + name); }
   bool empty() const { return std::filesystem::is_empty(directory + "/out/tutorial-7"); }
 

@@ -1,14 +1,17 @@
 // What a lesson leaves on disk: JSON that is always valid, files that are complete or not there.
 #include "tests/catch.h"  // first, because it is precompiled
 
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <limits>
 
 #include "core/error.h"
+#include "core/files.h"
 #include "tutorials/lesson/files.h"
 #include "tutorials/lesson/json.h"
 #include "tutorials/lesson/numbers.h"
@@ -37,7 +40,7 @@ struct Directory {
   void put(const std::string& name, const std::string& content) const {
     std::ofstream(path + "/" + name) << content;
   }
-  std::string get(const std::string& name) const { return read_text(path + "/" + name); }
+  std::string get(const std::string& name) const { return read_file(path + "/" + name); }
   std::size_t files() const {
     std::size_t count = 0;
     for (const auto& entry : std::filesystem::directory_iterator(path)) {
@@ -117,9 +120,14 @@ TEST_CASE("when one file cannot be written, all old files stay as they were") {
   directory.put("a", "old");
   directory.put("b", "old");
   SECTION("the disk is full") {
-    if (!std::filesystem::exists("/dev/full")) return;
-    std::filesystem::create_symlink("/dev/full", directory.path + "/b.tmp");
-    CHECK_THROWS_AS(write_together(directory.path, {{"a", "new"}, {"b", "new"}}), Error);
+    rlimit before{};
+    REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
+    const rlimit tight = {4096, before.rlim_max};
+    std::signal(SIGXFSZ, SIG_IGN);
+    REQUIRE(setrlimit(RLIMIT_FSIZE, &tight) == 0);
+    CHECK_THROWS_AS(write_together(directory.path, {{"a", "new"}, {"b", std::string(9999, 'x')}}),
+                    Error);
+    REQUIRE(setrlimit(RLIMIT_FSIZE, &before) == 0);
     CHECK(directory.files() == 2);
   }
   SECTION("a directory is in the way") {
@@ -138,5 +146,5 @@ TEST_CASE("a place for results is created, or refused at once") {
   directory.put("file", "");
   CHECK_THROWS_AS(require_writable(directory.path + "/file/tutorial-1"), Error);
   CHECK_THROWS_AS(require_writable("/proc/nobody/writes/here"), Error);
-  CHECK_THROWS_AS(read_text(directory.path + "/missing"), Error);
+  CHECK_THROWS_AS(read_file(directory.path + "/missing"), Error);
 }

@@ -1,0 +1,182 @@
+#include "nn/safetensors_json.h"
+
+#include <algorithm>
+#include <charconv>
+#include <system_error>
+
+namespace mesagrad::safetensors {
+namespace {
+
+constexpr std::string_view hex = "0123456789abcdef";
+
+bool continues(char byte) { return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U; }
+
+bool is_surrogate(char32_t code) { return code >= 0xD800 && code <= 0xDFFF; }
+
+// The lowest 6 bits of `code` in a byte that continues a UTF-8 sequence.
+char continuation(char32_t code) { return static_cast<char>(0x80U | (code & 0x3FU)); }
+
+void append_utf8(std::string& out, char32_t code) {
+  if (code < 0x80) {
+    out += static_cast<char>(code);
+  } else if (code < 0x800) {
+    out += static_cast<char>(0xC0U | code >> 6U);
+    out += continuation(code);
+  } else if (code < 0x10000) {
+    out += static_cast<char>(0xE0U | code >> 12U);
+    out += continuation(code >> 6U);
+    out += continuation(code);
+  } else {
+    out += static_cast<char>(0xF0U | code >> 18U);
+    out += continuation(code >> 12U);
+    out += continuation(code >> 6U);
+    out += continuation(code);
+  }
+}
+
+}  // namespace
+
+std::string json_quoted(std::string_view text) {
+  std::string result = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      result += {'\\', c};
+    } else if (byte < 0x20 || byte == 0x7F) {
+      result += {'\\', 'u', '0', '0', hex[byte >> 4U], hex[byte & 0xFU]};
+    } else {
+      result += c;
+    }
+  }
+  return result + '"';
+}
+
+std::string shown(std::string_view text) {
+  std::size_t length = 80;
+  if (text.size() <= length) return json_quoted(text);
+  while (length > 0 && continues(text[length])) --length;  // do not cut a character
+  return json_quoted(text.substr(0, length)) + "...";
+}
+
+bool is_valid_utf8(std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    const auto first = static_cast<unsigned char>(text[i]);
+    const std::size_t length = first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+    if (length > text.size() - i) return false;
+    char32_t code = length == 1 ? first : first & (0x7FU >> length);
+    for (std::size_t k = 1; k < length; ++k) {
+      code = code << 6U | (static_cast<unsigned char>(text[i + k]) & 0x3FU);
+    }
+    // Well formed means: just as one would write it.
+    std::string written;
+    append_utf8(written, code);
+    if (written != text.substr(i, length) || is_surrogate(code) || code > 0x10FFFF) return false;
+    i += length;
+  }
+  return true;
+}
+
+JsonReader::JsonReader(std::string_view json) : json_(json) {
+  check(is_valid_utf8(json), "the header is not valid UTF-8");
+}
+
+void JsonReader::skip_space() {
+  place_ = std::min(json_.find_first_not_of(" \t\n\r", place_), json_.size());
+}
+
+bool JsonReader::accept(char c) {
+  skip_space();
+  const bool found = place_ < json_.size() && json_[place_] == c;
+  if (found) ++place_;
+  return found;
+}
+
+void JsonReader::expect(char c) {
+  require(accept(c), "expected ", c);
+}
+
+char JsonReader::next() {
+  require(place_ < json_.size(), "the header ends inside a string");
+  return json_[place_++];
+}
+
+void JsonReader::end() {
+  skip_space();
+  require(place_ == json_.size(), "text after the last }");
+}
+
+std::string JsonReader::string() {
+  std::string result;
+  expect('"');
+  for (char c = next(); c != '"'; c = next()) {
+    require(static_cast<unsigned char>(c) >= 0x20, "a control character inside a string");
+    if (c == '\\') {
+      append_utf8(result, escaped());
+    } else {
+      result += c;
+    }
+  }
+  return result;
+}
+
+// What stands after a backslash.
+char32_t JsonReader::escaped() {
+  const char c = next();
+  switch (c) {
+    case '"':
+    case '\\':
+    case '/': return static_cast<char32_t>(c);
+    case 'b': return '\b';
+    case 'f': return '\f';
+    case 'n': return '\n';
+    case 'r': return '\r';
+    case 't': return '\t';
+    case 'u': break;
+    default: require(false, "unknown escape in a string");
+  }
+  // Characters beyond U+FFFF are written as a pair of surrogates, 10 bits in each.
+  const char32_t code = four_hex_digits();
+  if (!is_surrogate(code)) return code;
+  const bool pair = code < 0xDC00 && next() == '\\' && next() == 'u';
+  const char32_t second = pair ? four_hex_digits() : 0;
+  require(second >= 0xDC00 && second <= 0xDFFF, "half of a surrogate pair in a string");
+  return 0x10000 + ((code - 0xD800) << 10U) + (second - 0xDC00);
+}
+
+char32_t JsonReader::four_hex_digits() {
+  unsigned value = 0;
+  const std::string_view digits = json_.substr(place_, 4);
+  const char* first = digits.data();
+  const auto [stop, error] = std::from_chars(first, first + digits.size(), value, 16);
+  require(error == std::errc{} && stop - first == 4, "\\u needs four hexadecimal digits");
+  place_ += 4;
+  return value;
+}
+
+std::vector<Index> JsonReader::whole_numbers() {
+  std::vector<Index> numbers;
+  expect('[');
+  if (accept(']')) return numbers;
+  do {
+    require(numbers.size() < 4, "a list of more than 4 numbers; tensors have at most 4 dimensions");
+    numbers.push_back(whole_number());
+  } while (accept(','));
+  expect(']');
+  return numbers;
+}
+
+Index JsonReader::whole_number() {
+  skip_space();
+  Index value = 0;
+  const char* first = json_.data() + place_;
+  const auto [stop, error] = std::from_chars(first, json_.data() + json_.size(), value);
+  const std::string_view digits(first, static_cast<std::size_t>(stop - first));
+  require(!json_.substr(place_).starts_with('-'), "a negative number");
+  require(error != std::errc::result_out_of_range, "a number that is too large");
+  require(error == std::errc{} && (digits == "0" || !digits.starts_with('0')),
+          "expected a whole number");
+  place_ += digits.size();
+  return value;
+}
+
+}  // namespace mesagrad::safetensors

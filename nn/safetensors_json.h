@@ -1,0 +1,71 @@
+// The little JSON that the header of a safetensors file is made of: objects, strings and short
+// lists of whole numbers. The format nests no deeper than its readers do by hand, so nothing here
+// is recursive, and a file with a million brackets is an error like any other.
+#pragma once
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/error.h"
+#include "core/real.h"
+
+namespace mesagrad::safetensors {
+
+// The text as a JSON string, with its quotation marks.
+std::string json_quoted(std::string_view text);
+
+// The same for an error message: no longer than a line, whatever the text.
+std::string shown(std::string_view text);
+
+bool is_valid_utf8(std::string_view text);
+
+// Takes JSON apart from front to back. Every function throws Error, with the place, if what comes
+// next is not what it is asked for.
+class JsonReader {
+ public:
+  explicit JsonReader(std::string_view json);  // throws if this is not valid UTF-8
+
+  // Calls read_value(key) at each value of an object; it must read the value. Returns how many
+  // there were. No key may appear twice.
+  template <class ReadValue>
+  std::size_t object(ReadValue read_value);
+
+  std::string string();
+  std::vector<Index> whole_numbers();  // a list of at most 4 numbers, none of them negative
+  void end();                          // nothing follows but white space
+
+  template <class... Pieces>
+  void require(bool holds, const Pieces&... pieces) const {
+    if (!holds) fail("header, byte ", place_, ": ", text(pieces...));
+  }
+
+ private:
+  void skip_space();
+  bool accept(char c);  // skips white space and, if it is there, c
+  void expect(char c);
+  char next();
+  Index whole_number();
+  char32_t escaped();
+  char32_t four_hex_digits();
+
+  std::string_view json_;
+  std::size_t place_ = 0;
+};
+
+template <class ReadValue>
+std::size_t JsonReader::object(ReadValue read_value) {
+  std::set<std::string> keys;
+  expect('{');
+  if (accept('}')) return 0;
+  do {
+    const auto [key, is_new] = keys.insert(string());
+    require(is_new, "the name ", shown(*key), " appears twice");
+    expect(':');
+    read_value(*key);
+  } while (accept(','));
+  expect('}');
+  return keys.size();
+}
+
+}  // namespace mesagrad::safetensors

@@ -1,0 +1,101 @@
+// What the tests of every floor share. Include tests/catch.h before this.
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "core/gradcheck.h"
+#include "core/parallel.h"
+#include "core/random.h"
+#include "core/tape.h"
+#include "core/tensor.h"
+
+namespace mesagrad {
+
+constexpr bool in_double = sizeof(real) == sizeof(double);
+constexpr double epsilon = std::numeric_limits<real>::epsilon();
+
+// What check_gradients may report for a correct backward step.
+constexpr double gradient_tolerance = in_double ? 1e-7 : 2e-2;
+
+// Independent normal numbers.
+inline Tensor random_tensor(const Shape& shape, std::uint64_t seed, double deviation = 1) {
+  const Tensor result(shape);
+  Random random(seed, stream::test_data);
+  for (Index i = 0; i < result.size(); ++i) {
+    result[i] = static_cast<real>(deviation * random.normal());
+  }
+  return result;
+}
+
+inline std::vector<real> numbers_of(const Tensor& x) { return {x.data(), x.data() + x.size()}; }
+inline std::vector<real> gradient_of(const Tensor& x) { return {x.grad(), x.grad() + x.size()}; }
+
+// The largest |a_i - b_i|; infinite if the sizes differ or a number is NaN.
+template <class A, class B>
+double largest_difference(const A& a, const B& b) {
+  if (a.size() != b.size()) return std::numeric_limits<double>::infinity();
+  double largest = 0;
+  for (decltype(a.size()) i = 0; i < a.size(); ++i) {
+    const double difference = std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i]));
+    if (std::isnan(difference)) return std::numeric_limits<double>::infinity();
+    largest = std::max(largest, difference);
+  }
+  return largest;
+}
+
+// The message of the Error that f throws.
+template <class F>
+std::string message_of(const F& f) {
+  try {
+    f();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "nothing was thrown";
+}
+
+// Empty if f throws an Error whose message has all `parts`, else what is missing: CHECK(... == "").
+template <class F>
+std::string lacks(const F& f, std::initializer_list<const char*> parts) {
+  const std::string message = message_of(f);
+  for (const char* part : parts) {
+    if (message.find(part) == std::string::npos) return text("'", part, "' in: ", message);
+  }
+  return "";
+}
+
+// The gradient of f agrees with the definition in every element of every input.
+inline void check_gradient(const std::function<Tensor(const std::vector<Tensor>&)>& f,
+                           const std::vector<Tensor>& inputs) {
+  const GradCheck result = check_gradients(f, inputs);
+  INFO(result.report());
+  CHECK(result.error < gradient_tolerance);
+}
+
+// An arena whose memory holds NaN: who reads before he writes gives himself away.
+inline void fill_with_nan(Arena& arena) {
+  Tape tape(arena);
+  const Index count = 1 << 15;
+  const Tensor garbage = Tape::output({count}, {});
+  std::fill_n(garbage.data(), count, std::numeric_limits<real>::quiet_NaN());
+}
+
+// Sets the number of threads, and restores it.
+class Threads {
+ public:
+  explicit Threads(int count) : before_(omp_get_max_threads()) { omp_set_num_threads(count); }
+  ~Threads() { omp_set_num_threads(before_); }
+  Threads(const Threads&) = delete;
+  Threads& operator=(const Threads&) = delete;
+
+ private:
+  int before_;
+};
+
+}  // namespace mesagrad

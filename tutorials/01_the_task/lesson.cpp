@@ -23,8 +23,6 @@ using namespace mesagrad;
 
 namespace {
 
-constexpr auto introduction = "How well can a sequence be predicted by learning from its own past?";
-
 std::vector<double> positions(Index tokens) {
   std::vector<double> t;
   for (Index i = 0; i < tokens; ++i) t.push_back(static_cast<double>(i));
@@ -62,7 +60,7 @@ void lesson_body(lesson::Lesson& L) {
     lesson::LinePlot plot{.name = "sequences",
                           .title = "Three sequences, three of their ten components",
                           .x = "position t",
-                          .y = "component of s_t",
+                          .y = "component of sₜ",
                           .caption = "Each sequence follows a rotation of its own."};
     for (std::uint64_t i = 0; i < 3; ++i) {
       const Matrix s = task.sample(Random(L.seed(), stream::analysis_data, i)).states;
@@ -70,7 +68,7 @@ void lesson_body(lesson::Lesson& L) {
       for (Index j = 0; j < 3; ++j) {
         std::vector<double> component;
         for (Index k = 0; k < task.tokens; ++k) component.push_back(s(k, j));
-        plot.line(text("component ", j + 1), t, component, {.points = true});
+        plot.line(text("component ", j + 1), t, component);
       }
     }
     L.show(plot);
@@ -265,6 +263,8 @@ void lesson_body(lesson::Lesson& L) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return lesson::run({.number = 1, .title = "The task", .question = introduction, .source = __FILE__},
+  return lesson::run({.number = 1, .title = "The task",
+                      .question = "How well can a sequence be predicted by learning from its own past?",
+                      .source = __FILE__},
                      argc, argv, lesson_body);
 }

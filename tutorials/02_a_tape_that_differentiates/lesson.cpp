@@ -232,7 +232,7 @@ void lesson_body(lesson::Lesson& L) {
   //
   // The recipe is the authors' (AdamW, warm-up, cosine), at paper scale with their numbers. A
   // student's run makes bigger and fewer steps.
-  const Index updates = L.scaled<Index>({.smoke = 30, .lesson = 1500, .paper = 20000});
+  const Index updates = L.scaled<Index>({.smoke = 30, .lesson = 1000, .paper = 20000});
   const WarmupCosine schedule =
       L.scale() == lesson::Scale::paper
           ? WarmupCosine{.peak = 3e-4, .end = 1e-5, .warmup = 500, .total = 40000}
@@ -314,8 +314,7 @@ void lesson_body(lesson::Lesson& L) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return lesson::run({.number = 2,
-                      .title = "A tape that differentiates",
+  return lesson::run({.number = 2, .title = "A tape that differentiates",
                       .question = "How does a program find the derivative of whatever it computes?",
                       .source = __FILE__},
                      argc, argv, lesson_body);

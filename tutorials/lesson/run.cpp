@@ -13,6 +13,7 @@
 #include <new>
 
 #include "core/error.h"
+#include "core/files.h"
 #include "tutorials/lesson/files.h"
 #include "tutorials/lesson/lesson.h"
 #include "tutorials/lesson/page.h"
@@ -101,7 +102,7 @@ void run_or_throw(Lesson& lesson, Results& results, const std::function<void(Les
   const std::string& path = lesson.introduction().source;
   check(std::filesystem::exists(path), "cannot read ", path,
         ": a lesson shows its own source and has to run in the project's root, as make runs it");
-  const std::string source = read_text(path);
+  const std::string source = read_file(path);
   require_writable(lesson.out());
   print(heading(lesson));
   lesson.say(lesson.introduction().question);

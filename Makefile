@@ -45,7 +45,7 @@ endif
 # Catch2 version 3 is a library, version 2 a header.
 CATCH := $(shell $(CXX) $(filter-out -MMD -MP,$(FLAGS)) -include catch2/catch_all.hpp -E -x c++ /dev/null >/dev/null 2>&1 && echo -lCatch2)
 
-ifeq ($(findstring j,$(firstword -$(MAKEFLAGS))),)
+ifeq ($(MAKELEVEL)$(filter -j% j%,$(MAKEFLAGS)),0) # use all cores, unless told otherwise
 MAKEFLAGS += -j$(shell getconf _NPROCESSORS_ONLN)
 endif
 

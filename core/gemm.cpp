@@ -27,7 +27,7 @@ void gemm_block(Index rows, Index columns, Index K, MatrixView a, MatrixView b, 
                 bool add) {
   constexpr Index depth = 192;
   alignas(64) real packed[depth * tile_columns];
-  const bool in_place = b.column == 1 && b.row < 512 && columns % lanes == 0;
+  const bool in_place = b.column == 1 && b.row < 512;
   for (Index k = 0; k < K; k += depth) {
     const Index k_count = std::min(depth, K - k);
     const MatrixView b_k = {b.data + k * b.row, b.row, b.column};

@@ -46,7 +46,7 @@ namespace {
 
 // `count` numbers from the arena or, without one, from the system.
 std::shared_ptr<real> numbers(Index count, Arena* arena) {
-  const auto bytes = static_cast<std::size_t>(count) * sizeof(real);
+  const auto bytes = static_cast<std::size_t>(count) * sizeof(real) + tensor_slack;
   const auto piece = arena != nullptr ? arena->allocate(bytes) : allocate_block(bytes);
   return {piece, reinterpret_cast<real*>(piece.get())};
 }

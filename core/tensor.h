@@ -20,6 +20,10 @@
 
 namespace mesagrad {
 
+// Bytes behind the last number of every tensor that may be read, though never used: so a matrix
+// product can load whole vectors even where the last row ends in the middle of one.
+constexpr std::size_t tensor_slack = 192;
+
 // Up to four dimensions. The empty shape () is that of a single number.
 class Shape {
  public:

@@ -11,6 +11,7 @@
 //                   └─────────────────┘
 #pragma once
 #include "core/gemm.h"
+#include "core/tensor.h"
 
 namespace mesagrad {
 
@@ -30,6 +31,7 @@ constexpr Index tile_rows = 4;
 #endif
 constexpr Index tile_vectors = 3;
 constexpr Index tile_columns = tile_vectors * lanes;
+static_assert(tile_columns * sizeof(real) <= tensor_slack);
 
 // `columns` rounded up to whole vectors: what the tiles read of a row of B.
 constexpr Index padded(Index columns) { return (columns + lanes - 1) / lanes * lanes; }
@@ -40,7 +42,8 @@ constexpr Index next_tile(Index columns) {
   return (vectors == 1 ? 1 : vectors == 2 || vectors == 4 ? 2 : 3) * lanes;
 }
 
-// c[i][j] (+)= Σ_k a(i, k)·b[k*ldb + j] for i < R and j < columns <= W. Reads W columns of b.
+// c[i][j] (+)= Σ_k a(i, k)·b[k*ldb + j] for i < R and j < columns <= W. Reads W columns of b, whatever
+// stands there, and uses the first ones; see tensor_slack.
 template <Index R, Index W>
 inline void tile(Index K, MatrixView a, const real* __restrict b, Index ldb, real* __restrict c,
                  Index ldc, Index columns, bool add) {

@@ -22,17 +22,11 @@ void each_group(Index begin, Index end, const F& f) {
   for (Index i = begin; i < end; i += tile_rows) f(i, std::min(tile_rows, end - i));
 }
 
-// A matrix as the tiles want it: rows of whole vectors. `pack` copies it there only if it must.
+// A row-major matrix as the tiles want it: rows `width` numbers apart.
 struct Panel {
   const real* data;
   Index width;
 };
-
-Panel panel(Index rows, Index columns, MatrixView m, real* scratch) {
-  if (m.column == 1 && columns % lanes == 0) return {m.data, m.row};
-  pack(rows, columns, m, scratch);
-  return {scratch, padded(columns)};
-}
 
 // Memory for one head, kept by each thread from call to call.
 class Scratch {
@@ -50,6 +44,13 @@ class Scratch {
   }
 };
 
+// The transpose of m (rows, columns), whose rows are m_row numbers apart.
+Panel transposed(const real* m, Index rows, Index columns, Index m_row, Scratch& scratch) {
+  real* to = scratch.take(columns * padded(rows));
+  pack(columns, rows, columns_of(m, m_row), to);
+  return {to, padded(rows)};
+}
+
 // One head of one sequence: rows of q are q_row apart, and so on.
 struct Head {
   Index T, K, V;         // tokens, key size, value size
@@ -64,9 +65,9 @@ struct Head {
     each_group(begin, end, [&](Index i, Index rows) {
       real* to = out + (i - begin) * width;
       tiles(rows, size, rows_of(x + i * row, row), y_columns.data, y_columns.width, to, width,
-            i + rows, false);
+            padded(i + rows), false);
       for (Index r = 0; r < rows; ++r) {
-        std::fill(to + r * width + i + r + 1, to + r * width + i + rows, real{0});
+        for (Index j = r + 1; j < rows; ++j) to[r * width + i + j] = 0;
       }
     });
   }
@@ -95,13 +96,12 @@ struct Head {
 
   void forward(real* out) const {
     Scratch scratch;
-    const Panel k_columns = panel(K, T, columns_of(k, key_row), scratch.take(K * padded(T)));
-    const Panel v_rows = panel(T, V, rows_of(v, value_row), scratch.take(T * padded(V)));
+    const Panel k_columns = transposed(k, T, K, key_row, scratch);
     real* a = scratch.take(stripe_rows * padded(T));
     for (Index begin = 0; begin < T; begin += stripe_rows) {
       const Index end = std::min(begin + stripe_rows, T);
       scores(q, key_row, K, k_columns, begin, end, a);
-      weighted_sum(a, v_rows, V, begin, end, out, value_row, false);
+      weighted_sum(a, {v, value_row}, V, begin, end, out, value_row, false);
     }
   }
 
@@ -115,22 +115,17 @@ struct Head {
     real* a = scratch.take(stripe_rows * tokens);
     real* da = scratch.take(stripe_rows * tokens);
     const bool inner = dq.values != nullptr || dk.values != nullptr;
-    Panel v_columns{}, k_columns{}, k_rows{}, q_rows{}, dout_rows{};
-    if (inner) v_columns = panel(V, T, columns_of(v, value_row), scratch.take(V * tokens));
-    if (dq.values != nullptr) k_rows = panel(T, K, rows_of(k, key_row), scratch.take(T * padded(K)));
-    if (dk.values != nullptr) q_rows = panel(T, K, rows_of(q, key_row), scratch.take(T * padded(K)));
-    if (dv.values != nullptr) {
-      k_columns = panel(K, T, columns_of(k, key_row), scratch.take(K * tokens));
-      dout_rows = panel(T, V, rows_of(dout, value_row), scratch.take(T * padded(V)));
-    }
+    Panel v_columns{}, k_columns{};
+    if (inner) v_columns = transposed(v, T, V, value_row, scratch);
+    if (dv.values != nullptr) k_columns = transposed(k, T, K, key_row, scratch);
     for (Index begin = 0; begin < T; begin += stripe_rows) {
       const Index end = std::min(begin + stripe_rows, T);
       if (inner) scores(dout, value_row, V, v_columns, begin, end, da);
-      if (dq.values != nullptr) weighted_sum(da, k_rows, K, begin, end, dq.values, key_row, dq.add);
-      if (dk.values != nullptr) transposed_sum(da, q_rows, K, begin, end, dk.values, key_row, dk.add);
+      if (dq.values != nullptr) weighted_sum(da, {k, key_row}, K, begin, end, dq.values, key_row, dq.add);
+      if (dk.values != nullptr) transposed_sum(da, {q, key_row}, K, begin, end, dk.values, key_row, dk.add);
       if (dv.values != nullptr) {
         scores(q, key_row, K, k_columns, begin, end, a);
-        transposed_sum(a, dout_rows, V, begin, end, dv.values, value_row, dv.add);
+        transposed_sum(a, {dout, value_row}, V, begin, end, dv.values, value_row, dv.add);
       }
     }
   }

@@ -1,0 +1,290 @@
+// Causal linear attention against the sums of its formula, and its gradients against the definition.
+#include "tests/catch.h"  // first, because it is precompiled
+
+#include "nn/attention.h"
+
+#include "core/ops.h"
+#include "tests/helpers.h"
+
+namespace mesagrad {
+namespace {
+
+struct Sizes {
+  Index B, T, H, K, V;
+};
+
+std::ostream& operator<<(std::ostream& out, const Sizes& s) {
+  return out << "B " << s.B << ", T " << s.T << ", H " << s.H << ", K " << s.K << ", V " << s.V;
+}
+
+struct Arguments {
+  Tensor q, k, v, dout;
+
+  explicit Arguments(const Sizes& s)
+      : q(random_tensor({s.B, s.T, s.H * s.K}, 1)),
+        k(random_tensor({s.B, s.T, s.H * s.K}, 2)),
+        v(random_tensor({s.B, s.T, s.H * s.V}, 3)),
+        dout(random_tensor({s.B, s.T, s.H * s.V}, 4)) {}
+};
+
+// A number computed without cleverness, and the sum of the sizes of its terms, which bounds what
+// rounding may do to it.
+struct Exact {
+  double value = 0, terms = 0;
+  void add(double x) {
+    value += x;
+    terms += std::abs(x);
+  }
+};
+
+struct Oracle {
+  std::vector<Exact> out, dq, dk, dv;
+
+  // out_t += (q_t·k_i) v_i for all i <= t, and the derivative of each of these products.
+  Oracle(const Sizes& s, const Arguments& x)
+      : out(count(x.v)), dq(count(x.q)), dk(count(x.q)), dv(count(x.v)) {
+    const auto number = [](const Tensor& a, std::size_t i) {
+      return static_cast<double>(a[static_cast<Index>(i)]);
+    };
+    for (Index b = 0; b < s.B; ++b)
+      for (Index h = 0; h < s.H; ++h)
+        for (Index t = 0; t < s.T; ++t)
+          for (Index i = 0; i <= t; ++i) {
+            const auto key = [&](Index token, Index j) { return at(b, token, h, j, s.K, s); };
+            const auto value = [&](Index token, Index j) { return at(b, token, h, j, s.V, s); };
+            for (Index m = 0; m < s.K; ++m) {
+              const double q = number(x.q, key(t, m)), k = number(x.k, key(i, m));
+              for (Index n = 0; n < s.V; ++n) {
+                const double v = number(x.v, value(i, n)), d = number(x.dout, value(t, n));
+                out[value(t, n)].add(q * k * v);
+                dq[key(t, m)].add(d * k * v);
+                dk[key(i, m)].add(d * q * v);
+                dv[value(i, n)].add(d * q * k);
+              }
+            }
+          }
+  }
+
+ private:
+  static std::size_t count(const Tensor& x) { return static_cast<std::size_t>(x.size()); }
+  static std::size_t at(Index b, Index token, Index h, Index j, Index size, const Sizes& s) {
+    return static_cast<std::size_t>(((b * s.T + token) * s.H + h) * size + j);
+  }
+};
+
+// The largest error, as a multiple of what rounding can do: at most 1.
+double error_of(const real* values, const std::vector<Exact>& exact, const Sizes& s) {
+  const double rounding = static_cast<double>(s.T + s.K + s.V + 3) * epsilon;
+  double largest = 0;
+  for (std::size_t i = 0; i < exact.size(); ++i) {
+    const double error = std::abs(static_cast<double>(values[i]) - exact[i].value);
+    if (std::isnan(error)) return std::numeric_limits<double>::infinity();
+    if (error > 0) largest = std::max(largest, error / (rounding * exact[i].terms));
+  }
+  return largest;
+}
+
+// The result and its gradients agree with the oracle.
+void check_against_oracle(const Sizes& s) {
+  INFO(s);
+  Arguments x(s);
+  const Oracle exact(s, x);
+  for (Tensor* tensor : {&x.q, &x.k, &x.v}) tensor->requires_grad();
+  Tape tape;
+  const Tensor out = causal_linear_attention(x.q, x.k, x.v, s.H);
+  CHECK(out.shape() == x.v.shape());
+  CHECK(error_of(out.data(), exact.out, s) <= 1);
+  tape.backward(out, x.dout);
+  CHECK(error_of(x.q.grad(), exact.dq, s) <= 1);
+  CHECK(error_of(x.k.grad(), exact.dk, s) <= 1);
+  CHECK(error_of(x.v.grad(), exact.dv, s) <= 1);
+}
+
+Tensor attend(const std::vector<Tensor>& x, Index heads) {
+  return causal_linear_attention(x[0], x[1], x[2], heads);
+}
+
+std::vector<Tensor> three(const Sizes& s) {
+  const Arguments x(s);
+  return {x.q, x.k, x.v};
+}
+
+}  // namespace
+
+TEST_CASE("attention and its gradients equal the sums of the formula", "[attention]") {
+  for (const Index T : {0, 1, 2, 7, 8, 9, 50, 63, 64, 65, 130}) {
+    for (const Index H : {1, 2, 3, 4}) {
+      check_against_oracle({1, T, H, 10, 16});
+      check_against_oracle({2, T, H, 20, 20});
+    }
+    for (const Index size : {1, 10, 16, 33}) {
+      check_against_oracle({1, T, 2, size, 20});
+      check_against_oracle({1, T, 1, 20, size});
+    }
+    check_against_oracle({0, T, 2, 3, 5});
+    check_against_oracle({1, T, 2, 0, 3});
+    check_against_oracle({1, T, 2, 3, 0});
+  }
+  check_against_oracle({1, 200, 1, 33, 16});
+  check_against_oracle({7, 9, 3, 16, 33});
+}
+
+TEST_CASE("a token never sees those after it", "[attention]") {
+  const Sizes s{2, 70, 2, 5, 3};
+  const Arguments x(s);
+  const std::vector<real> before = numbers_of(causal_linear_attention(x.q, x.k, x.v, s.H));
+  for (const Index changed : {1, 2, 7, 8, 9, 20, 63, 64, 65, 69}) {
+    INFO("token " << changed);
+    const Arguments y(s);
+    for (const Tensor* tensor : {&y.q, &y.k, &y.v}) {
+      const Index width = tensor->dim(-1);
+      for (Index b = 0; b < s.B; ++b) {
+        std::fill_n(tensor->data() + (b * s.T + changed) * width, width, real{1234.5});
+      }
+    }
+    const std::vector<real> after = numbers_of(causal_linear_attention(y.q, y.k, y.v, s.H));
+    bool earlier_same = true, itself_changed = true;
+    for (std::size_t i = 0; i < before.size(); ++i) {
+      const Index token = static_cast<Index>(i) / (s.H * s.V) % s.T;
+      if (token < changed) earlier_same &= before[i] == after[i];
+      if (token == changed) itself_changed &= before[i] != after[i];
+    }
+    CHECK(earlier_same);
+    CHECK(itself_changed);
+  }
+}
+
+TEST_CASE("the gradients of attention agree with the definition", "[attention][gradient]") {
+  for (const Sizes& s : std::initializer_list<Sizes>{
+           {2, 9, 2, 3, 4}, {1, 1, 3, 2, 1}, {1, 17, 1, 9, 2}, {2, 8, 4, 1, 3}, {1, 67, 1, 2, 1}}) {
+    INFO(s);
+    check_gradient([&](const auto& x) { return attend(x, s.H); }, three(s));
+  }
+}
+
+TEST_CASE("one tensor can have several roles in attention", "[attention][gradient]") {
+  for (const Sizes& s : std::initializer_list<Sizes>{{2, 9, 2, 3, 3}, {1, 67, 1, 2, 2}}) {
+    const Index H = s.H;
+    INFO(s);
+    const std::vector<Tensor> x = three(s);
+    check_gradient([=](const auto& y) { return attend({y[0], y[1], y[1]}, H); }, {x[0], x[1]});
+    check_gradient([=](const auto& y) { return attend({y[0], y[0], y[1]}, H); }, {x[0], x[1]});
+    check_gradient([=](const auto& y) { return attend({y[0], y[1], y[0]}, H); }, {x[0], x[1]});
+    check_gradient([=](const auto& y) { return attend({y[0], y[0], y[0]}, H); }, {x[0]});
+    check_gradient([=](const auto& y) { return attend(y, H) + attend({y[2], y[0], y[1]}, H); }, x);
+  }
+}
+
+TEST_CASE("attention adds to the gradients that are there", "[attention][gradient]") {
+  const Sizes s{2, 70, 2, 3, 3};
+  const std::vector<Tensor> x = three(s);
+  const Arguments other(s);
+  std::vector<std::vector<real>> first;
+  for (const real before : {real{0}, real{3}}) {
+    std::vector<Tensor> y = x;
+    for (Tensor& tensor : y) {
+      tensor.requires_grad();
+      if (before != 0) std::fill_n(tensor.grad(), tensor.size(), before);
+    }
+    Tape tape;
+    tape.backward(attend(y, s.H), other.dout);
+    for (std::size_t n = 0; n < 3; ++n) {
+      std::vector<real> gradient = gradient_of(y[n]);
+      if (before == 0) first.push_back(gradient);
+      for (real& number : gradient) number -= before;
+      CHECK(largest_difference(gradient, first[n]) < 1e3 * epsilon);
+    }
+  }
+}
+
+TEST_CASE("only those get a gradient from attention who ask for one", "[attention][gradient]") {
+  const Sizes s{2, 67, 2, 3, 4};
+  Arguments all(s);
+  for (Tensor* tensor : {&all.q, &all.k, &all.v}) tensor->requires_grad();
+  Tape whole;
+  whole.backward(causal_linear_attention(all.q, all.k, all.v, s.H), all.dout);
+  for (int wanted = 1; wanted < 8; ++wanted) {
+    INFO("q " << (wanted & 1) << ", k " << (wanted >> 1 & 1) << ", v " << (wanted >> 2));
+    Arguments x(s);
+    if (wanted & 1) x.q.requires_grad();
+    if (wanted & 2) x.k.requires_grad();
+    if (wanted & 4) x.v.requires_grad();
+    Tape tape;
+    tape.backward(causal_linear_attention(x.q, x.k, x.v, s.H), x.dout);
+    CHECK(x.q.has_grad() == ((wanted & 1) != 0));
+    if (x.q.has_grad()) CHECK(gradient_of(x.q) == gradient_of(all.q));
+    if (x.k.has_grad()) CHECK(gradient_of(x.k) == gradient_of(all.k));
+    if (x.v.has_grad()) CHECK(gradient_of(x.v) == gradient_of(all.v));
+  }
+  const Arguments none(s);
+  CHECK_FALSE(causal_linear_attention(none.q, none.k, none.v, s.H).has_grad());
+}
+
+TEST_CASE("what an earlier call left in memory does not matter to attention", "[attention]") {
+  const Sizes large{1, 140, 1, 33, 33};
+  Arguments nan(large);
+  for (Tensor* tensor : {&nan.q, &nan.k, &nan.v}) {
+    std::fill_n(tensor->data(), tensor->size(), std::numeric_limits<real>::quiet_NaN());
+    tensor->requires_grad();
+  }
+  for (const Index T : {1, 5, 64, 69}) {
+    {
+      Tape tape;
+      tape.backward(causal_linear_attention(nan.q, nan.k, nan.v, 1), nan.dout);
+    }
+    check_against_oracle({1, T, 1, 5, 3});
+    const Sizes s{1, T, 1, 5, 3};
+    Arguments x(s), y(s);
+    Arena dirty;
+    fill_with_nan(dirty);
+    const auto gradients = [&](Arguments& z, Arena& arena) {
+      for (Tensor* tensor : {&z.q, &z.k, &z.v}) tensor->requires_grad(&arena);
+      Tape tape(arena);
+      tape.backward(causal_linear_attention(z.q, z.k, z.v, s.H), z.dout);
+      return std::vector{gradient_of(z.q), gradient_of(z.k), gradient_of(z.v)};
+    };
+    Arena clean;
+    CHECK(gradients(x, dirty) == gradients(y, clean));
+  }
+}
+
+TEST_CASE("attention has the same bits on any number of threads", "[attention][threads]") {
+  for (const Sizes& s : std::initializer_list<Sizes>{{5, 65, 3, 10, 16}, {1, 130, 2, 33, 20}}) {
+    std::vector<std::vector<real>> first;
+    for (const int count : {1, 2, 3, 5}) {
+      INFO(s << ", " << count << " threads");
+      const Threads threads(count);
+      Arguments x(s);
+      for (Tensor* tensor : {&x.q, &x.k, &x.v}) tensor->requires_grad();
+      Tape tape;
+      const Tensor out = causal_linear_attention(x.q, x.k, x.v, s.H);
+      tape.backward(out, x.dout);
+      const std::vector all = {numbers_of(out), gradient_of(x.q), gradient_of(x.k),
+                               gradient_of(x.v)};
+      if (first.empty()) first = all;
+      CHECK(all == first);
+    }
+  }
+}
+
+TEST_CASE("attention says which shapes do not fit", "[attention][errors]") {
+  const auto complaint = [](const Shape& q, const Shape& k, const Shape& v, Index heads,
+                            const char* part) {
+    const std::string shapes = text("q ", q, ", k ", k, ", v ", v);
+    return lacks([&] { causal_linear_attention(Tensor(q), Tensor(k), Tensor(v), heads); },
+                 {"causal_linear_attention", shapes.c_str(), part});
+  };
+  const Shape good{2, 5, 12};
+  CHECK(complaint({2, 5, 8}, good, good, 2, "expected q and k") == "");
+  CHECK(complaint({5, 12}, {5, 12}, {5, 12}, 2, "expected q and k") == "");
+  CHECK(complaint(good, good, {5, 12}, 2, "expected q and k") == "");
+  CHECK(complaint(good, good, {3, 5, 12}, 2, "other sequences or tokens") == "");
+  CHECK(complaint(good, good, {2, 4, 12}, 2, "other sequences or tokens") == "");
+  CHECK(complaint(good, good, good, 5, "5 heads do not divide") == "");
+  CHECK(complaint(good, good, {2, 5, 8}, 3, "3 heads do not divide") == "");
+  CHECK(complaint({2, 5, 8}, {2, 5, 8}, good, 3, "3 heads do not divide") == "");
+  CHECK(complaint(good, good, good, 0, "0 heads") == "");
+  CHECK(complaint(good, good, good, -2, "-2 heads") == "");
+}
+
+}  // namespace mesagrad

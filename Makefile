@@ -27,6 +27,7 @@ FLAGS := -std=c++20 -O3 -g1 -I. -Wall -Wextra -Wshadow -Wconversion -Werror -MMD
 FLAGS += $(or $(call accepts,-march=native),$(call accepts,-mcpu=native))
 FLAGS += $(call accepts,-mprefer-vector-width=512)
 FLAGS += $(call accepts,-Wno-restrict) # g++ 12 sees overlaps in std::string where there are none
+FLAGS += $(call accepts,-Wno-pass-failed) # clang's word for a loop that it did not vectorize
 FLAGS += $(if $(filter double,$(REAL)),-DMESAGRAD_DOUBLE)
 LIBS :=
 ifeq ($(shell uname),Darwin)

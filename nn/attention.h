@@ -10,7 +10,8 @@ namespace mesagrad {
 //
 // q, k: (B, T, H·K), v: (B, T, H·V), result: (B, T, H·V); head h owns columns h·K .. h·K + K - 1.
 // Costs about 2·T²·(K + V) flops for each sequence and head, and memory for 64 rows of scores for
-// each thread. Throws if the shapes do not fit or H does not divide them.
+// each thread. A NaN may reach a few tokens back. Throws if the shapes do not fit or H does not
+// divide them.
 // Paper: appendix on linear self-attention; the layer of Proposition 1.
 Tensor causal_linear_attention(const Tensor& q, const Tensor& k, const Tensor& v, Index heads);
 

@@ -36,6 +36,8 @@ struct LinearTransformer {
   std::vector<LinearAttention> blocks;
 
   LinearTransformer(const Options& settings, std::uint64_t seed) : options(settings) {
+    check(options.masked_channels >= 0 && options.masked_channels <= options.width,
+          "linear transformer: ", options.masked_channels, " of ", options.width, " channels masked");
     const Index inner = options.heads * options.key_size;
     for (Index b = 0; b < options.blocks; ++b) {
       Random random(seed, stream::parameters, static_cast<std::uint64_t>(b));

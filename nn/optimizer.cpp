@@ -71,6 +71,7 @@ void AdamW::step(double rate) {
   ++updates_;
   const auto n = static_cast<double>(updates_);
   const auto b1 = static_cast<real>(options_.beta1), b2 = static_cast<real>(options_.beta2);
+  const auto c1 = static_cast<real>(1 - options_.beta1), c2 = static_cast<real>(1 - options_.beta2);
   const auto mean_scale = static_cast<real>(1 / (1 - std::pow(options_.beta1, n)));
   const auto square_scale = static_cast<real>(1 / (1 - std::pow(options_.beta2, n)));
   const auto epsilon = static_cast<real>(options_.epsilon);
@@ -79,8 +80,8 @@ void AdamW::step(double rate) {
   for (std::size_t k = 0; k < parameters_.size(); ++k) {
     const Tensor& p = *parameters_[k].tensor;
     elementwise(p.size(), [=, x = p.data(), g = p.grad(), m = mean_[k].data(), v = square_[k].data()](Index i) {
-      m[i] = b1 * m[i] + (1 - b1) * g[i];
-      v[i] = b2 * v[i] + (1 - b2) * g[i] * g[i];
+      m[i] = b1 * m[i] + c1 * g[i];
+      v[i] = b2 * v[i] + c2 * g[i] * g[i];
       const real direction = m[i] * mean_scale / (std::sqrt(v[i] * square_scale) + epsilon);
       x[i] -= r * (direction + decay * x[i]);
     });

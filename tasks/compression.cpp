@@ -29,9 +29,14 @@ void copy_head(const LinearAttention& from, const LinearAttention& to, Index h, 
   }
 }
 
+void check_head(const char* op, const LinearAttention& block, Index head) {
+  check(head >= 0 && head < block.heads, op, ": there is no head ", head, ", only ", block.heads);
+}
+
 }  // namespace
 
 Matrix query_key_product(const LinearAttention& block, Index head) {
+  check_head("query_key_product", block, head);
   const Index D = block.wq.dim(0), width = block.wq.dim(1), K = width / block.heads;
   Matrix product(D, D);
   for (Index i = 0; i < D; ++i) {
@@ -45,6 +50,7 @@ Matrix query_key_product(const LinearAttention& block, Index head) {
 }
 
 Matrix value_output_product(const LinearAttention& block, Index head) {
+  check_head("value_output_product", block, head);
   const Index D = block.wv.dim(0), width = block.wv.dim(1), K = width / block.heads;
   Matrix product(D, D);
   for (Index i = 0; i < D; ++i) {
@@ -58,6 +64,8 @@ Matrix value_output_product(const LinearAttention& block, Index head) {
 }
 
 Matrix block_scalars(const Matrix& product, Index d) {
+  check(d > 0 && product.rows() % d == 0 && product.rows() == product.columns(),
+        "block_scalars: a (", product.rows(), ", ", product.columns(), ") matrix has no blocks of ", d);
   const Index groups = product.rows() / d;
   Matrix scalars(groups, groups);
   for (Index i = 0; i < groups; ++i) {
@@ -96,8 +104,9 @@ LinearTransformer compress(const LinearTransformer& model, Index d) {
 
 LinearTransformer interpolate(const LinearTransformer& a, const LinearTransformer& b) {
   check(a.options.width == b.options.width && a.options.heads == b.options.heads &&
-            a.blocks.size() == b.blocks.size(),
-        "interpolate: the models differ in width, heads or blocks");
+            a.blocks.size() == b.blocks.size() && a.options.clip == b.options.clip &&
+            a.options.masked_channels == b.options.masked_channels,
+        "interpolate: the models differ in more than their weights and key size");
   // [½Wq_a ½Wq_b]·[Wk_a Wk_b]ᵀ = ½QK_a + ½QK_b, and the same for VO: side by side means added up.
   LinearTransformer result = empty_like(a, a.options.key_size + b.options.key_size);
   for (std::size_t n = 0; n < a.blocks.size(); ++n) {

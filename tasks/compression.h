@@ -9,10 +9,12 @@
 
 namespace mesagrad {
 
-Matrix query_key_product(const LinearAttention& block, Index head);     // Wq·Wkᵀ, (D, D)
-Matrix value_output_product(const LinearAttention& block, Index head);  // Wv·Wo, (D, D)
+// Wq·Wkᵀ and Wv·Wo of a head, (D, D). Throw if there is no such head.
+Matrix query_key_product(const LinearAttention& block, Index head);
+Matrix value_output_product(const LinearAttention& block, Index head);
 
-// Mean of the diagonal of each d x d block of a (G·d, G·d) matrix: (G, G) scalars.
+// Mean of the diagonal of each d x d block of a (G·d, G·d) matrix: (G, G) scalars. Throws if d does
+// not divide the size.
 Matrix block_scalars(const Matrix& product, Index d);
 
 // The model again with every block of every product replaced by its scalar times the identity: 32
@@ -20,7 +22,7 @@ Matrix block_scalars(const Matrix& product, Index d);
 LinearTransformer compress(const LinearTransformer& model, Index d);
 
 // The model whose products are, head by head, the average of two models' products. (Averaging the
-// factors would mean nothing.) Throws if the models differ in width, blocks or heads.
+// factors would mean nothing.) Throws if the models differ in more than weights and key size.
 LinearTransformer interpolate(const LinearTransformer& a, const LinearTransformer& b);
 
 // The step size η of the one-layer update s_{t+1} ≈ η Σ s_i (s_{i-1}·s_t) that the scalars amount to:

@@ -30,6 +30,7 @@ void add_outer(Matrix& A, const double* x, const double* y) {
 }  // namespace
 
 Predictor predict_with(ApplyInverse inverse, const InContext& options) {
+  check(options.ridge > 0, "predict_with: the ridge is ", options.ridge, ", it must be positive");
   return [inverse = std::move(inverse), options](const Matrix& s) {
     const Index T = s.rows() - 1, d = s.columns();
     Matrix A(d, d), C(d, d), prediction(T, d);
@@ -67,7 +68,10 @@ Predictor gradient_step_predictor(double eta) {
   return predict_with(step);
 }
 
-ApplyInverse neumann(Index K) { return richardson(Vector(static_cast<std::size_t>(K), 1.0)); }
+ApplyInverse neumann(Index K) {
+  check(K >= 0, "neumann: ", K, " terms; there can't be fewer than 0");
+  return richardson(Vector(static_cast<std::size_t>(K), 1.0));
+}
 
 ApplyInverse newton(Index K) {
   return [K](const Matrix& A, std::span<const double> s) {

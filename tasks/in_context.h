@@ -25,7 +25,7 @@ struct InContext {
   bool newest_pair = true;  // false leaves out pair t, as the authors' least-squares code does
 };
 
-// The predictor f_t above.
+// The predictor f_t above. Throws unless the ridge is positive (A_0 is the ridge alone).
 Predictor predict_with(ApplyInverse inverse, const InContext& options = {});
 
 // Exact least squares, by Cholesky decomposition.

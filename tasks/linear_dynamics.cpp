@@ -32,11 +32,14 @@ Tensor LinearDynamics::sample(std::uint64_t seed, std::uint32_t stream, Index fi
 
 namespace {
 
-// f(s_t, s_{t-1} or nullptr at t = 0) for all sequences and tokens of states (B, T + 1, d).
-template <class F>
-void each_token(const char* op, const Tensor& states, const F& f) {
+void check_states(const char* op, const Tensor& states) {
   check(states.shape().rank() == 3 && states.dim(1) >= 1, op, ": states ", states.shape(),
         " should be (B, T + 1, d)");
+}
+
+// f(s_t, s_{t-1} or nullptr at t = 0) for all sequences and tokens of states (B, T + 1, d).
+template <class F>
+void each_token(const Tensor& states, const F& f) {
   const Index steps = states.dim(1), d = states.dim(2);
   for (Index b = 0; b < states.dim(0); ++b) {
     for (Index t = 0; t + 1 < steps; ++t) {
@@ -49,20 +52,22 @@ void each_token(const char* op, const Tensor& states, const F& f) {
 }  // namespace
 
 Tensor next_states(const Tensor& states) {
+  check_states("next_states", states);
   const Index d = states.dim(-1);
   Tensor labels = Tensor::uninitialized({states.dim(0), states.dim(1) - 1, d});
   real* to = labels.data();
-  each_token("next_states", states, [&](const real* s, const real*) {
+  each_token(states, [&](const real* s, const real*) {
     to = std::copy_n(s + d, d, to);
   });
   return labels;
 }
 
 Tensor constructed_tokens(const Tensor& states) {
+  check_states("constructed_tokens", states);
   const Index d = states.dim(-1);
   Tensor tokens = Tensor::uninitialized({states.dim(0), states.dim(1) - 1, 4 * d});
   real* to = tokens.data();
-  each_token("constructed_tokens", states, [&](const real* s, const real* previous) {
+  each_token(states, [&](const real* s, const real* previous) {
     to = std::fill_n(to, d, real{0});
     to = std::copy_n(s, d, to);
     to = std::copy_n(s, d, to);

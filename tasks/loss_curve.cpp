@@ -59,6 +59,8 @@ LossCurve summarize(const std::vector<double>& losses, Index tokens) {
 LossCurve loss_curve(Index sequences, Index tokens,
                      const std::function<void(Index, Index, double*)>& losses_of,
                      const Watch& watch) {
+  check(sequences > 0 && tokens > 0, "loss_curve: ", sequences, " sequences of ", tokens,
+        " tokens; both must be positive");
   constexpr Index part = 4, parts_between_reports = 256;
   std::vector<double> losses(static_cast<std::size_t>(sequences * tokens));
   const Index parts = (sequences + part - 1) / part;

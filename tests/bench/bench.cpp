@@ -126,7 +126,11 @@ void add_attention(std::vector<Row>& rows, Index H, Index K) {
   rows.push_back({"linear attention, forward" + size, forward, [=] {
     const Tensor q = random_tensor({B, T, H * K}, 1), k = random_tensor({B, T, H * K}, 2),
                  v = random_tensor({B, T, H * K}, 3);
-    return time([&] { causal_linear_attention(q, k, v, H); });
+    Arena memory;
+    return time([&] {
+      Tape tape(memory);
+      causal_linear_attention(q, k, v, H);
+    });
   }});
   rows.push_back({"linear attention, forward and backward" + size, 3 * forward, [=] {
     Tensor q = random_tensor({B, T, H * K}, 1), k = random_tensor({B, T, H * K}, 2),

@@ -17,13 +17,13 @@ constexpr real mark = -12345;  // what the padding of C holds
 
 // A (rows, columns) matrix in a buffer of its own. Its lines are `padding` numbers longer than they
 // need to be. The padding holds NaN, and so does what lies before and after: who uses it gets NaN.
-// Without padding nothing comes after, for the address sanitizer to see who reads on.
+// Without padding only `slack` numbers come after, for the address sanitizer to see who reads on.
 class Guarded {
  public:
-  Guarded(Index rows, Index columns, bool transposed, Index padding)
+  Guarded(Index rows, Index columns, bool transposed, Index padding, Index slack = 0)
       : transposed_(transposed), width_((transposed ? rows : columns) + padding) {
     const Index lines = transposed ? columns : rows;
-    const Index after = padding > 0 ? margin : 0;
+    const Index after = padding > 0 ? margin : slack;
     numbers_.assign(static_cast<std::size_t>(margin + lines * width_ + after), nan);
     rows_ = rows;
     columns_ = columns;
@@ -63,7 +63,8 @@ std::ostream& operator<<(std::ostream& out, const Product& p) {
 
 bool exact(const Product& p, Random& random) {
   const auto whole = [&] { return std::floor(random.uniform(-8, 9)); };
-  Guarded a(p.M, p.K, p.a_transposed, p.a_padding), b(p.K, p.N, p.b_transposed, p.b_padding);
+  Guarded a(p.M, p.K, p.a_transposed, p.a_padding), 
+      b(p.K, p.N, p.b_transposed, p.b_padding, tensor_slack / sizeof(real));
   a.fill(whole);
   b.fill(whole);
   const Index ldc = p.N + p.c_padding;

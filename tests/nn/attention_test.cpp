@@ -1,4 +1,4 @@
-// Causal linear attention against the sums of its formula, and its gradients against the definition.
+// Causal linear attention against the sums of its formula, its gradients against the definition.
 #include "tests/catch.h"  // first, because it is precompiled
 
 #include "nn/attention.h"

@@ -100,8 +100,10 @@ TEST_CASE("the loss is half the squared error per sequence and token", "[loss]")
     CHECK(std::abs(squared_error(f, y, 12).item() - naive_loss(f, y, 12)) < 10 * epsilon);
     check_gradient([=](const auto& x) { return squared_error(x[0], y); }, {f});
     check_gradient([=](const auto& x) { return squared_error(x[0] + x[0], y, 12); }, {f});
-    const auto twice = [=](const Tensor& x) { return squared_error(x, y) + squared_error(x, y, 7); };
-    check_gradient([=](const auto& x) { return twice(x[0]); }, {f});
+    const auto twice = [=](const auto& x) {
+      return squared_error(x[0], y) + squared_error(x[0], y, 7);
+    };
+    check_gradient(twice, {f});
   }
 }
 
@@ -215,8 +217,8 @@ TEST_CASE("weights start as independent normal numbers", "[transformer]") {
   LinearTransformer model(options, 1), again(options, 1), other(options, 2);
   std::vector<double> all;
   std::vector<std::vector<real>> firsts;  // of each tensor, of two models
-  for (const LinearTransformer* m : {&model, &other}) {
-    for (const Parameter& p : LinearTransformer(*m).parameters()) {
+  for (LinearTransformer* m : {&model, &other}) {
+    for (const Parameter& p : m->parameters()) {
       firsts.push_back({p.tensor->data(), p.tensor->data() + 8});
     }
   }

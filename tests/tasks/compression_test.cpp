@@ -50,8 +50,8 @@ std::vector<double> products_of(const LinearTransformer& model) {
   return all;
 }
 
-// A model whose products are scalars times the identity in each block: every weight matrix is a small
-// random matrix with each number replaced by itself times the (d, d) identity.
+// A model whose products are scalars times the identity in each block: every weight matrix is a
+// small random matrix with each number replaced by itself times the (d, d) identity.
 LinearTransformer model_of_scalars(Index d, Index heads) {
   const Index m = 3;  // key size 3d
   LinearTransformer model = random_model(d, heads, m * d, 1);
@@ -231,9 +231,8 @@ TEST_CASE("models that do not fit are refused", "[compression][errors]") {
   shallow.blocks.pop_back();
   const LinearTransformer wider = random_model(3, 2, 3, 1), fewer_heads = random_model(2, 1, 3, 1);
   for (const LinearTransformer& other : {wider, fewer_heads, shallow}) {
-    const char* const reason = "width, heads or blocks";
-    CHECK(lacks([&] { interpolate(model, other); }, {"interpolate", reason}) == "");
-    CHECK(lacks([&] { interpolate(other, model); }, {"interpolate", reason}) == "");
+    CHECK(lacks([&] { interpolate(model, other); }, {"interpolate", "differ in more than"}) == "");
+    CHECK(lacks([&] { interpolate(other, model); }, {"interpolate", "differ in more than"}) == "");
   }
 }
 

@@ -83,7 +83,7 @@ TEST_CASE("the next state is W times the state plus normal noise", "[dynamics]")
 
 TEST_CASE("without noise all states of a sequence have the same length", "[dynamics]") {
   const LinearDynamics task{.noise = 0};
-  const auto [W, s] = sequence(task, 0);
+  const Matrix s = sequence(task, 0).states;
   const auto length = [&](Index t) {
     double squares = 0;
     for (Index j = 0; j < 10; ++j) squares += s(t, j) * s(t, j);

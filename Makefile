@@ -62,7 +62,8 @@ $(BUILD)/%.o: %.cpp
 	@echo "  compiling $<"
 	@$(CXX) $(FLAGS) -c $< -o $@
 
-$(LESSON): FLAGS += -O1 # draws and prints: quick to compile matters more
+# What draws, prints and saves has no loops to speed up: there, quick to compile matters more.
+$(LESSON) $(call objects,core/files.cpp nn/safetensors*.cpp): FLAGS += -O1
 
 $(TESTS): FLAGS := -I$(BUILD) $(FLAGS) -O1
 $(TESTS): $(BUILD)/tests/catch.h.gch

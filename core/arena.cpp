@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <new>
+#include <utility>
 
 namespace mesagrad {
 namespace {
@@ -9,13 +10,25 @@ namespace {
 constexpr std::size_t cache_line = 64;
 constexpr std::size_t first_block = std::size_t{1} << 18;
 
-}  // namespace
+thread_local Arena* current_arena = nullptr;
 
 std::shared_ptr<std::byte> allocate_block(std::size_t bytes) {
   constexpr auto align = std::align_val_t{cache_line};
   return {static_cast<std::byte*>(::operator new(bytes, align)),
           [](std::byte* p) { ::operator delete(p, align); }};
 }
+
+}  // namespace
+
+std::shared_ptr<std::byte> allocate(std::size_t bytes) {
+  return current_arena != nullptr ? current_arena->allocate(bytes) : allocate_block(bytes);
+}
+
+Arena* Arena::current() { return current_arena; }
+
+Arena::Scope::Scope(Arena& arena) : outer_(std::exchange(current_arena, &arena)) {}
+
+Arena::Scope::~Scope() { current_arena = outer_; }
 
 std::shared_ptr<std::byte> Arena::allocate(std::size_t bytes) {
   bytes = (bytes + cache_line - 1) / cache_line * cache_line;

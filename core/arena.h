@@ -22,6 +22,21 @@ class Arena {
   // What the arena holds from the system, in bytes.
   std::size_t capacity() const;
 
+  // Where this thread's new tensors go, or nullptr: then each gets memory of its own.
+  static Arena* current();
+
+  // Makes an arena the current one until the end of a scope.
+  class Scope {
+   public:
+    explicit Scope(Arena& arena);
+    ~Scope();
+    Scope(const Scope&) = delete;
+    Scope& operator=(const Scope&) = delete;
+
+   private:
+    Arena* outer_;
+  };
+
  private:
   struct Block {
     std::shared_ptr<std::byte> memory;
@@ -31,7 +46,7 @@ class Arena {
   std::size_t used_ = 0;       // bytes of the last block that are handed out
 };
 
-// A piece of its own, outside any arena.
-std::shared_ptr<std::byte> allocate_block(std::size_t bytes);
+// A piece from the current arena or, without one, from the system.
+std::shared_ptr<std::byte> allocate(std::size_t bytes);
 
 }  // namespace mesagrad

@@ -130,8 +130,10 @@ Tensor clip(const Tensor& x, real bound) {
     to[i] = std::min(std::max(from[i], -bound), bound);
   });
   Tape::record("clip", out, [=] {
-    elementwise(x.size(), [=, from = x.data(), d = out.grad(), dx = x.grad()](Index i) {
-      dx[i] += (from[i] > -bound && from[i] < bound) ? d[i] : real{0};
+    const auto [dx, add] = x.grad_part();
+    elementwise(x.size(), [=, add = add, dx = dx, from = x.data(), d = out.grad()](Index i) {
+      const real inside = (from[i] > -bound && from[i] < bound) ? d[i] : real{0};
+      dx[i] = add ? dx[i] + inside : inside;
     });
   });
   return out;

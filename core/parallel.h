@@ -13,13 +13,13 @@
 #include <omp.h>
 #else  // without OpenMP everything runs on one thread
 inline int omp_get_max_threads() { return 1; }
-inline int omp_in_parallel() { return 0; }
+inline int omp_get_level() { return 0; }
 inline void omp_set_num_threads(int) {}
 #endif
 
 namespace mesagrad {
 
-inline bool worth_threads(Index work) { return work > 20000 && omp_in_parallel() == 0; }
+inline bool worth_threads(Index work) { return work > 20000 && omp_get_level() == 0; }
 
 // f(i) for i = 0 .. n-1; the f(i) must be independent of each other. Vectorized: for short arithmetic.
 template <class F>
@@ -37,7 +37,7 @@ void elementwise(Index n, const F& f) {
 // of them is thrown on, after the loop.
 template <class F>
 void parallel_for(Index n, const F& f) {
-  if (n <= 1 || omp_in_parallel() != 0) {
+  if (n <= 1 || omp_get_level() > 0) {
     for (Index i = 0; i < n; ++i) f(i);
     return;
   }

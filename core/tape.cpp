@@ -31,11 +31,10 @@ Tape::~Tape() {
 }
 
 Tensor Tape::output(const Shape& shape, std::initializer_list<const Tensor*> arguments) {
-  Arena* arena = current_tape != nullptr ? &current_tape->arena_ : nullptr;
-  Tensor out = Tensor::uninitialized(shape, arena);
+  Tensor out = Tensor::uninitialized(shape);
   const auto has_grad = [](const Tensor* t) { return t->has_grad(); };
-  if (arena != nullptr && std::any_of(arguments.begin(), arguments.end(), has_grad)) {
-    out.requires_grad(arena);
+  if (current_tape != nullptr && std::any_of(arguments.begin(), arguments.end(), has_grad)) {
+    out.requires_grad();
   }
   return out;
 }

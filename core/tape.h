@@ -75,6 +75,7 @@ class Tape {
 
   Arena own_arena_;
   Arena& arena_;
+  Arena::Scope scope_{arena_};
   Entry* last_ = nullptr;
   Tape* outer_;
   bool spent_ = false;

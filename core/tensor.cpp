@@ -44,10 +44,9 @@ std::ostream& operator<<(std::ostream& out, const Shape& shape) {
 
 namespace {
 
-// `count` numbers from the arena or, without one, from the system.
-std::shared_ptr<real> numbers(Index count, Arena* arena) {
+std::shared_ptr<real> numbers(Index count) {
   const auto bytes = static_cast<std::size_t>(count) * sizeof(real) + tensor_slack;
-  const auto piece = arena != nullptr ? arena->allocate(bytes) : allocate_block(bytes);
+  const auto piece = allocate(bytes);
   return {piece, reinterpret_cast<real*>(piece.get())};
 }
 
@@ -63,11 +62,11 @@ Tensor::Tensor(const Shape& shape, std::span<const real> values) : Tensor(uninit
   std::copy(values.begin(), values.end(), data());
 }
 
-Tensor Tensor::uninitialized(const Shape& shape, Arena* arena) {
+Tensor Tensor::uninitialized(const Shape& shape) {
   Tensor result;
   result.shape_ = shape;
   result.size_ = shape.size();
-  result.data_ = numbers(result.size_, arena);
+  result.data_ = numbers(result.size_);
   return result;
 }
 
@@ -76,15 +75,14 @@ real Tensor::item() const {
   return data_.get()[0];
 }
 
-Tensor& Tensor::requires_grad(Arena* arena) {
+Tensor& Tensor::requires_grad() {
   check(defined(), "requires_grad: the tensor is empty");
-  const auto values = numbers(size_, arena);
-  const auto header = arena != nullptr ? arena->allocate(sizeof(Gradient)) : nullptr;
-  if (header != nullptr) {  // the arena's block keeps both alive
-    grad_ = {header, new (header.get()) Gradient{values.get(), false}};
-  } else {
-    grad_ = {new Gradient{values.get(), false}, [values](Gradient* g) { delete g; }};
-  }
+  constexpr std::size_t header = 64;  // the Gradient, and behind it on a new cache line its numbers
+  static_assert(sizeof(Gradient) <= header);
+  const auto bytes = static_cast<std::size_t>(size_) * sizeof(real) + tensor_slack;
+  const auto piece = allocate(header + bytes);
+  auto* values = reinterpret_cast<real*>(piece.get() + header);
+  grad_ = {piece, new (piece.get()) Gradient{values, false}};
   return *this;
 }
 

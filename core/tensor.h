@@ -4,6 +4,8 @@
 // tensor is number i*C + j. There are no strides and no views, so two tensors either share all their
 // numbers (one is a copy of the other's handle) or none.
 //
+// Memory comes from the thread's current arena, if there is one (see arena.h; a tape brings one).
+//
 // A tensor that takes part in differentiation also has a gradient of the same shape: the derivative
 // of the loss with respect to each of its numbers, filled in by Tape::backward.
 #pragma once
@@ -53,8 +55,8 @@ class Tensor {
   Tensor(const Shape& shape, std::initializer_list<real> values)
       : Tensor(shape, std::span<const real>(values.begin(), values.size())) {}
 
-  // Numbers not yet written: from `arena` if there is one, else from the system.
-  static Tensor uninitialized(const Shape& shape, Arena* arena = nullptr);
+  // Numbers not yet written.
+  static Tensor uninitialized(const Shape& shape);
 
   bool defined() const { return data_ != nullptr; }
   const Shape& shape() const { return shape_; }
@@ -68,7 +70,7 @@ class Tensor {
   real item() const;  // the number of a one-element tensor; throws if there are more
 
   // Gives this handle, and the copies made from it later, a gradient (all zero).
-  Tensor& requires_grad(Arena* arena = nullptr);
+  Tensor& requires_grad();
   bool has_grad() const { return grad_ != nullptr; }
 
   // The gradient's numbers. Zeros until something is added; throws if the tensor has no gradient.

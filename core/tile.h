@@ -56,22 +56,28 @@ inline void tile(Index K, MatrixView a, const real* __restrict b, Index ldb, rea
       for (Index j = 0; j < W; ++j) sum[i][j] += x * b[k * ldb + j];
     }
   }
-  const auto store = [&](Index width) {
+  const auto store = [&](auto wanted) {
 #pragma GCC unroll 8
     for (Index i = 0; i < R; ++i) {
+      real* c_i = c + i * ldc;
       if (add) {
 #pragma omp simd
-        for (Index j = 0; j < width; ++j) c[i * ldc + j] += sum[i][j];
+        for (int j = 0; j < static_cast<int>(W); ++j) {
+          if (wanted(j)) c_i[j] += sum[i][j];
+        }
       } else {
 #pragma omp simd
-        for (Index j = 0; j < width; ++j) c[i * ldc + j] = sum[i][j];
+        for (int j = 0; j < static_cast<int>(W); ++j) {
+          if (wanted(j)) c_i[j] = sum[i][j];
+        }
       }
     }
   };
+  // Constant loop bounds keep the sums in registers; an incomplete vector is stored under a mask.
   if (columns == W) {
-    store(W);  // a constant width: straight from the registers
+    store([](int) { return true; });
   } else {
-    store(columns);
+    store([count = static_cast<int>(columns)](int j) { return j < count; });
   }
 }
 

@@ -49,6 +49,9 @@ LossCurve loss_curve(const LinearDynamics& task, std::uint64_t seed, std::uint32
   requires requires(Tensor tokens) { { model(tokens) } -> std::same_as<Tensor>; }
 {
   return loss_curve(sequences, task.tokens, [&](Index first, Index count, double* out) {
+    thread_local Arena memory;  // every part of this thread uses it again
+    memory.reset();
+    const Arena::Scope scope(memory);
     const Tensor states = task.sample(seed, stream, first, count);
     const Tensor output = model(constructed_tokens(states)), labels = next_states(states);
     const Index d = task.dimension, D = output.dim(-1);

@@ -203,4 +203,26 @@ TEST_CASE("a piece outlives the reset and the arena", "[arena]") {
   CHECK(std::all_of(piece.get(), piece.get() + 1000, intact));
 }
 
+TEST_CASE("inside a scope, tensors and their gradients come from the arena", "[arena]") {
+  Arena outer, inner;
+  const auto fill = [] { Tensor({1000}, 1).requires_grad(); };
+  fill();
+  CHECK(Arena::current() == nullptr);
+  {
+    const Arena::Scope outer_scope(outer);
+    fill();
+    const std::size_t capacity = outer.capacity();
+    CHECK(capacity >= 2000 * sizeof(real));
+    {
+      const Arena::Scope inner_scope(inner);
+      CHECK(Arena::current() == &inner);
+      fill();
+    }
+    CHECK(Arena::current() == &outer);
+    CHECK(outer.capacity() == capacity);
+    CHECK(inner.capacity() >= 2000 * sizeof(real));
+  }
+  CHECK(Arena::current() == nullptr);
+}
+
 }  // namespace mesagrad

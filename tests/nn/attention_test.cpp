@@ -238,8 +238,8 @@ TEST_CASE("what an earlier call left in memory does not matter to attention", "[
     Arena dirty;
     fill_with_nan(dirty);
     const auto gradients = [&](Arguments& z, Arena& arena) {
-      for (Tensor* tensor : {&z.q, &z.k, &z.v}) tensor->requires_grad(&arena);
       Tape tape(arena);
+      for (Tensor* tensor : {&z.q, &z.k, &z.v}) tensor->requires_grad();
       tape.backward(causal_linear_attention(z.q, z.k, z.v, s.H), z.dout);
       return std::vector{gradient_of(z.q), gradient_of(z.k), gradient_of(z.v)};
     };

@@ -5,6 +5,8 @@ SEED ?=
 SCALE ?=
 THREADS ?=
 OUT ?= out
+RESUME ?=
+SAVE_EVERY ?=
 REAL ?= float
 SANITIZE ?=
 
@@ -95,7 +97,7 @@ $(BUILD)/tutorial-$(1): $(patsubst %.cpp,$(BUILD)/%.o,$(2)) $(LIBRARY) $(LESSON)
 
 .PHONY: tutorial-$(1)
 tutorial-$(1): $(BUILD)/tutorial-$(1)
-	@$$< SEED=$$(SEED) SCALE=$$(SCALE) THREADS=$$(THREADS) OUT='$$(OUT)'
+	@$$< SEED=$$(SEED) SCALE=$$(SCALE) THREADS=$$(THREADS) OUT='$$(OUT)' RESUME=$$(RESUME) SAVE_EVERY=$$(SAVE_EVERY)
 endef
 $(foreach lesson,$(LESSONS),$(eval $(call rules,$(call number,$(lesson)),$(lesson))))
 
@@ -112,7 +114,7 @@ help: ## list what can be made
 	  sed -n 's/^.*\.number = \([0-9]*\), *\.title = "\([^"]*\)".*$$/  make tutorial-\1     \2/p' $$lesson; done
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/\1|\2/p' Makefile | while IFS='|' read name text; do \
 	  printf '  make %-14s %s\n' "$$name" "$$text"; done
-	@echo "Variables: SEED=1 SCALE=smoke|lesson|paper THREADS=2 OUT=out REAL=float|double"
+	@echo "Variables: SEED=1 SCALE=smoke|lesson|paper THREADS=2 OUT=out RESUME=1 REAL=float|double"
 
 test: ## run all tests: in double precision, in float, and a glance at every lesson
 	@$(MAKE) --no-print-directory test-run REAL=double
@@ -133,7 +135,7 @@ test-lessons: $(NUMBERS:%=$(BUILD)/tutorial-%)
 	  if "$$@" >/dev/null 2>$(BUILD)/refusal.log; then echo "Accepted: $$*" >&2; exit 1; fi; \
 	  if [ "$$(wc -l <$(BUILD)/refusal.log)" -ne 1 ]; then \
 	    echo "Not one line of explanation: $$*" >&2; cat $(BUILD)/refusal.log >&2; exit 1; fi; }; \
-	for bad in SCALE=huge SEED=abc SEED=-1 THREADS=0 THREADS=many OUT=/dev/null/out SPEED=11; do \
+	for bad in SCALE=huge SEED=abc SEED=-1 RESUME=yes THREADS=0 THREADS=many OUT=/dev/null/out SPEED=11; do \
 	  refuses $(BUILD)/tutorial-1 SCALE=smoke OUT=$(BUILD)/smoke $$bad; \
 	done; \
 	if [ -e /dev/full ]; then refuses sh -c '$(BUILD)/tutorial-1 SCALE=smoke OUT=$(BUILD)/smoke >/dev/full'; fi; \

@@ -67,6 +67,15 @@ AdamW::AdamW(Parameters parameters, const Options& options)
       mean_(zeros_like(parameters_)),
       square_(zeros_like(parameters_)) {}
 
+Parameters AdamW::averages() {
+  Parameters result;
+  for (std::size_t k = 0; k < parameters_.size(); ++k) {
+    result.push_back({"mean." + parameters_[k].name, &mean_[k]});
+    result.push_back({"square." + parameters_[k].name, &square_[k]});
+  }
+  return result;
+}
+
 void AdamW::step(double rate) {
   ++updates_;
   const auto n = static_cast<double>(updates_);

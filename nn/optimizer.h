@@ -44,6 +44,11 @@ class AdamW {
   AdamW(Parameters parameters, const Options& options);
   void step(double rate);
 
+  // All that it remembers, for checkpoints: m and v of every parameter, and n.
+  Parameters averages();
+  Index updates() const { return updates_; }
+  void set_updates(Index n) { updates_ = n; }
+
  private:
   Parameters parameters_;
   Options options_;

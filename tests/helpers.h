@@ -3,11 +3,16 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <initializer_list>
 #include <limits>
 #include <string>
 #include <vector>
+
+#ifdef __APPLE__
+#include <mach-o/dyld.h>
+#endif
 
 #include "core/gradcheck.h"
 #include "core/parallel.h"
@@ -97,5 +102,16 @@ class Threads {
  private:
   int before_;
 };
+
+// The path of the running program.
+inline std::string program() {
+#ifdef __APPLE__
+  char path[4096];
+  std::uint32_t size = sizeof path;
+  return _NSGetExecutablePath(path, &size) == 0 ? path : "";
+#else
+  return std::filesystem::read_symlink("/proc/self/exe").string();
+#endif
+}
 
 }  // namespace mesagrad

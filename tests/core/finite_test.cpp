@@ -3,12 +3,7 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 #include <iostream>
-
-#ifdef __APPLE__
-#include <mach-o/dyld.h>
-#endif
 
 #include "core/ops.h"
 #include "tests/helpers.h"
@@ -37,17 +32,6 @@ void nothing_wrong() {
   x.requires_grad();
   Tape tape;
   tape.backward(sum(x * x));
-}
-
-// The path of the running program.
-std::string program() {
-#ifdef __APPLE__
-  char path[4096];
-  std::uint32_t size = sizeof path;
-  return _NSGetExecutablePath(path, &size) == 0 ? path : "";
-#else
-  return std::filesystem::read_symlink("/proc/self/exe").string();
-#endif
 }
 
 // What this program prints when it runs one test with the given setting in its environment.

@@ -18,6 +18,7 @@
 #include "nn/optimizer.h"
 #include "nn/training.h"
 #include "tasks/in_context.h"
+#include "tutorials/lesson/checkpoint.h"
 #include "tutorials/lesson/lesson.h"
 
 using namespace mesagrad;
@@ -258,7 +259,14 @@ void lesson_body(lesson::Lesson& L) {
     lesson::Progress bar = L.progress("learning twelve coefficients", updates);
     double average = 0;
     const Index every = std::max<Index>(1, updates / 100);
-    for (Index n = 0; n < updates; ++n) {
+    Checkpoint checkpoint = lesson::checkpoint(L, "solver");
+    checkpoint.keep("solver", solver.parameters());
+    checkpoint.keep("optimizer", optimizer);
+    checkpoint.keep("history n", history_n);
+    checkpoint.keep("history", history);
+    checkpoint.keep("average", average);
+    for (Index n = checkpoint.start(); n < updates; ++n) {
+      checkpoint.save_when_due(n);
       const double loss = loss_on_batch(training, n);
       clip_by_value(solver.parameters(), 1);
       optimizer.step(schedule(n));

@@ -21,6 +21,7 @@
 #include "nn/training.h"
 #include "tasks/compression.h"
 #include "tasks/in_context.h"
+#include "tutorials/lesson/checkpoint.h"
 #include "tutorials/lesson/lesson.h"
 #include "tutorials/lesson/paper.h"
 
@@ -61,13 +62,19 @@ struct Test {
   }
 };
 
-Run train(std::uint64_t seed, const Test& test, Index updates,
+Run train(std::uint64_t seed, const Test& test, Index updates, Checkpoint checkpoint,
           const std::function<void(Index, double)>& watch) {
   LinearTransformer model = new_model(seed);
   Training training(model, batch, task.tokens);
   AdamW optimizer(model.parameters(), {.decay = 0.05});
   Run run;
-  for (Index n = 0; n <= updates; ++n) {
+  checkpoint.keep("model", model.parameters());
+  checkpoint.keep("optimizer", optimizer);
+  checkpoint.keep("snapshots", run.snapshots, model);
+  checkpoint.keep("test loss", run.loss);
+  for (Index n = checkpoint.start(); n <= updates; ++n) {
+    checkpoint.save_when_due(n);
+    if (n == updates) checkpoint.save(n);
     if (n % every == 0) {
       run.snapshots.push_back(snapshot(model));
       run.loss.push_back(test(model));
@@ -174,7 +181,7 @@ void lesson_body(lesson::Lesson& L) {
   std::vector<Run> runs;
   for (std::uint64_t i = 0; i < seeds; ++i) {
     lesson::Progress bar = L.progress(text("training layer ", i + 1, " of ", seeds), updates);
-    runs.push_back(train(L.seed() + 1000 * i, test, updates,
+    runs.push_back(train(L.seed() + 1000 * i, test, updates, lesson::checkpoint(L, text("layer-", i + 1)),
                          [&](Index n, double loss) { bar.update(n, loss); }));
   }
   // From here on "the layer" is the first seed's after 2500 updates; the others come back at the end.
@@ -303,7 +310,7 @@ void lesson_body(lesson::Lesson& L) {
       halfway_losses.back().push_back(test(interpolate(snapshot, end)));
     }
   }
-  const Run again = train(L.seed(), test, every, [&](Index, double) { L.check_interrupted(); });
+  const Run again = train(L.seed(), test, every, lesson::checkpoint(L, "again"), [&](Index, double) { L.check_interrupted(); });
   bool repeats = true;
   for (std::size_t p = 0; p < 4; ++p) {
     LinearTransformer first = runs[0].snapshots[1], second = again.snapshots[1];

@@ -79,6 +79,7 @@ class Lesson {
   std::uint64_t seed() const { return options_.seed; }
   int threads() const { return results_.threads; }
   std::string out() const;  // the directory of this lesson's results
+  const Options& options() const { return options_; }
 
   // For waits: a progress bar, or a bare check in loops that have none. Both throw after Ctrl-C.
   Progress progress(const std::string& label, Index total);

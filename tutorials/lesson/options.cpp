@@ -25,6 +25,11 @@ int thread_count(const std::string& value) {
   return static_cast<int>(threads);
 }
 
+bool yes_or_no(const std::string& key, const std::string& value) {
+  check(value == "0" || value == "1", key, "=", value, ": expected 0 or 1");
+  return value == "1";
+}
+
 Scale scale_named(const std::string& value) {
   for (const Scale scale : {Scale::smoke, Scale::lesson, Scale::paper}) {
     if (value == name_of(scale)) return scale;
@@ -48,15 +53,18 @@ Options parse_options(const std::vector<std::string>& arguments) {
   for (const std::string& argument : arguments) {
     const std::size_t equals = argument.find('=');
     const std::string key = argument.substr(0, equals);
-    const bool known = key == "SEED" || key == "SCALE" || key == "THREADS" || key == "OUT";
+    const bool known = key == "SEED" || key == "SCALE" || key == "THREADS" || key == "OUT" ||
+                       key == "RESUME" || key == "SAVE_EVERY";
     check(known && equals != std::string::npos, "'", argument,
-          "' is not a setting: a lesson takes SEED=, SCALE=, THREADS= and OUT=");
+          "' is not a setting: a lesson takes SEED=, SCALE=, THREADS=, OUT=, RESUME= and SAVE_EVERY=");
     const std::string value = argument.substr(equals + 1);
     if (value.empty()) continue;
     if (key == "SEED") options.seed = whole_number(key, value);
     if (key == "SCALE") options.scale = scale_named(value);
     if (key == "THREADS") options.threads = thread_count(value);
     if (key == "OUT") options.out = value;
+    if (key == "RESUME") options.resume = yes_or_no(key, value);
+    if (key == "SAVE_EVERY") options.save_every = static_cast<double>(whole_number(key, value));
   }
   return options;
 }

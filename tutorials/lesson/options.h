@@ -1,4 +1,5 @@
-// What a student can ask of a lesson on the command line: SEED=1 SCALE=lesson THREADS=2 OUT=out.
+// What a student can ask of a lesson on the command line: SEED=1 SCALE=lesson THREADS=2 OUT=out
+// RESUME=1 SAVE_EVERY=60.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -16,9 +17,11 @@ struct Options {
   Scale scale = Scale::lesson;
   int threads = 0;  // 0: as many as OpenMP likes
   std::string out = "out";
+  bool resume = false;     // go on with a run that was killed
+  double save_every = 60;  // seconds between two saves of a long training
 };
 
-// An empty value keeps the default. Throws Error for anything that is not one of the four settings.
+// An empty value keeps the default. Throws Error for anything that is not one of these settings.
 Options parse_options(const std::vector<std::string>& arguments);
 
 }  // namespace mesagrad::lesson

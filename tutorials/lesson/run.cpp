@@ -112,6 +112,7 @@ void run_or_throw(Lesson& lesson, Results& results, const std::function<void(Les
   results.seconds = seconds_since(start);
   print(summary(lesson));
   write_together(lesson.out(), files_of(lesson, source));
+  std::filesystem::remove_all(lesson.out() + "/checkpoints");  // they have served
   print("\nopen " + lesson.out() + "/index.html    (" + duration(results.seconds) + ")\n");
   check(std::cout.flush().good(), "cannot write to standard output");
 }

@@ -2,8 +2,9 @@
 //
 // Two rules keep results the same, bit for bit, on any number of threads: a parallel loop writes
 // outputs that do not depend on each other, and sums over parallel parts are taken in a fixed order.
-// A loop with little work runs on one thread, because waking the others costs more (about 5000
-// multiplications' worth), and so does a loop inside a parallel region, whose threads are all busy.
+// A loop with little work runs on one thread, because waking the others and waiting for them takes
+// about a microsecond, in which one core makes 100,000 multiplications; and so does a loop inside a
+// parallel region, whose threads are all busy.
 #pragma once
 #include <exception>
 
@@ -19,7 +20,7 @@ inline void omp_set_num_threads(int) {}
 
 namespace mesagrad {
 
-inline bool worth_threads(Index work) { return work > 20000 && omp_get_level() == 0; }
+inline bool worth_threads(Index work) { return work > 100000 && omp_get_level() == 0; }
 
 // f(i) for i = 0 .. n-1; the f(i) must be independent of each other. Vectorized: for short arithmetic.
 template <class F>

@@ -9,14 +9,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 
 #include "core/gemm.h"
-#include "core/tile.h"
 #include "nn/attention.h"
 #include "nn/linear_transformer.h"
 #include "nn/loss.h"
@@ -25,64 +23,13 @@
 #include "tutorials/lesson/files.h"
 #include "tutorials/lesson/json.h"
 #include "tutorials/lesson/options.h"
+#include "tutorials/lesson/stopwatch.h"
 
 using namespace mesagrad;
 
 namespace {
 
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-struct Times {
-  double best, median;  // seconds
-};
-
-// Repeats `work` for about half a second, at least 7 times, after one call that does not count.
-Times time(const std::function<void()>& work) {
-  work();
-  std::vector<double> seconds;
-  const double start = now();
-  while (seconds.size() < 7 || (now() - start < 0.5 && seconds.size() < 1000)) {
-    const double begin = now();
-    work();
-    seconds.push_back(now() - begin);
-  }
-  std::sort(seconds.begin(), seconds.end());
-  return {seconds.front(), seconds[seconds.size() / 2]};
-}
-
-// -- The peak ---------------------------------------------------------------------------------------
-
-// Multiply-adds per second in flops, on numbers in registers: enough independent ones to keep all
-// arithmetic units busy.
-double measure_peak() {
-  constexpr Index chains = 10, rounds = 2'000'000;
-  const int threads = omp_get_max_threads();
-  std::vector<real> results(static_cast<std::size_t>(threads));  // used, so not optimized away
-  const Times t = time([&] {
-#pragma omp parallel for schedule(static)
-    for (int thread = 0; thread < threads; ++thread) {
-      real x[chains][lanes];
-      for (Index i = 0; i < chains; ++i) {
-        for (Index j = 0; j < lanes; ++j) x[i][j] = static_cast<real>(i + j + thread);
-      }
-      for (Index r = 0; r < rounds; ++r) {
-#pragma GCC unroll 10
-        for (Index i = 0; i < chains; ++i) {
-#pragma omp simd
-          for (Index j = 0; j < lanes; ++j) x[i][j] = x[i][j] * real(0.999) + real(0.001);
-        }
-      }
-      real sum = 0;
-      for (const auto& chain : x) {
-        for (const real value : chain) sum += value;
-      }
-      results[static_cast<std::size_t>(thread)] = sum;
-    }
-  });
-  return 2.0 * chains * lanes * rounds * threads / t.best;
-}
+using lesson::Times, lesson::time;
 
 // -- Rows -------------------------------------------------------------------------------------------
 
@@ -117,7 +64,7 @@ void add_matmul(std::vector<Row>& rows, Index M, Index K, Index N) {
   }});
 }
 
-constexpr Index B = 256, T = 50, D = 40;
+constexpr Index B = 256, T = 50;
 
 void add_attention(std::vector<Row>& rows, Index H, Index K) {
   // Scores and weighted sums, 2·T²·K each; half of both lies above the diagonal and is not counted.
@@ -147,10 +94,11 @@ void add_attention(std::vector<Row>& rows, Index H, Index K) {
 }
 
 // A whole training step, data excluded: forward, backward, clipping, AdamW.
-void add_model(std::vector<Row>& rows, Index blocks, Index H, Index K) {
+void add_model(std::vector<Row>& rows, const std::string& name, Index blocks, Index D, Index H,
+               Index K) {
   const auto inner = static_cast<double>(H * K);
-  const double flops = 3 * static_cast<double>(blocks * B) * (8.0 * T * D * inner + 2.0 * T * T * inner);
-  rows.push_back({text("linear-", blocks), flops, [=] {
+  const double flops = 3 * static_cast<double>(blocks * B) * (8.0 * T * static_cast<double>(D) * inner + 2.0 * T * T * inner);
+  rows.push_back({name, flops, [=] {
     LinearTransformer model({.width = D,
                              .blocks = blocks,
                              .heads = H,
@@ -233,9 +181,10 @@ void run(const lesson::Options& options) {
   add_matmul(rows, B * T, 80, 40);
   add_matmul(rows, 1024, 1024, 1024);
   add_attention(rows, 4, 20);
-  add_model(rows, 1, 2, 20);
-  add_model(rows, 2, 4, 20);
-  add_model(rows, 6, 4, 40);
+  add_model(rows, "linear-1", 1, 40, 2, 20);
+  add_model(rows, "linear-2", 2, 40, 4, 20);
+  add_model(rows, "linear-6", 6, 40, 4, 40);
+  add_model(rows, "linear-2 of width 256", 2, 256, 4, 64);
 
   // OpenMP must not have started in this process when it forks, so threads are counted in a child.
   const auto threads_of_child = [&] {
@@ -255,7 +204,7 @@ void run(const lesson::Options& options) {
     if (peak > 0) continue;
     peak = in_own_process([threads] {
              omp_set_num_threads(threads);
-             return Times{measure_peak(), 0};
+             return Times{lesson::measure_peak(), 0};
            }).times.best;
     json.key(text(threads)).number(peak / 1e9);
     std::printf("peak on %d thread%s: %.0f GFLOP/s\n", threads, threads == 1 ? "" : "s", peak / 1e9);

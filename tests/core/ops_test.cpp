@@ -243,7 +243,7 @@ TEST_CASE("no operation reads memory before it writes it", "[ops]") {
 }
 
 TEST_CASE("large tensors give the same bits on any number of threads", "[ops][threads]") {
-  const Shape shape({250, 161});  // more than 20000 elements: the loops go parallel
+  const Shape shape({250, 641});  // more than 100000 elements: the loops go parallel
   const Tensor left = random_tensor(shape, 1), right = random_tensor(shape, 2);
   const auto run = [&](int threads) {
     const Threads guard(threads);

@@ -51,9 +51,9 @@ Panel transposed(const real* m, Index rows, Index columns, Index m_row, Scratch&
   return {to, padded(rows)};
 }
 
-// One head of one sequence: rows of q are q_row apart, and so on.
+// One head of one sequence.
 struct Head {
-  Index T, K, V;         // tokens, key size, value size
+  Index T, K, V;             // tokens, key size, value size
   Index key_row, value_row;  // numbers from one token to the next
   const real *q, *k, *v;
 
@@ -134,7 +134,9 @@ struct Head {
 }  // namespace
 
 Tensor causal_linear_attention(const Tensor& q, const Tensor& k, const Tensor& v, Index heads) {
-  const auto shapes = [&] { return text("causal_linear_attention: q ", q.shape(), ", k ", k.shape(), ", v ", v.shape()); };
+  const auto shapes = [&] {
+    return text("causal_linear_attention: q ", q.shape(), ", k ", k.shape(), ", v ", v.shape());
+  };
   check(q.shape().rank() == 3 && q.shape() == k.shape() && v.shape().rank() == 3, shapes(),
         ": expected q and k (B, T, H*K), v (B, T, H*V)");
   const Index B = q.dim(0), T = q.dim(1), key_row = q.dim(2), value_row = v.dim(2);

@@ -53,8 +53,8 @@ SGD::SGD(Parameters parameters, double momentum)
 void SGD::step(double rate) {
   for (std::size_t n = 0; n < parameters_.size(); ++n) {
     const Tensor& p = *parameters_[n].tensor;
-    elementwise(p.size(), [x = p.data(), g = p.grad(), v = velocity_[n].data(), mu = static_cast<real>(momentum_),
-                           r = static_cast<real>(rate)](Index i) {
+    elementwise(p.size(), [x = p.data(), g = p.grad(), v = velocity_[n].data(),
+                           mu = static_cast<real>(momentum_), r = static_cast<real>(rate)](Index i) {
       v[i] = mu * v[i] + g[i];
       x[i] -= r * v[i];
     });
@@ -88,7 +88,8 @@ void AdamW::step(double rate) {
   const auto r = static_cast<real>(rate);
   for (std::size_t k = 0; k < parameters_.size(); ++k) {
     const Tensor& p = *parameters_[k].tensor;
-    elementwise(p.size(), [=, x = p.data(), g = p.grad(), m = mean_[k].data(), v = square_[k].data()](Index i) {
+    elementwise(p.size(), [=, x = p.data(), g = p.grad(), m = mean_[k].data(),
+                           v = square_[k].data()](Index i) {
       m[i] = b1 * m[i] + c1 * g[i];
       v[i] = b2 * v[i] + c2 * g[i] * g[i];
       const real direction = m[i] * mean_scale / (std::sqrt(v[i] * square_scale) + epsilon);

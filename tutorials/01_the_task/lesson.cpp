@@ -109,7 +109,7 @@ void lesson_body(lesson::Lesson& L) {
   // How long the sequences of this run happened to start is luck, and it moves all scores up or
   // down together. But it is luck that we can see: the score of "0" should be 1.679 exactly. Scores
   // below are divided by what this run's sequences are too long or too short. (Statisticians call
-  // this a ratio estimate. It saves about nine tenths of the sequences.)
+  // this a ratio estimate. For least squares it saves about half of the sequences.)
   const double d = static_cast<double>(task.dimension), T = static_cast<double>(task.tokens);
   const double exact_zero = d / 6 + d * task.noise * task.noise * (T + 1) / 4;
   const double luck = zero.total() / exact_zero;
@@ -191,8 +191,8 @@ void lesson_body(lesson::Lesson& L) {
                           .title = "Better with every product",
                           .x = "products of A with a vector",
                           .y = "loss",
-                          .caption = "The learned polynomial needs six products for what the plain series "
-                                     "does in about fifteen, although it is one example behind."};
+                          .caption = "The learned polynomial gets by with fewer products, although it is one "
+                                     "example behind."};
     plot.line("geometric series", terms, neumann_scores, {.points = true});
     plot.line("learned polynomial, newest pair left out", std::vector<int>{2, 6},
               std::vector<double>{score(three), score(seven)}, {.points = true});

@@ -127,7 +127,8 @@ Tensor clip(const Tensor& x, real bound) {
   check(bound > 0, "clip: the bound is ", bound, ", it must be positive");
   const Tensor out = Tape::output(x.shape(), {&x});
   elementwise(out.size(), [=, from = x.data(), to = out.data()](Index i) {
-    to[i] = std::min(std::max(from[i], -bound), bound);
+    const real x_i = from[i];
+    to[i] = x_i > bound ? bound : x_i < -bound ? -bound : x_i;
   });
   Tape::record("clip", out, [=] {
     const auto [dx, add] = x.grad_part();

@@ -6,6 +6,7 @@
 // about a microsecond, in which one core makes 100,000 multiplications; and so does a loop inside a
 // parallel region, whose threads are all busy.
 #pragma once
+#include <algorithm>
 #include <exception>
 
 #include "core/real.h"
@@ -25,13 +26,15 @@ inline bool worth_threads(Index work) { return work > 100000 && omp_get_level() 
 // f(i) for i = 0 .. n-1; the f(i) must be independent of each other. Vectorized: for short arithmetic.
 template <class F>
 void elementwise(Index n, const F& f) {
-  if (worth_threads(n)) {
-#pragma omp parallel for simd schedule(static)
-    for (Index i = 0; i < n; ++i) f(i);
-  } else {
+  // f is copied: what it holds then stays in registers, where no store of the loop could change it.
+  const auto piece = [](Index begin, Index end, const F g) {
 #pragma omp simd
-    for (Index i = 0; i < n; ++i) f(i);
-  }
+    for (Index i = begin; i < end; ++i) g(i);
+  };
+  if (!worth_threads(n)) return piece(0, n, f);
+  constexpr Index size = 10000;
+#pragma omp parallel for schedule(static)
+  for (Index begin = 0; begin < n; begin += size) piece(begin, std::min(begin + size, n), f);
 }
 
 // f(i) for i = 0 .. n-1; each f(i) is a piece of work worth a thread's attention. An exception in one

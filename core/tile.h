@@ -10,6 +10,10 @@
 //     8 numbers of A│ 8 x 3 registers │ += a[i] * b[j]    24 multiply-adds, independent of each other
 //                   └─────────────────┘
 #pragma once
+#include <cstring>
+#include <type_traits>
+#include <utility>
+
 #include "core/gemm.h"
 #include "core/tensor.h"
 
@@ -42,42 +46,53 @@ constexpr Index next_tile(Index columns) {
   return (vectors == 1 ? 1 : vectors == 2 || vectors == 4 ? 2 : 3) * lanes;
 }
 
-// c[i][j] (+)= Σ_k a(i, k)·b[k*ldb + j] for i < R and j < columns <= W. Reads W columns of b, whatever
-// stands there, and uses the first ones; see tensor_slack.
-template <Index R, Index W>
+// One vector register.
+typedef real Vector __attribute__((vector_size(lanes * sizeof(real))));
+
+inline Vector load(const real* from) {
+  Vector result;
+  std::memcpy(&result, from, sizeof result);
+  return result;
+}
+
+inline void store(Vector x, real* to) { std::memcpy(to, &x, sizeof x); }
+
+// The first `count` numbers of x. The constant loop becomes one instruction under a mask.
+inline void store_first(int count, Vector x, real* to) {
+#pragma omp simd
+  for (int j = 0; j < static_cast<int>(lanes); ++j) {
+    if (j < count) to[j] = x[j];
+  }
+}
+
+// c[i][j] (+)= Σ_k a(i, k)·b[k*ldb + j] for i < R and j < columns, of which there are more than V - 1
+// and at most V vectors. Reads V whole vectors of b, whatever stands there; see tensor_slack.
+template <Index R, Index V>
 inline void tile(Index K, MatrixView a, const real* __restrict b, Index ldb, real* __restrict c,
                  Index ldc, Index columns, bool add) {
-  real sum[R][W] = {};
-  for (Index k = 0; k < K; ++k) {
+  Vector sum[R][V] = {};
+  for (Index k = 0; k < K; ++k, b += ldb) {
+    Vector b_k[V];
+    for (Index v = 0; v < V; ++v) b_k[v] = load(b + v * lanes);
 #pragma GCC unroll 8
     for (Index i = 0; i < R; ++i) {
-      const real x = a(i, k);
-#pragma omp simd
-      for (Index j = 0; j < W; ++j) sum[i][j] += x * b[k * ldb + j];
+      const real a_ik = a(i, k);
+      for (Index v = 0; v < V; ++v) sum[i][v] += a_ik * b_k[v];
     }
   }
-  const auto store = [&](auto wanted) {
+  const int last = static_cast<int>(columns - (V - 1) * lanes);
 #pragma GCC unroll 8
-    for (Index i = 0; i < R; ++i) {
-      real* c_i = c + i * ldc;
-      if (add) {
-#pragma omp simd
-        for (int j = 0; j < static_cast<int>(W); ++j) {
-          if (wanted(j)) c_i[j] += sum[i][j];
-        }
-      } else {
-#pragma omp simd
-        for (int j = 0; j < static_cast<int>(W); ++j) {
-          if (wanted(j)) c_i[j] = sum[i][j];
-        }
-      }
+  for (Index i = 0; i < R; ++i) {
+    real* c_i = c + i * ldc;
+    if (add) {
+      for (Index v = 0; v < V; ++v) sum[i][v] += load(c_i + v * lanes);
     }
-  };
-  // Constant loop bounds keep the sums in registers; an incomplete vector is stored under a mask.
-  if (columns == W) {
-    store([](int) { return true; });
-  } else {
-    store([count = static_cast<int>(columns)](int j) { return j < count; });
+    for (Index v = 0; v + 1 < V; ++v) store(sum[i][v], c_i + v * lanes);
+    if (last == lanes) {
+      store(sum[i][V - 1], c_i + (V - 1) * lanes);
+    } else {
+      store_first(last, sum[i][V - 1], c_i + (V - 1) * lanes);
+    }
   }
 }
 
@@ -92,9 +107,9 @@ inline void tiles(Index rows, Index K, MatrixView a, const real* b, Index ldb, r
       const Index width = next_tile(columns - j);
       const Index count = columns - j < width ? columns - j : width;
       real* c_ij = c + i * ldc + j;
-      if (width == 3 * lanes) tile<R, 3 * lanes>(K, a_i, b + j, ldb, c_ij, ldc, count, add);
-      if (width == 2 * lanes) tile<R, 2 * lanes>(K, a_i, b + j, ldb, c_ij, ldc, count, add);
-      if (width == 1 * lanes) tile<R, 1 * lanes>(K, a_i, b + j, ldb, c_ij, ldc, count, add);
+      if (width == 3 * lanes) tile<R, 3>(K, a_i, b + j, ldb, c_ij, ldc, count, add);
+      if (width == 2 * lanes) tile<R, 2>(K, a_i, b + j, ldb, c_ij, ldc, count, add);
+      if (width == 1 * lanes) tile<R, 1>(K, a_i, b + j, ldb, c_ij, ldc, count, add);
       j += width;
     }
   }

@@ -1,5 +1,7 @@
 #include "nn/loss.h"
 
+#include <algorithm>
+
 #include "core/tape.h"
 
 namespace mesagrad {
@@ -15,10 +17,14 @@ Tensor squared_error(const Tensor& output, const Tensor& labels, Index sequences
   const Tensor loss = Tape::output({}, {&output});
   double sum = 0;
   for (Index row = 0; row < rows; ++row) {
+    const real *x = output.data() + row * D, *y = labels.data() + row * d;
+    double squares = 0;
+#pragma omp simd reduction(+ : squares)
     for (Index j = 0; j < d; ++j) {
-      const double error = static_cast<double>(output[row * D + j]) - labels[row * d + j];
-      sum += error * error;
+      const double error = static_cast<double>(x[j]) - y[j];
+      squares += error * error;
     }
+    sum += squares;
   }
   loss[0] = static_cast<real>(sum / (2 * static_cast<double>(positions)));
   Tape::record("squared_error", loss, [=] {
@@ -26,10 +32,11 @@ Tensor squared_error(const Tensor& output, const Tensor& labels, Index sequences
     const real scale = loss.grad()[0] / static_cast<real>(positions);
     const auto [dx, add] = output.grad_part();
     for (Index row = 0; row < rows; ++row) {
-      for (Index j = 0; j < D; ++j) {
-        const real error = j < d ? output[row * D + j] - labels[row * d + j] : real{0};
-        dx[row * D + j] = (add ? dx[row * D + j] : real{0}) + scale * error;
-      }
+      const real *x = output.data() + row * D, *y = labels.data() + row * d;
+      real* dx_row = dx + row * D;
+      if (!add) std::fill_n(dx_row, D, real{0});
+#pragma omp simd
+      for (Index j = 0; j < d; ++j) dx_row[j] += scale * (x[j] - y[j]);
     }
   });
   return loss;

@@ -125,12 +125,23 @@ test-run: $(BUILD)/run-tests
 	@echo "Tests in $(REAL):"
 	@$(BUILD)/run-tests
 
+# A killed lesson, resumed on other threads, must write the same results but for the time it took.
 # refuses COMMAND: it must fail, and say why in exactly one line.
 test-lessons: $(NUMBERS:%=$(BUILD)/tutorial-%)
 	@for n in $(NUMBERS); do \
 	  echo "Lesson $$n at smoke scale"; \
 	  $(BUILD)/tutorial-$$n SCALE=smoke OUT=$(BUILD)/smoke >$(BUILD)/smoke.log || exit 1; \
 	done
+	@echo "Lesson 3, killed in training and resumed"
+	@rm -rf $(BUILD)/killed; checkpoint=$(BUILD)/killed/tutorial-3/checkpoints/layer-1.safetensors; \
+	$(BUILD)/tutorial-3 SCALE=smoke OUT=$(BUILD)/killed SAVE_EVERY=0 >$(BUILD)/killed.log & lesson=$$!; \
+	until [ -e $$checkpoint ] || ! kill -0 $$lesson 2>/dev/null; do sleep 0.02; done; \
+	kill -9 $$lesson; wait $$lesson 2>/dev/null; \
+	$(BUILD)/tutorial-3 SCALE=smoke OUT=$(BUILD)/killed RESUME=1 THREADS=3 >$(BUILD)/killed.log || exit 1; \
+	for run in smoke killed; do \
+	  grep -v -E '"(seconds|threads)":' $(BUILD)/$$run/tutorial-3/results.json >$(BUILD)/$$run.json; \
+	done; \
+	cmp $(BUILD)/smoke.json $(BUILD)/killed.json
 	@refuses() { \
 	  if "$$@" >/dev/null 2>$(BUILD)/refusal.log; then echo "Accepted: $$*" >&2; exit 1; fi; \
 	  if [ "$$(wc -l <$(BUILD)/refusal.log)" -ne 1 ]; then \

@@ -1,0 +1,144 @@
+// Matrix products, attention and training steps of the models of the lessons. Models are named as in
+// other people's benchmarks of the same paper, so that they can be put side by side.
+#include "tests/bench/rows.h"
+
+#include <algorithm>
+
+#include "core/gemm.h"
+#include "core/random.h"
+#include "nn/attention.h"
+#include "nn/linear_transformer.h"
+#include "nn/loss.h"
+#include "nn/optimizer.h"
+#include "nn/training.h"
+
+namespace mesagrad::bench {
+namespace {
+
+using lesson::Times, lesson::time;
+
+Tensor random_tensor(const Shape& shape, std::uint64_t number) {
+  Tensor result(shape);
+  Random random(1, stream::analysis_data, number);
+  for (Index i = 0; i < result.size(); ++i) result[i] = static_cast<real>(random.normal() / 2);
+  return result;
+}
+
+template <class... Numbers>
+double product(Numbers... x) {
+  return (1.0 * ... * static_cast<double>(x));
+}
+
+double size_of_reals(double count) { return count * sizeof(real); }
+
+// The product (M, K)·(K, N) and the two products of its backward step.
+void add_matmul(std::vector<Row>& rows, Index M, Index K, Index N) {
+  const double flops = 2 * product(M, K, N);
+  const double bytes = size_of_reals(product(M, K) + product(K, N) + product(M, N));
+  const std::string size = text(M, "x", K, "x", N);
+  rows.push_back({"matmul A.B " + size, flops, bytes, [=] {
+    const Tensor a = random_tensor({M, K}, 1), b = random_tensor({K, N}, 2), c({M, N});
+    return time([&] { gemm(M, N, K, rows_of(a.data(), K), rows_of(b.data(), N), c.data(), N, false); });
+  }});
+  rows.push_back({"matmul dC.B' " + size, flops, bytes, [=] {
+    const Tensor dc = random_tensor({M, N}, 1), b = random_tensor({K, N}, 2), da({M, K});
+    return time([&] { gemm(M, K, N, rows_of(dc.data(), N), columns_of(b.data(), N), da.data(), K, false); });
+  }});
+  rows.push_back({"matmul A'.dC " + size, flops, bytes, [=] {
+    const Tensor a = random_tensor({M, K}, 1), dc = random_tensor({M, N}, 2), db({K, N});
+    return time([&] { gemm(K, N, M, columns_of(a.data(), K), rows_of(dc.data(), N), db.data(), N, false); });
+  }});
+}
+
+// An attention layer on B sequences of T tokens, H heads of key and value size K: forward, and forward
+// with backward. The scores and their sums cost 2·T²·K flops each; what lies above the diagonal, half
+// of it, is not counted.
+void add_attention(std::vector<Row>& rows, Index B, Index T, Index H, Index K) {
+  const double flops = 2 * product(B, H, T, T, K), bytes = size_of_reals(product(B, T, H, K));
+  const std::string size = text(" ", B, "x", T, ", ", H, " heads of ", K);
+  const Shape shape{B, T, H * K};
+  rows.push_back({"linear attention" + size, flops, 4 * bytes, [=] {
+    const Tensor q = random_tensor(shape, 1), k = random_tensor(shape, 2), v = random_tensor(shape, 3);
+    Arena memory;
+    return time([&] {
+      Tape tape(memory);
+      causal_linear_attention(q, k, v, H);
+    });
+  }});
+  rows.push_back({"  and its gradient", 3 * flops, 11 * bytes, [=] {
+    Tensor q = random_tensor(shape, 1), k = random_tensor(shape, 2), v = random_tensor(shape, 3);
+    const Tensor cotangent = random_tensor(shape, 4);
+    for (Tensor* x : {&q, &k, &v}) x->requires_grad();
+    Arena memory;
+    return time([&] {
+      for (Tensor* x : {&q, &k, &v}) x->zero_grad();
+      Tape tape(memory);
+      tape.backward(causal_linear_attention(q, k, v, H), cotangent);
+    });
+  }});
+}
+
+// A whole training step, data excluded: forward, backward, clipping, AdamW.
+void add_step(std::vector<Row>& rows, const std::string& name, Index B, Index T,
+              const LinearTransformer::Options& options) {
+  const Index D = options.width, inner = options.heads * options.key_size, labels = 10;
+  const double flops = 3 * product(options.blocks, B) * (8 * product(T, D, inner) + 2 * product(T, T, inner));
+  const double weights = 4 * product(options.blocks, D, inner);
+  // Tokens and labels are read; weights and two averages of the gradient are read and written.
+  const double bytes = size_of_reals(product(B, T, D + labels) + 6 * weights);
+  rows.push_back({name, flops, bytes, [=] {
+    LinearTransformer model(options, 1);
+    std::vector<Tensor> x, y;  // one of each for each sequence
+    for (std::uint64_t i = 0; i < static_cast<std::uint64_t>(B); ++i) {
+      x.push_back(random_tensor({1, T, D}, 2 * i));
+      y.push_back(random_tensor({1, T, labels}, 2 * i + 1));
+    }
+    const auto together = [](const std::vector<Tensor>& parts, Index first, Index count) {
+      const Index size = parts[0].size();
+      Tensor result = Tensor::uninitialized({count, parts[0].dim(1), parts[0].dim(2)});
+      for (Index i = 0; i < count; ++i) {
+        std::copy_n(parts[static_cast<std::size_t>(first + i)].data(), size, result.data() + i * size);
+      }
+      return result;
+    };
+    Training training(model, B, T);
+    AdamW optimizer(model.parameters(), {.decay = 0.05});
+    return time([&] {
+      training([&](const LinearTransformer& part, Index first, Index count) {
+        return squared_error(part(together(x, first, count)), together(y, first, count), B);
+      });
+      clip_by_value(model.parameters(), 1);
+      optimizer.step(3e-4);
+    });
+  }});
+}
+
+}  // namespace
+
+std::vector<Row> rows() {
+  constexpr Index B = 256, T = 50;
+  std::vector<Row> result;
+  add_matmul(result, B * T, 40, 80);
+  add_matmul(result, B * T, 40, 240);
+  add_matmul(result, B * T, 80, 40);
+  add_matmul(result, 1024, 1024, 1024);
+  add_attention(result, B, T, 4, 20);
+  const LinearTransformer::Options two = {.width = 40, .blocks = 2, .heads = 4, .key_size = 20};
+  const auto changed = [&](Index width, Index blocks, Index heads, Index key_size) {
+    return LinearTransformer::Options{.width = width, .blocks = blocks, .heads = heads, .key_size = key_size};
+  };
+  LinearTransformer::Options one = changed(40, 1, 2, 20);
+  one.masked_channels = 20;
+  add_step(result, "linear-1", B, T, one);
+  add_step(result, "linear-2", B, T, two);
+  add_step(result, "linear-6", B, T, changed(40, 6, 4, 40));
+  add_step(result, "linear-2, 64 sequences", 64, T, two);
+  add_step(result, "linear-2, 512 sequences", 512, T, two);
+  add_step(result, "linear-2, 224 tokens", B, 224, two);
+  add_step(result, "linear-2, width 20", B, T, changed(20, 2, 2, 20));
+  add_step(result, "linear-2, width 80", B, T, changed(80, 2, 4, 20));
+  add_step(result, "linear-2, width 256", B, T, changed(256, 2, 4, 64));
+  return result;
+}
+
+}  // namespace mesagrad::bench

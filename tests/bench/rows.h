@@ -1,0 +1,20 @@
+// What `make bench` measures.
+#pragma once
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "tutorials/lesson/stopwatch.h"
+
+namespace mesagrad::bench {
+
+struct Row {
+  std::string name;
+  double flops;  // that the result needs; what an algorithm repeats or wastes is not counted
+  double bytes;  // that must cross main memory: inputs once, results once
+  std::function<lesson::Times()> measure;
+};
+
+std::vector<Row> rows();
+
+}  // namespace mesagrad::bench

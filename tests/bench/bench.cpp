@@ -120,18 +120,18 @@ void run(const lesson::Options& options) {
                 measured[0].times.median * 1e3, time * 1e3, speed_up, row.flops / time / 1e9, 100 * share,
                 row.bytes / 1e6, roofline * 1e3, measured.back().peak_rss_kb / 1024);
     std::fflush(stdout);
-    json.begin_object().key("name").string(row.name).key("gflop").number(row.flops / 1e9);
-    json.key("mbytes_moved").number(row.bytes / 1e6).key("ms_roofline").number(roofline * 1e3);
-    json.key("speed_up").number(speed_up).key("share_of_peak").number(share);
-    json.key("runs").begin_array();
     for (std::size_t i = 0; i < measured.size(); ++i) {
       const auto& [times, peak_rss_kb] = measured[i];
-      json.begin_object().key("threads").whole(static_cast<std::uint64_t>(thread_counts[i]));
+      json.begin_object().key("name").string(row.name);
+      json.key("threads").whole(static_cast<std::uint64_t>(thread_counts[i]));
       json.key("ms_best").number(times.best * 1e3).key("ms_median").number(times.median * 1e3);
-      json.key("gflops").number(row.flops / times.median / 1e9);
+      json.key("gflop").number(row.flops / 1e9).key("gflops").number(row.flops / times.median / 1e9);
+      json.key("share_of_peak").number(row.flops / times.median / machine[i].flops);
+      json.key("speed_up").number(measured[0].times.median / times.median);
+      json.key("mbytes_moved").number(row.bytes / 1e6);
+      json.key("ms_roofline").number(std::max(row.flops / machine[i].flops, row.bytes / machine[i].bytes) * 1e3);
       json.key("peak_rss_mb").number(static_cast<double>(peak_rss_kb) / 1024).end_object();
     }
-    json.end_array().end_object();
   }
   json.end_array().end_object();
   lesson::write_together(directory, {{"bench.json", json.text()}});

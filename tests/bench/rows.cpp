@@ -65,7 +65,7 @@ void add_attention(std::vector<Row>& rows, Index B, Index T, Index H, Index K) {
       causal_linear_attention(q, k, v, H);
     });
   }});
-  rows.push_back({"  and its gradient", 3 * flops, 11 * bytes, [=] {
+  rows.push_back({"  with gradient" + size, 3 * flops, 11 * bytes, [=] {
     Tensor q = random_tensor(shape, 1), k = random_tensor(shape, 2), v = random_tensor(shape, 3);
     const Tensor cotangent = random_tensor(shape, 4);
     for (Tensor* x : {&q, &k, &v}) x->requires_grad();

@@ -28,6 +28,7 @@ accepts = $(shell $(CXX) -Werror $(1) -E -x c++ /dev/null >/dev/null 2>&1 && ech
 FLAGS := -std=c++20 -O3 -g1 -I. -Wall -Wextra -Wshadow -Wconversion -Werror -MMD -MP
 FLAGS += $(or $(call accepts,-march=native),$(call accepts,-mcpu=native))
 FLAGS += $(call accepts,-mprefer-vector-width=512)
+FLAGS += -fno-math-errno # square roots in vectors: nobody asks errno about them
 FLAGS += $(call accepts,-Wno-restrict) # g++ 12 sees overlaps in std::string where there are none
 FLAGS += $(call accepts,-Wno-pass-failed) # clang's word for a loop that it did not vectorize
 FLAGS += $(if $(filter double,$(REAL)),-DMESAGRAD_DOUBLE)

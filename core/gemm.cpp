@@ -1,7 +1,6 @@
 #include "core/gemm.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "core/parallel.h"
 #include "core/tile.h"
@@ -9,30 +8,6 @@
 namespace mesagrad {
 
 namespace {
-
-// The numbers a_i, b_i, a_i+1, b_i+1, ... of two vectors, from i = 0 or i = lanes / 2 on.
-template <int half, std::size_t... j>
-Vector interleave(Vector a, Vector b, std::index_sequence<j...>) {
-  return __builtin_shufflevector(a, b, (half * lanes / 2 + j / 2 + (j % 2) * lanes)...);
-}
-
-// Transposes a square of vectors. Number its elements row by row: an element's number, in binary, is
-// its row followed by its column. To interleave row r with row r + lanes / 2 moves the first binary
-// digit behind the last one, so that after as many rounds as a row's number has digits, rows and
-// columns have changed places.
-void transpose(Vector (&row)[lanes]) {
-  constexpr auto all = std::make_index_sequence<lanes>{};
-#pragma GCC unroll 4
-  for (Index round = 1; round < lanes; round *= 2) {
-    Vector next[lanes];
-#pragma GCC unroll 8
-    for (Index r = 0; r < lanes / 2; ++r) {
-      next[2 * r] = interleave<0>(row[r], row[r + lanes / 2], all);
-      next[2 * r + 1] = interleave<1>(row[r], row[r + lanes / 2], all);
-    }
-    std::copy_n(next, lanes, row);
-  }
-}
 
 // Columns of b are contiguous: squares of `lanes` columns are read as rows and transposed.
 void pack_columns(Index K, Index columns, const real* b, Index column, real* to) {

@@ -10,28 +10,19 @@
 //     8 numbers of A│ 8 x 3 registers │ += a[i] * b[j]    24 multiply-adds, independent of each other
 //                   └─────────────────┘
 #pragma once
-#include <cstring>
-#include <type_traits>
-#include <utility>
-
 #include "core/gemm.h"
+#include "core/simd.h"
 #include "core/tensor.h"
 
 namespace mesagrad {
 
-// Numbers in one vector register, and rows of a tile: as many as the registers hold.
+// Rows of a tile: as many as the registers hold.
 #if defined(__AVX512F__)
-constexpr Index lanes = 64 / sizeof(real);
 constexpr Index tile_rows = 8;  // 24 of 32 registers
-#elif defined(__AVX__)
-constexpr Index lanes = 32 / sizeof(real);
-constexpr Index tile_rows = 4;  // 12 of 16 registers
 #elif defined(__ARM_NEON)
-constexpr Index lanes = 16 / sizeof(real);
 constexpr Index tile_rows = 8;
 #else
-constexpr Index lanes = 16 / sizeof(real);
-constexpr Index tile_rows = 4;
+constexpr Index tile_rows = 4;  // 12 of 16 registers
 #endif
 constexpr Index tile_vectors = 3;
 constexpr Index tile_columns = tile_vectors * lanes;
@@ -44,25 +35,6 @@ constexpr Index padded(Index columns) { return (columns + lanes - 1) / lanes * l
 constexpr Index next_tile(Index columns) {
   const Index vectors = padded(columns) / lanes;
   return (vectors == 1 ? 1 : vectors == 2 || vectors == 4 ? 2 : 3) * lanes;
-}
-
-// One vector register.
-typedef real Vector __attribute__((vector_size(lanes * sizeof(real))));
-
-inline Vector load(const real* from) {
-  Vector result;
-  std::memcpy(&result, from, sizeof result);
-  return result;
-}
-
-inline void store(Vector x, real* to) { std::memcpy(to, &x, sizeof x); }
-
-// The first `count` numbers of x. The constant loop becomes one instruction under a mask.
-inline void store_first(int count, Vector x, real* to) {
-#pragma omp simd
-  for (int j = 0; j < static_cast<int>(lanes); ++j) {
-    if (j < count) to[j] = x[j];
-  }
 }
 
 // c[i][j] (+)= Σ_k a(i, k)·b[k*ldb + j] for i < R and j < columns, of which there are more than V - 1
@@ -80,7 +52,7 @@ inline void tile(Index K, MatrixView a, const real* __restrict b, Index ldb, rea
       for (Index v = 0; v < V; ++v) sum[i][v] += a_ik * b_k[v];
     }
   }
-  const int last = static_cast<int>(columns - (V - 1) * lanes);
+  const Index last = columns - (V - 1) * lanes;
 #pragma GCC unroll 8
   for (Index i = 0; i < R; ++i) {
     real* c_i = c + i * ldc;

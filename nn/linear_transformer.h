@@ -1,10 +1,11 @@
-// A Transformer of linear self-attention layers, with no MLP, no norms and no biases: the model of the
-// paper's constructed-token experiments.
+// A Transformer of linear self-attention or mesa-layers, with no MLP, no norms and no biases: the model
+// of the paper's constructed-token experiments.
 #pragma once
 #include <vector>
 
 #include "core/ops.h"
 #include "nn/attention.h"
+#include "nn/mesa.h"
 #include "nn/parameters.h"
 
 namespace mesagrad {
@@ -14,10 +15,14 @@ struct LinearAttention {
   Tensor wq, wk, wv;  // (D, H·K): head h owns columns h·K .. h·K + K - 1
   Tensor wo;          // (H·K, D): head h owns the rows of the same numbers
   Index heads = 1;
+  Tensor lambda;  // (H) makes this a mesa-layer, whose queries are preconditioned; or undefined
 
   // x (B, T, D) to (B, T, D): Σ_h Σ_{i <= t} (x_t Wq_h · x_i Wk_h) x_i Wv_h Wo_h.
   Tensor operator()(const Tensor& x) const {
-    return matmul(causal_linear_attention(matmul(x, wq), matmul(x, wk), matmul(x, wv), heads), wo);
+    const Tensor k = matmul(x, wk);
+    Tensor q = matmul(x, wq);
+    if (lambda.defined()) q = preconditioned_queries(q, k, lambda, heads);
+    return matmul(causal_linear_attention(q, k, matmul(x, wv), heads), wo);
   }
 };
 
@@ -27,6 +32,7 @@ struct LinearTransformer {
     Index blocks = 1;
     Index heads = 2;
     Index key_size = 20;
+    bool mesa = false;                // mesa-layers: one λ for each head, 1 at the start
     Index masked_channels = 0;        // this many channels are zero on entry, in the residual too
     real clip = 4;                    // bound of the residual stream after each block
     double init_deviation = 0.0002;   // of all weights
@@ -50,6 +56,7 @@ struct LinearTransformer {
       block.wv = weight(options.width, inner);
       block.wo = weight(inner, options.width);
       block.heads = options.heads;
+      if (options.mesa) block.lambda = Tensor({options.heads}, 1).requires_grad();
     }
   }
 
@@ -61,6 +68,7 @@ struct LinearTransformer {
       result.push_back({prefix + "wk", &blocks[b].wk});
       result.push_back({prefix + "wv", &blocks[b].wv});
       result.push_back({prefix + "wo", &blocks[b].wo});
+      if (options.mesa) result.push_back({prefix + "lambda", &blocks[b].lambda});
     }
     return result;
   }

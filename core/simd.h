@@ -1,0 +1,70 @@
+// Vector registers, as a type: arithmetic on `lanes` numbers at once, written with + and *.
+#pragma once
+#include <cmath>
+#include <cstring>
+#include <utility>
+
+#include "core/real.h"
+
+namespace mesagrad {
+
+// Numbers in one vector register.
+#if defined(__AVX512F__)
+constexpr Index lanes = 64 / sizeof(real);
+#elif defined(__AVX__)
+constexpr Index lanes = 32 / sizeof(real);
+#else
+constexpr Index lanes = 16 / sizeof(real);
+#endif
+
+typedef real Vector __attribute__((vector_size(lanes * sizeof(real))));
+
+inline Vector load(const real* from) {
+  Vector result;
+  std::memcpy(&result, from, sizeof result);
+  return result;
+}
+
+inline void store(Vector x, real* to) { std::memcpy(to, &x, sizeof x); }
+
+// The first `count` numbers of x. The constant loop becomes one instruction under a mask.
+inline void store_first(Index count, Vector x, real* to) {
+  const int n = static_cast<int>(count);
+#pragma omp simd
+  for (int j = 0; j < static_cast<int>(lanes); ++j) {
+    if (j < n) to[j] = x[j];
+  }
+}
+
+inline Vector square_root(Vector x) {
+  Vector result;
+#pragma omp simd
+  for (int j = 0; j < static_cast<int>(lanes); ++j) result[j] = std::sqrt(x[j]);
+  return result;
+}
+
+// The numbers a_i, b_i, a_i+1, b_i+1, ... of two vectors, from i = 0 or i = lanes / 2 on.
+template <int half, std::size_t... j>
+Vector interleave(Vector a, Vector b, std::index_sequence<j...>) {
+  return __builtin_shufflevector(a, b, (half * lanes / 2 + j / 2 + (j % 2) * lanes)...);
+}
+
+// Transposes a square of vectors. Number its elements row by row: an element's number, in binary, is
+// its row followed by its column. To interleave row r with row r + lanes / 2 moves the first binary
+// digit behind the last one, so that after as many rounds as a row's number has digits, rows and
+// columns have changed places.
+inline void transpose(Vector (&row)[lanes]) {
+  constexpr auto all = std::make_index_sequence<lanes>{};
+#pragma GCC unroll 4
+  for (Index round = 1; round < lanes; round *= 2) {
+    Vector next[lanes];
+#pragma GCC unroll 8
+    for (Index r = 0; r < lanes / 2; ++r) {
+      next[2 * r] = interleave<0>(row[r], row[r + lanes / 2], all);
+      next[2 * r + 1] = interleave<1>(row[r], row[r + lanes / 2], all);
+    }
+    std::memcpy(row, next, sizeof next);
+  }
+}
+
+}  // namespace mesagrad

@@ -1,0 +1,207 @@
+#include "nn/mesa.h"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "core/parallel.h"
+#include "core/scratch.h"
+#include "core/simd.h"
+#include "core/tape.h"
+
+namespace mesagrad {
+namespace {
+
+// Every head of every sequence is a problem of its own, and each is a long chain of small steps. So
+// `lanes` problems are solved side by side: below, a Vector is one number of each of them, and the
+// arithmetic reads as if there were only one problem.
+class Problems {
+ public:
+  Problems(Index B, Index T, Index H, Index K, Index first)
+      : row_(H * K), K_(K), count_(std::min(lanes, B * H - first)) {
+    for (Index p = 0; p < lanes; ++p) {
+      const Index problem = first + std::min(p, count_ - 1);  // the last one fills up the lanes
+      offset_[p] = problem / H * T * row_ + problem % H * K;
+    }
+  }
+
+  // The K numbers of token t.
+  void read(const real* tensor, Index t, Vector* to) const {
+    for (Index j = 0; j < K_; j += lanes) {
+      Vector square[lanes];
+      for (Index p = 0; p < lanes; ++p) square[p] = load(tensor + offset_[p] + t * row_ + j);
+      transpose(square);
+      std::copy_n(square, std::min(lanes, K_ - j), to + j);
+    }
+  }
+
+  void write(Tensor::GradPart to, Index t, const Vector* from) const {
+    for (Index j = 0; j < K_; j += lanes) {
+      const Index width = std::min(lanes, K_ - j);
+      Vector square[lanes] = {};
+      std::copy_n(from + j, width, square);
+      transpose(square);
+      for (Index p = 0; p < count_; ++p) {
+        real* place = to.values + offset_[p] + t * row_ + j;
+        store_first(width, to.add ? load(place) + square[p] : square[p], place);
+      }
+    }
+  }
+
+  Index count() const { return count_; }
+
+ private:
+  Index row_, K_, count_;
+  Index offset_[lanes];
+};
+
+Vector dot(Index n, const Vector* a, const Vector* b) {
+  Vector sum = {};
+  for (Index j = 0; j < n; ++j) sum += a[j] * b[j];
+  return sum;
+}
+
+// y_t = R_t x_t for all tokens, by recursive least squares. The key k_t turns R (for short: R_{t-1}) into
+//
+//     R_t = R - u uᵀ/δ,      u = R k_t,  δ = 1 + k_t·u          so  R_t x_t = R x_t - u (u·x_t)/δ.
+//
+// One pass over R subtracts the outer product of s = u/√δ, and multiplies the result with the next key
+// and the next x. (s_i s_j and s_j s_i round alike, so R stays symmetric to the last bit: drifting
+// apart is how this recursion is known to fail. And as R is positive definite, δ >= 1; what rounding
+// says otherwise is not believed.)
+template <class X, class Y>
+void solve(Index T, Index K, const Problems& problems, const real* keys, Vector lambda, const X& read_x,
+           const Y& take_y, Scratch& scratch) {
+  Vector* __restrict R = scratch.take<Vector>(K * K);
+  Vector *k = scratch.take<Vector>(K), *x = scratch.take<Vector>(K);  // of the token to come
+  Vector *u = scratch.take<Vector>(K), *Rx = scratch.take<Vector>(K);
+  Vector *s = scratch.take<Vector>(K), *y = scratch.take<Vector>(K);
+  problems.read(keys, 0, k);
+  read_x(0, x);
+  std::fill_n(R, K * K, Vector{});
+  for (Index i = 0; i < K; ++i) {
+    R[i * K + i] = lambda;
+    u[i] = lambda * k[i];
+    Rx[i] = lambda * x[i];
+  }
+  for (Index t = 0; t < T; ++t) {
+    Vector delta = 1 + dot(K, k, u);
+    delta = delta < 1 ? delta - delta + 1 : delta;  // a NaN stays
+    const Vector f = dot(K, u, x) / delta, scale = 1 / square_root(delta);
+    for (Index j = 0; j < K; ++j) {
+      y[j] = Rx[j] - u[j] * f;
+      s[j] = u[j] * scale;
+    }
+    take_y(t, y);
+    if (t + 1 == T) return;
+    problems.read(keys, t + 1, k);
+    read_x(t + 1, x);
+    for (Index i = 0; i < K; ++i) {
+      Vector u_i = {}, Rx_i = {};
+      for (Index j = 0; j < K; ++j) {
+        const Vector r = R[i * K + j] - s[i] * s[j];
+        R[i * K + j] = r;
+        u_i += r * k[j];
+        Rx_i += r * x[j];
+      }
+      u[i] = u_i;
+      Rx[i] = Rx_i;
+    }
+  }
+}
+
+// The gradient of q̃_t = H_t⁻¹ q_t, where H_t = Σ_{i<=t} k_i k_iᵀ + I/λ. With p_t = dq̃_t, the gradient of
+// the result, and d_t = R_t p_t,
+//
+//     dq_t = d_t,      dH_t = -d_t q̃_tᵀ      (as d(H⁻¹) = -H⁻¹ dH H⁻¹, and R is symmetric).
+//
+// Every k_i is part of H_t for all t >= i, and λ of all H_t, so
+//
+//     dk_i = -Σ_{t>=i} (d_t q̃_tᵀ + q̃_t d_tᵀ) k_i,      dλ = Σ_t d_t·q̃_t / λ²:
+//
+// the first is a sum M of outer products that grows from the last token to the first. Nothing has to
+// be undone and no R to be kept. (The paper instead runs the recursion for R backwards, which loses
+// all digits when keys are long.)
+void backward(Index T, Index K, const Problems& problems, const real* keys, const real* result,
+              const real* dresult, Vector lambda, Tensor::GradPart dq, Tensor::GradPart dk, real* dlambda) {
+  Scratch scratch;
+  Vector* d = scratch.take<Vector>(T * K);
+  solve(T, K, problems, keys, lambda, [&](Index t, Vector* x) { problems.read(dresult, t, x); },
+        [&](Index t, const Vector* y) { std::copy_n(y, K, d + t * K); }, scratch);
+  Vector* __restrict M = scratch.take<Vector>(K * K);
+  Vector *k = scratch.take<Vector>(K), *q = scratch.take<Vector>(K), *g = scratch.take<Vector>(K);
+  std::fill_n(M, K * K, Vector{});
+  Vector sum = {};
+  for (Index t = T - 1; t >= 0; --t) {
+    const Vector* d_t = d + t * K;
+    if (dq.values != nullptr) problems.write(dq, t, d_t);
+    problems.read(result, t, q);
+    sum += dot(K, d_t, q);
+    if (dk.values == nullptr) continue;
+    problems.read(keys, t, k);
+    for (Index i = 0; i < K; ++i) {
+      Vector g_i = {};
+      for (Index j = 0; j < K; ++j) {
+        const Vector m = M[i * K + j] + (d_t[i] * q[j] + q[i] * d_t[j]);
+        M[i * K + j] = m;
+        g_i -= m * k[j];
+      }
+      g[i] = g_i;
+    }
+    problems.write(dk, t, g);
+  }
+  store_first(problems.count(), sum / (lambda * lambda), dlambda);
+}
+
+}  // namespace
+
+Tensor preconditioned_queries(const Tensor& q, const Tensor& k, const Tensor& lambda, Index heads) {
+  const auto shapes = [&] {
+    return text("preconditioned_queries: q ", q.shape(), ", k ", k.shape(), ", lambda ", lambda.shape());
+  };
+  check(q.shape().rank() == 3 && q.shape() == k.shape() && lambda.shape() == Shape{heads}, shapes(),
+        ": expected q and k (B, T, H*K) and lambda (H) for H = ", heads);
+  const Index B = q.dim(0), T = q.dim(1), H = heads;
+  check(q.dim(2) % H == 0, shapes(), ": ", H, " heads do not divide the last dimension");
+  const Index K = q.dim(2) / H;
+  for (Index h = 0; h < H; ++h) {
+    check(lambda[h] > 0 && std::isfinite(lambda[h]), "preconditioned_queries: lambda of head ", h, " is ",
+          lambda[h], "; it must be positive and finite");
+  }
+  const Tensor out = Tape::output(q.shape(), {&q, &k, &lambda});
+  const auto each_group = [=](const auto& f) {
+    const auto group = [&](Index number) {
+      const Index first = number * lanes;
+      Vector group_lambda;
+      for (Index p = 0; p < lanes; ++p) group_lambda[p] = lambda[(first + p) % H];
+      f(first, Problems(B, T, H, K, first), group_lambda);
+    };
+    const Index groups = (B * H + lanes - 1) / lanes;
+    if (T == 0 || K == 0) return;
+    if (worth_threads(B * H * T * K * K)) {
+      parallel_for(groups, group);
+    } else {
+      for (Index i = 0; i < groups; ++i) group(i);
+    }
+  };
+  each_group([&](Index, const Problems& problems, Vector group_lambda) {
+    Scratch scratch;
+    solve(T, K, problems, k.data(), group_lambda, [&](Index t, Vector* x) { problems.read(q.data(), t, x); },
+          [&](Index t, const Vector* y) { problems.write({out.data(), false}, t, y); }, scratch);
+  });
+  Tape::record("preconditioned_queries", out, [=] {
+    const auto part = [](const Tensor& x) { return x.has_grad() ? x.grad_part() : Tensor::GradPart{}; };
+    const Tensor::GradPart dq = part(q), dk = part(k);
+    std::vector<real> dlambda(static_cast<std::size_t>(B * H));
+    each_group([&](Index first, const Problems& problems, Vector group_lambda) {
+      backward(T, K, problems, k.data(), out.data(), out.grad(), group_lambda, dq, dk, &dlambda[static_cast<std::size_t>(first)]);
+    });
+    if (!lambda.has_grad()) return;
+    for (Index problem = 0; problem < B * H; ++problem) {
+      lambda.grad()[problem % H] += dlambda[static_cast<std::size_t>(problem)];
+    }
+  });
+  return out;
+}
+
+}  // namespace mesagrad

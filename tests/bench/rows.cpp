@@ -9,6 +9,7 @@
 #include "nn/attention.h"
 #include "nn/linear_transformer.h"
 #include "nn/loss.h"
+#include "nn/mesa.h"
 #include "nn/optimizer.h"
 #include "nn/training.h"
 
@@ -78,11 +79,32 @@ void add_attention(std::vector<Row>& rows, Index B, Index T, Index H, Index K) {
   }});
 }
 
+// A mesa-layer with its gradient: two sweeps of recursive least squares of 7K² flops for each token and
+// head, the sum of outer products, 6K², and linear attention.
+void add_mesa(std::vector<Row>& rows, Index B, Index T, Index H, Index K) {
+  const double flops = product(B, T, H, K, K) * 20 + 6 * product(B, H, T, T, K);
+  const double bytes = size_of_reals(product(B, T, H, K));
+  const Shape shape{B, T, H * K};
+  rows.push_back({text("mesa with gradient ", B, "x", T, ", ", H, " heads of ", K), flops, 11 * bytes, [=] {
+    Tensor q = random_tensor(shape, 1), k = random_tensor(shape, 2), v = random_tensor(shape, 3);
+    Tensor lambda({H}, 1);
+    const Tensor cotangent = random_tensor(shape, 4);
+    for (Tensor* x : {&q, &k, &v, &lambda}) x->requires_grad();
+    Arena memory;
+    return time([&] {
+      for (Tensor* x : {&q, &k, &v, &lambda}) x->zero_grad();
+      Tape tape(memory);
+      tape.backward(causal_linear_attention(preconditioned_queries(q, k, lambda, H), k, v, H), cotangent);
+    });
+  }});
+}
+
 // A whole training step, data excluded: forward, backward, clipping, AdamW.
 void add_step(std::vector<Row>& rows, const std::string& name, Index B, Index T,
               const LinearTransformer::Options& options) {
   const Index D = options.width, inner = options.heads * options.key_size, labels = 10;
-  const double flops = 3 * product(options.blocks, B) * (8 * product(T, D, inner) + 2 * product(T, T, inner));
+  double flops = 3 * product(options.blocks, B) * (8 * product(T, D, inner) + 2 * product(T, T, inner));
+  if (options.mesa) flops += 20 * product(options.blocks, B, T, inner, options.key_size);
   const double weights = 4 * product(options.blocks, D, inner);
   // Tokens and labels are read; weights and two averages of the gradient are read and written.
   const double bytes = size_of_reals(product(B, T, D + labels) + 6 * weights);
@@ -123,6 +145,8 @@ std::vector<Row> rows() {
   add_matmul(result, B * T, 80, 40);
   add_matmul(result, 1024, 1024, 1024);
   add_attention(result, B, T, 4, 20);
+  add_mesa(result, B, T, 1, 40);
+  add_mesa(result, B, T, 4, 20);
   const LinearTransformer::Options two = {.width = 40, .blocks = 2, .heads = 4, .key_size = 20};
   const auto changed = [&](Index width, Index blocks, Index heads, Index key_size) {
     return LinearTransformer::Options{.width = width, .blocks = blocks, .heads = heads, .key_size = key_size};
@@ -132,6 +156,12 @@ std::vector<Row> rows() {
   add_step(result, "linear-1", B, T, one);
   add_step(result, "linear-2", B, T, two);
   add_step(result, "linear-6", B, T, changed(40, 6, 4, 40));
+  LinearTransformer::Options mesa = changed(40, 1, 1, 40);
+  mesa.mesa = true;
+  add_step(result, "mesa-1", B, T, mesa);
+  mesa = changed(40, 1, 4, 20);
+  mesa.mesa = true;
+  add_step(result, "mesa-1, 4 heads of 20", B, T, mesa);
   add_step(result, "linear-2, 64 sequences", 64, T, two);
   add_step(result, "linear-2, 512 sequences", 512, T, two);
   add_step(result, "linear-2, 224 tokens", B, 224, two);

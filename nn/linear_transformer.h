@@ -14,6 +14,7 @@ struct LinearAttention {
   Tensor wq, wk, wv;  // (D, H·K): head h owns columns h·K .. h·K + K - 1
   Tensor wo;          // (H·K, D): head h owns the rows of the same numbers
   Index heads = 1;
+  Tensor lambda;      // (H) regularizers of a mesa-layer; undefined for plain linear attention
 
   // x (B, T, D) to (B, T, D): Σ_h Σ_{i <= t} (x_t Wq_h · x_i Wk_h) x_i Wv_h Wo_h.
   Tensor operator()(const Tensor& x) const {
@@ -27,6 +28,7 @@ struct LinearTransformer {
     Index blocks = 1;
     Index heads = 2;
     Index key_size = 20;
+    bool mesa = false;                // every block is a mesa-layer
     Index masked_channels = 0;        // this many channels are zero on entry, in the residual too
     real clip = 4;                    // bound of the residual stream after each block
     double init_deviation = 0.0002;   // of all weights

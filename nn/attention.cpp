@@ -10,16 +10,21 @@
 namespace mesagrad {
 namespace {
 
-// The scores of a sequence form a (T, T) matrix whose upper triangle is not wanted. It is computed in
-// stripes of 64 rows, and within a stripe in groups of rows as high as a tile, each only as far to the
-// right as its last row reaches; what then sticks out over the diagonal is set to zero.
-constexpr Index stripe_rows = 64;
-static_assert(stripe_rows % tile_rows == 0);
+// The (T, T) matrix of scores is lower triangular, and everything to the left of its diagonal blocks has
+// a low rank: what a query q_t reads of all tokens before `begin` is
+//
+//     Σ_{i < begin} (q_t · k_i) v_i  =  q_t S,      S = Σ_{i < begin} k_i v_iᵀ   (K, V).
+//
+// So a sequence is cut into chunks of 64 tokens. Scores are computed among the tokens of one chunk only;
+// what is farther away goes through the state S, which is carried from chunk to chunk.
+constexpr Index chunk_tokens = 64;
 
-// f(first row, rows) for the groups of a stripe that starts at row `begin`, up to row `end`.
+// Within a chunk, scores are computed in groups of rows as high as a tile, each only as far to the right
+// as its last row reaches; what then sticks out over the diagonal is set to zero.
+// f(first row, rows) for all groups of T rows:
 template <class F>
-void each_group(Index begin, Index end, const F& f) {
-  for (Index i = begin; i < end; i += tile_rows) f(i, std::min(tile_rows, end - i));
+void each_group(Index T, const F& f) {
+  for (Index i = 0; i < T; i += tile_rows) f(i, std::min(tile_rows, T - i));
 }
 
 // A row-major matrix as the tiles want it: rows `width` numbers apart.
@@ -44,12 +49,67 @@ class Scratch {
   }
 };
 
-// The transpose of m (rows, columns), whose rows are m_row numbers apart.
-Panel transposed(const real* m, Index rows, Index columns, Index m_row, Scratch& scratch) {
-  real* to = scratch.take(columns * padded(rows));
-  pack(columns, rows, columns_of(m, m_row), to);
+// The transpose of m (rows, columns), written to `to` (columns, rows padded).
+Panel transposed(Panel m, Index rows, Index columns, real* to) {
+  pack(columns, rows, columns_of(m.data, m.width), to);
   return {to, padded(rows)};
 }
+
+// tril(x·yᵀ) for x, y (T, size); y_columns is yᵀ, packed. out: (T, T padded).
+void scores(Index T, Index size, Panel x, Panel y_columns, real* out) {
+  const Index width = padded(T);
+  each_group(T, [&](Index i, Index rows) {
+    real* to = out + i * width;
+    tiles(rows, size, rows_of(x.data + i * x.width, x.width), y_columns.data, y_columns.width, to,
+          width, padded(i + rows), false);
+    for (Index r = 0; r < rows; ++r) {
+      for (Index j = r + 1; j < rows; ++j) to[r * width + i + j] = 0;
+    }
+  });
+}
+
+// out (+)= scores·y, for y (T, size).
+void weighted_sum(Index T, Index size, const real* scores, Panel y, real* out, Index row, bool add) {
+  const Index width = padded(T);
+  each_group(T, [&](Index i, Index rows) {
+    tiles(rows, i + rows, rows_of(scores + i * width, width), y.data, y.width, out + i * row, row,
+          size, add);
+  });
+}
+
+// out (+)= scoresᵀ·x, for x (T, size). Token t sees token i only if t >= i.
+void transposed_sum(Index T, Index size, const real* scores, Panel x, real* out, Index row, bool add) {
+  const Index width = padded(T);
+  each_group(T, [&](Index i, Index rows) {
+    tiles(rows, T - i, columns_of(scores + i * width + i, width), x.data + i * x.width, x.width,
+          out + i * row, row, size, add);
+  });
+}
+
+// Σ x_i y_iᵀ (M, N) over the tokens of some chunks: all that other chunks need to know of them. Takes no
+// memory before the first chunk has come.
+class State {
+ public:
+  State(Index M, Index N, Scratch& scratch) : M_(M), N_(N), scratch_(scratch) {}
+
+  // Adds xᵀ·y, for the tokens x (T, M), y (T, N) of one chunk.
+  void take_in(Index T, Panel x, Panel y) {
+    const bool add = sum_ != nullptr;
+    if (!add) sum_ = scratch_.take(M_ * padded(N_));  // rows padded, because tiles read whole vectors
+    tiles(M_, T, columns_of(x.data, x.width), y.data, y.width, sum_, padded(N_), N_, add);
+  }
+
+  // out (T, N) += x·state, for x (T, M).
+  void read(Index T, Panel x, real* out, Index row) const {
+    if (sum_ == nullptr) return;
+    tiles(T, M_, rows_of(x.data, x.width), sum_, padded(N_), out, row, N_, true);
+  }
+
+ private:
+  Index M_, N_;
+  Scratch& scratch_;
+  real* sum_ = nullptr;
+};
 
 // One head of one sequence.
 struct Head {
@@ -57,75 +117,71 @@ struct Head {
   Index key_row, value_row;  // numbers from one token to the next
   const real *q, *k, *v;
 
-  // Rows begin .. end of tril(x·yᵀ) for x, y with `size` columns; y_columns is yᵀ, packed.
-  // scores: (end - begin, T padded), row i - begin belongs to token i.
-  void scores(const real* x, Index row, Index size, Panel y_columns, Index begin, Index end,
-              real* out) const {
-    const Index width = padded(T);
-    each_group(begin, end, [&](Index i, Index rows) {
-      real* to = out + (i - begin) * width;
-      tiles(rows, size, rows_of(x + i * row, row), y_columns.data, y_columns.width, to, width,
-            padded(i + rows), false);
-      for (Index r = 0; r < rows; ++r) {
-        for (Index j = r + 1; j < rows; ++j) to[r * width + i + j] = 0;
-      }
-    });
-  }
-
-  // Rows begin .. end of out (+)= scores·y, for y (T, size).
-  void weighted_sum(const real* scores, Panel y, Index size, Index begin, Index end, real* out,
-                    Index row, bool add) const {
-    const Index width = padded(T);
-    each_group(begin, end, [&](Index i, Index rows) {
-      tiles(rows, i + rows, rows_of(scores + (i - begin) * width, width), y.data, y.width,
-            out + i * row, row, size, add);
-    });
-  }
-
-  // All rows i < end of out (+)= scoresᵀ·x, over the tokens begin .. end, for x (T, size). A row that
-  // no earlier stripe has reached is overwritten, unless `add`.
-  void transposed_sum(const real* scores, Panel x, Index size, Index begin, Index end, real* out,
-                      Index row, bool add) const {
-    const Index width = padded(T);
-    each_group(0, end, [&](Index i, Index rows) {
-      const Index first = std::max(begin, i);  // token t sees i only if t >= i
-      tiles(rows, end - first, columns_of(scores + (first - begin) * width + i, width),
-            x.data + first * x.width, x.width, out + i * row, row, size, add || i < begin);
-    });
-  }
+  // The tokens from `begin` on, of one chunk.
+  Index tokens(Index begin) const { return std::min(chunk_tokens, T - begin); }
+  Panel keys(const real* x, Index begin) const { return {x + begin * key_row, key_row}; }
+  Panel values(const real* x, Index begin) const { return {x + begin * value_row, value_row}; }
 
   void forward(real* out) const {
+    const Index width = padded(tokens(0));
     Scratch scratch;
-    const Panel k_columns = transposed(k, T, K, key_row, scratch);
-    real* a = scratch.take(stripe_rows * padded(T));
-    for (Index begin = 0; begin < T; begin += stripe_rows) {
-      const Index end = std::min(begin + stripe_rows, T);
-      scores(q, key_row, K, k_columns, begin, end, a);
-      weighted_sum(a, {v, value_row}, V, begin, end, out, value_row, false);
+    real* a = scratch.take(tokens(0) * width);
+    real* columns = scratch.take(K * width);
+    State state(K, V, scratch);
+    for (Index begin = 0; begin < T; begin += chunk_tokens) {
+      const Index n = tokens(begin);
+      const Panel q_c = keys(q, begin), k_c = keys(k, begin), v_c = values(v, begin);
+      real* out_c = out + begin * value_row;
+      scores(n, K, q_c, transposed(k_c, n, K, columns), a);
+      weighted_sum(n, V, a, v_c, out_c, value_row, false);
+      state.read(n, q_c, out_c, value_row);
+      if (begin + n < T) state.take_in(n, k_c, v_c);
     }
   }
 
-  // Forward was A = tril(Q·Kᵀ), out = A·V. With dA = tril(dout·Vᵀ), the gradients are
-  //     dQ = dA·K,   dK = dAᵀ·Q,   dV = Aᵀ·dout.
-  // A is computed again, which is cheaper than to keep it.
+  // Forward was, in each chunk, A = tril(Q·Kᵀ), out = A·V + Q·S. With dA = tril(dout·Vᵀ), and dS the sum
+  // of Qᵀ·dout over all later chunks, the gradients are
+  //     dQ = dA·K + dout·Sᵀ,   dK = dAᵀ·Q + V·dSᵀ,   dV = Aᵀ·dout + K·dS.
+  // A and S are computed again, which is cheaper than to keep them.
   void backward(const real* dout, const Tensor::GradPart& dq, const Tensor::GradPart& dk,
                 const Tensor::GradPart& dv) const {
-    const Index tokens = padded(T);
+    const bool for_q = dq.values != nullptr, for_k = dk.values != nullptr, for_v = dv.values != nullptr;
+    const Index width = padded(tokens(0));
     Scratch scratch;
-    real* a = scratch.take(stripe_rows * tokens);
-    real* da = scratch.take(stripe_rows * tokens);
-    const bool inner = dq.values != nullptr || dk.values != nullptr;
-    Panel v_columns{}, k_columns{};
-    if (inner) v_columns = transposed(v, T, V, value_row, scratch);
-    if (dv.values != nullptr) k_columns = transposed(k, T, K, key_row, scratch);
-    for (Index begin = 0; begin < T; begin += stripe_rows) {
-      const Index end = std::min(begin + stripe_rows, T);
-      if (inner) scores(dout, value_row, V, v_columns, begin, end, da);
-      if (dq.values != nullptr) weighted_sum(da, {k, key_row}, K, begin, end, dq.values, key_row, dq.add);
-      if (dk.values != nullptr) transposed_sum(da, {q, key_row}, K, begin, end, dk.values, key_row, dk.add);
-      if (dv.values != nullptr) {
-        scores(q, key_row, K, k_columns, begin, end, a);
-        transposed_sum(a, {dout, value_row}, V, begin, end, dv.values, value_row, dv.add);
+    real* a = scratch.take(tokens(0) * width);  // A or dA
+    real* columns = scratch.take(std::max(K, V) * width);
+
+    // Within the chunks, and from earlier ones: Sᵀ (V, K).
+    State state(V, K, scratch);
+    for (Index begin = 0; begin < T; begin += chunk_tokens) {
+      const Index n = tokens(begin), key = begin * key_row, value = begin * value_row;
+      const Panel q_c = keys(q, begin), k_c = keys(k, begin), v_c = values(v, begin);
+      const Panel dout_c = values(dout, begin);
+      if (for_q || for_k) scores(n, V, dout_c, transposed(v_c, n, V, columns), a);
+      if (for_q) {
+        weighted_sum(n, K, a, k_c, dq.values + key, key_row, dq.add);
+        state.read(n, dout_c, dq.values + key, key_row);
+        if (begin + n < T) state.take_in(n, v_c, k_c);
+      }
+      if (for_k) transposed_sum(n, K, a, q_c, dk.values + key, key_row, dk.add);
+      if (for_v) {
+        scores(n, K, q_c, transposed(k_c, n, K, columns), a);
+        transposed_sum(n, V, a, dout_c, dv.values + value, value_row, dv.add);
+      }
+    }
+
+    // From later chunks, the last one first: dS (K, V) and its transpose.
+    State dstate(K, V, scratch), dstate_transposed(V, K, scratch);
+    for (Index later = (T - 1) / chunk_tokens * chunk_tokens; later > 0; later -= chunk_tokens) {
+      const Index begin = later - chunk_tokens, n = tokens(later);
+      const Panel q_later = keys(q, later), dout_later = values(dout, later);
+      if (for_k) {
+        dstate_transposed.take_in(n, dout_later, q_later);
+        dstate_transposed.read(chunk_tokens, values(v, begin), dk.values + begin * key_row, key_row);
+      }
+      if (for_v) {
+        dstate.take_in(n, q_later, dout_later);
+        dstate.read(chunk_tokens, keys(k, begin), dv.values + begin * value_row, value_row);
       }
     }
   }
@@ -150,7 +206,7 @@ Tensor causal_linear_attention(const Tensor& q, const Tensor& k, const Tensor& v
     return Head{T, K, V, key_row, value_row, q.data() + keys, k.data() + keys, v.data() + values};
   };
   const auto each_head = [=](const auto& f) {
-    if (worth_threads(B * heads * T * T * (K + V))) {
+    if (worth_threads(B * heads * T * std::min(T, chunk_tokens) * (K + V))) {
       parallel_for(B * heads, f);
     } else {
       for (Index i = 0; i < B * heads; ++i) f(i);

@@ -1,0 +1,206 @@
+// The authors' weight files: their layout, and the losses that they reported for them.
+#include "tests/catch.h"  // first, because it is precompiled
+
+#include "nn/published_weights.h"
+
+#include <cstdlib>
+
+#include "nn/safetensors.h"
+#include "tasks/loss_curve.h"
+#include "tests/helpers.h"
+
+namespace mesagrad {
+namespace {
+
+constexpr Index D = 7, H = 3, K = 2;
+const LinearTransformer::Options settings{
+    .heads = H, .masked_channels = 2, .clip = real{1.5}, .init_deviation = 0};
+
+std::string name_of(Index block, const char* matrix) {
+  return text("tf_block.blocklist_", block, ".self_attn.", matrix);
+}
+
+// A file as the authors' are, with random numbers.
+Safetensors random_file(Index blocks, bool mesa) {
+  Safetensors file;
+  std::uint64_t seed = 1;
+  for (Index b = 0; b < blocks; ++b) {
+    for (const char* matrix : {"q_proj.kernel", "k_proj.kernel", "v_proj.kernel"}) {
+      file.tensors[name_of(b, matrix)] = random_tensor({D, H * K}, seed++, 0.5);
+    }
+    file.tensors[name_of(b, "o_proj.kernel")] = random_tensor({H * K, D}, seed++, 0.5);
+    if (mesa) file.tensors[name_of(b, "lambdas")] = Tensor({H}, {real{0.5}, real{1}, real{2}});
+  }
+  return file;
+}
+
+// Saves the file and loads it as a model; removed afterwards.
+LinearTransformer loaded(const Safetensors& file, const LinearTransformer::Options& options = settings) {
+  const std::filesystem::path path =
+      std::filesystem::temp_directory_path() / "mesagrad-published-weights-test.safetensors";
+  save_safetensors(path, file);
+  struct Removal {
+    std::filesystem::path path;
+    ~Removal() { std::filesystem::remove(path); }
+  } removal{path};
+  return load_published_linear_transformer(path, options);
+}
+
+// The model of the file's first block, put together by hand.
+LinearTransformer by_hand(const Safetensors& file, bool mesa) {
+  LinearTransformer::Options options = settings;
+  options.width = D;
+  options.key_size = K;
+  options.mesa = mesa;
+  LinearTransformer model(options, 1);
+  LinearAttention& block = model.blocks[0];
+  const auto tensor = [&](const char* matrix) { return file.tensors.at(name_of(0, matrix)); };
+  block.wq = tensor("q_proj.kernel");
+  block.wk = tensor(mesa ? "v_proj.kernel" : "k_proj.kernel");
+  block.wv = tensor(mesa ? "k_proj.kernel" : "v_proj.kernel");
+  block.wo = tensor("o_proj.kernel");
+  if (mesa) {
+    block.lambda = tensor("lambdas");
+    const Tensor theirs = block.wo;
+    block.wo = Tensor({H * K, D});
+    const Index row_in_file[] = {0, 3, 1, 4, 2, 5};  // (h, k) = (0, 0), (0, 1), (1, 0), ...
+    for (Index row = 0; row < H * K; ++row) {
+      for (Index c = 0; c < D; ++c) block.wo[row * D + c] = theirs[row_in_file[row] * D + c];
+    }
+  }
+  return model;
+}
+
+// A file of the authors' weights; empty, after a warning, if it is not here.
+std::filesystem::path published(const char* file) {
+  const char* directory = std::getenv("MESAGRAD_WEIGHTS");
+  const std::filesystem::path path =
+      std::filesystem::path(directory != nullptr ? directory : "../shared/reference/weights") / file;
+  if (std::filesystem::exists(path)) return path;
+  WARN("skipped: there is no " << path.string() << "; MESAGRAD_WEIGHTS names the weights' directory");
+  return {};
+}
+
+LossCurve curve_of(const LinearTransformer& model) {
+  return loss_curve(LinearDynamics{}, 1, stream::test_data, 5 * 256, model);
+}
+
+// Two means over equally many sequences, of which the error of one is known, agree.
+void check_agreement(double ours, double theirs, double standard_error) {
+  INFO("ours " << ours << " ± " << standard_error << ", the authors' " << theirs);
+  CHECK(std::abs(ours - theirs) < 4 * std::sqrt(2.0) * standard_error);
+}
+
+}  // namespace
+
+TEST_CASE("published weights keep their meaning", "[published]") {
+  for (const bool mesa : {false, true}) {
+    INFO("mesa " << mesa);
+    const Safetensors file = random_file(1, mesa);
+    const LinearTransformer model = loaded(file), expected = by_hand(file, mesa);
+    const LinearAttention& a = model.blocks.at(0);
+    const LinearAttention& b = expected.blocks.at(0);
+    for (const auto& [ours, wanted] : {std::pair{a.wq, b.wq}, {a.wk, b.wk}, {a.wv, b.wv}, {a.wo, b.wo}}) {
+      CHECK(ours.shape() == wanted.shape());
+      CHECK(numbers_of(ours) == numbers_of(wanted));
+      CHECK(ours.has_grad());
+    }
+    CHECK(a.heads == H);
+    CHECK(a.lambda.defined() == mesa);
+    if (mesa) CHECK(numbers_of(a.lambda) == numbers_of(b.lambda));
+    CHECK(model.options.mesa == mesa);
+    const Tensor tokens = random_tensor({2, 9, D}, 20);
+    CHECK(numbers_of(model(tokens)) == numbers_of(expected(tokens)));
+  }
+}
+
+TEST_CASE("published weights say how large the model is", "[published]") {
+  const Safetensors file = random_file(11, false);  // in the order of names, 10 comes before 2
+  const LinearTransformer model = loaded(file);
+  CHECK(model.options.width == D);
+  CHECK(model.options.key_size == K);
+  CHECK(model.options.blocks == 11);
+  CHECK(model.options.heads == H);
+  CHECK(model.options.masked_channels == 2);
+  CHECK(model.options.clip == real{1.5});
+  REQUIRE(model.blocks.size() == 11);
+  for (Index b = 0; b < 11; ++b) {
+    const Tensor& wv = model.blocks[static_cast<std::size_t>(b)].wv;
+    CHECK(numbers_of(wv) == numbers_of(file.tensors.at(name_of(b, "v_proj.kernel"))));
+  }
+}
+
+TEST_CASE("published weights that do not fit are refused", "[published][errors]") {
+  const auto complaint = [](const auto& change, std::initializer_list<const char*> parts, Index heads = H) {
+    Safetensors file = random_file(2, true);
+    change(file.tensors);
+    LinearTransformer::Options options = settings;
+    options.heads = heads;
+    return lacks([&] { loaded(file, options); }, parts);
+  };
+  const auto without = [](Index block, const char* matrix) {
+    return [=](auto& tensors) { tensors.erase(name_of(block, matrix)); };
+  };
+  const auto with = [](const std::string& name, const Shape& shape) {
+    return [=](auto& tensors) { tensors[name] = Tensor(shape); };
+  };
+  const auto same = [](auto&) {};
+  CHECK(complaint(without(0, "q_proj.kernel"), {"published", "has no tensor", "0.self_attn.q_proj"}) == "");
+  CHECK(complaint(without(1, "o_proj.kernel"), {"has no tensor", "1.self_attn.o_proj"}) == "");
+  CHECK(complaint(without(1, "lambdas"), {"has no tensor", "1.self_attn.lambdas"}) == "");
+  CHECK(complaint(without(0, "lambdas"), {"1.self_attn.lambdas", "is not part of"}) == "");
+  CHECK(complaint(without(1, "q_proj.kernel"), {"is not part of", "1 blocks"}) == "");
+  CHECK(complaint(with(name_of(0, "q_proj.kernel"), {42}), {"q_proj", "shape (42)"}) == "");
+  CHECK(complaint(with(name_of(1, "q_proj.kernel"), {D, 4}), {"1.self_attn.q_proj", "shape (7, 4)", "(7, 6)"}) == "");
+  CHECK(complaint(with(name_of(0, "o_proj.kernel"), {D, 6}), {"0.self_attn.o_proj", "shape (7, 6)", "(6, 7)"}) == "");
+  CHECK(complaint(with(name_of(1, "lambdas"), {2}), {"1.self_attn.lambdas", "shape (2)", "(3)"}) == "");
+  CHECK(complaint(with("input_layer.kernel", {3, 4}), {"input_layer.kernel", "(3, 4)", "is not part of"}) == "");
+  CHECK(complaint(same, {"4 heads do not divide the 6 columns"}, 4) == "");
+  CHECK(complaint(same, {"0 heads do not divide"}, 0) == "");
+  const auto missing = [] { load_published_linear_transformer("no/such/file.safetensors", {}); };
+  CHECK(lacks(missing, {"no/such/file.safetensors"}) == "");
+}
+
+// The authors' evaluation: 5 batches of 256 sequences. Their losses at some positions, and over all.
+TEST_CASE("published linear Transformers have the losses that their authors report", "[published]") {
+  constexpr std::size_t positions[] = {0, 4, 9, 19, 29, 39, 49};
+  struct Report {
+    const char* file;
+    Index heads, masked_channels;
+    double losses[7], total;
+  };
+  for (const Report& report : std::initializer_list<Report>{
+           {"constructed_lsa1.safetensors", 2, 20,
+            {1.67491, 1.51438, 1.26519, 0.83540, 0.61411, 0.60065, 0.78709}, 0.894156},
+           {"constructed_lsa2.safetensors", 4, 0,
+            {1.67615, 1.23328, 0.74189, 0.27496, 0.15815, 0.14291, 0.24170}, 0.430219},
+           {"constructed_lsa6.safetensors", 4, 0,
+            {1.67500, 1.03831, 0.30826, 0.02298, 0.01123, 0.00931, 0.00926}, 0.215727}}) {
+    const std::filesystem::path path = published(report.file);
+    if (path.empty()) continue;
+    INFO(report.file);
+    const LossCurve curve = curve_of(load_published_linear_transformer(
+        path, {.heads = report.heads, .masked_channels = report.masked_channels}));
+    for (std::size_t n = 0; n < 7; ++n) {
+      const std::size_t t = positions[n];
+      INFO("position " << t);
+      check_agreement(curve.mean[t], report.losses[n], curve.standard_error(static_cast<Index>(t)));
+    }
+    check_agreement(curve.total(), report.total, curve.standard_error());
+  }
+}
+
+TEST_CASE("the published mesa-layer has the loss that its authors report", "[published]") {
+  const std::filesystem::path path = published("constructed_mesa.safetensors");
+  if (path.empty()) return;
+  const LinearTransformer model =
+      load_published_linear_transformer(path, {.heads = 4, .masked_channels = 20});
+  CHECK(model.options.mesa);
+  CHECK(model.blocks.at(0).lambda.shape() == Shape({4}));
+  constexpr bool mesa_layers_compute = false;  // to be true as soon as LinearAttention uses lambda
+  if (!mesa_layers_compute) return;
+  const LossCurve curve = curve_of(model);
+  check_agreement(curve.total(), 0.1900, curve.standard_error());
+}
+
+}  // namespace mesagrad

@@ -75,9 +75,15 @@ struct LinearTransformer {
 
   // Tokens (B, T, D) to the residual stream after the last block, (B, T, D). The prediction is in its
   // first channels.
-  Tensor operator()(const Tensor& tokens) const {
-    Tensor x = options.masked_channels > 0 ? zero_channels(tokens, options.masked_channels) : tokens;
-    for (const LinearAttention& attention : blocks) x = clip(x + attention(x), options.clip);
+  Tensor operator()(const Tensor& tokens) const { return residual_streams(tokens).back(); }
+
+  // The residual streams (B, T, D) before the first block and after each.
+  std::vector<Tensor> residual_streams(const Tensor& tokens) const {
+    std::vector<Tensor> x = {
+        options.masked_channels > 0 ? zero_channels(tokens, options.masked_channels) : tokens};
+    for (const LinearAttention& attention : blocks) {
+      x.push_back(clip(x.back() + attention(x.back()), options.clip));
+    }
     return x;
   }
 };

@@ -4,9 +4,38 @@
 
 namespace mesagrad {
 
+namespace {
+
+// W = Z·diag(λ)·Z⁻¹ with independent normals in Z. (Which eigenvalue is 0.9 makes no difference: all
+// columns of Z are alike.)
+Matrix random_contraction(Index d, Random& random) {
+  Matrix Z(d, d);
+  for (double& z : Z.values()) z = random.normal();
+  Matrix scaled = Z;  // Z·diag(λ)
+  for (Index j = 0; j < d; ++j) {
+    const double lambda = j + 1 < d ? random.uniform(0.3, 0.9) : 0.9;
+    for (Index i = 0; i < d; ++i) scaled(i, j) *= lambda;
+  }
+  return multiply(scaled, lu_solve(Z, Matrix::identity(d)));
+}
+
+}  // namespace
+
+Matrix LinearDynamics::sample_system(Random& random) const {
+  switch (system) {
+    case System::contracting: return random_contraction(dimension, random);
+    case System::fixed: {
+      Random the_same(fixed_key, stream::fixed_system);
+      return random_orthogonal(dimension, the_same);
+    }
+    case System::orthogonal: break;
+  }
+  return random_orthogonal(dimension, random);
+}
+
 LinearDynamics::Sequence LinearDynamics::sample(Random random) const {
   const Index d = dimension;
-  Sequence sequence{random_orthogonal(d, random), Matrix(tokens + 1, d)};
+  Sequence sequence{sample_system(random), Matrix(tokens + 1, d)};
   Matrix& s = sequence.states;
   for (Index i = 0; i < d; ++i) s(0, i) = random.uniform(-range, range);
   for (Index t = 0; t < tokens; ++t) {

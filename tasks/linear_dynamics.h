@@ -13,12 +13,24 @@ namespace mesagrad {
 // the noise floor d·noise²/2; predicting 0 costs d·range²/6, because W keeps lengths.
 // Paper: "fully observed linear dynamics"; where its text and the authors' code differ (uniform or
 // normal s_0), this is the code.
+//
+// Two controls take other systems:
+//
+//   contracting   W = Z·diag(λ)·Z⁻¹ with normal numbers in Z, one λ = 0.9 and the others uniform in
+//                 (0.3, 0.9). States die out in the end, but first they may grow, because the
+//                 eigenvectors are not orthogonal. The paper sets the clip to 2.
+//   fixed         One orthogonal W for all sequences, whatever the seed and the stream: only s_0 and
+//                 the noise differ, and a model may learn W by heart.
 struct LinearDynamics {
+  enum class System { orthogonal, contracting, fixed };
+
   Index dimension = 10;  // d
   Index tokens = 50;     // T
   double noise = 0.01;   // standard deviation of each component
   double range = 1;
   double clip = 10;
+  System system = System::orthogonal;
+  std::uint64_t fixed_key = 42;  // seed of the one W of System::fixed
 
   // One sequence's system and states (T + 1, d).
   struct Sequence {
@@ -30,6 +42,9 @@ struct LinearDynamics {
   // States (count, T + 1, d) of the sequences first .. first + count - 1 of a stream: always the same
   // for the same seed, stream and number.
   Tensor sample(std::uint64_t seed, std::uint32_t stream, Index first, Index count) const;
+
+  // A sequence's W (d, d); System::fixed leaves `random` untouched.
+  Matrix sample_system(Random& random) const;
 };
 
 // What the models see and what they should say, from states (B, T + 1, d):

@@ -9,6 +9,7 @@ namespace mesagrad {
 namespace {
 
 constexpr std::uint64_t seed = 11;
+using System = LinearDynamics::System;
 
 LinearDynamics::Sequence sequence(const LinearDynamics& task, std::uint64_t i) {
   return task.sample(Random(seed, stream::test_data, i));
@@ -26,6 +27,27 @@ struct Moments {
   double mean() const { return sum / count; }
   double variance() const { return squares / count - mean() * mean(); }
 };
+
+// det(A - x·I) up to its sign: the product of R's diagonal.
+double characteristic(Matrix A, double x) {
+  for (Index i = 0; i < A.rows(); ++i) A(i, i) -= x;
+  const Matrix R = qr(A).r;
+  double product = 1;
+  for (Index i = 0; i < R.rows(); ++i) product *= R(i, i);
+  return product;
+}
+
+double trace(const Matrix& A) {
+  double sum = 0;
+  for (Index i = 0; i < A.rows(); ++i) sum += A(i, i);
+  return sum;
+}
+
+double length(const Matrix& states, Index t) {
+  double squares = 0;
+  for (Index j = 0; j < states.columns(); ++j) squares += states(t, j) * states(t, j);
+  return std::sqrt(squares);
+}
 
 }  // namespace
 
@@ -84,12 +106,7 @@ TEST_CASE("the next state is W times the state plus normal noise", "[dynamics]")
 TEST_CASE("without noise all states of a sequence have the same length", "[dynamics]") {
   const LinearDynamics task{.noise = 0};
   const Matrix s = sequence(task, 0).states;
-  const auto length = [&](Index t) {
-    double squares = 0;
-    for (Index j = 0; j < 10; ++j) squares += s(t, j) * s(t, j);
-    return std::sqrt(squares);
-  };
-  for (Index t = 1; t <= task.tokens; ++t) CHECK(std::abs(length(t) - length(0)) < 1e-12);
+  for (Index t = 1; t <= task.tokens; ++t) CHECK(std::abs(length(s, t) - length(s, 0)) < 1e-12);
 }
 
 TEST_CASE("the first state is uniform, without noise and unclipped", "[dynamics]") {
@@ -126,6 +143,90 @@ TEST_CASE("all later states stay within the clip", "[dynamics]") {
     }
   }
   CHECK((at_bound > 5 && at_bound < 495));
+}
+
+TEST_CASE("a contraction of two dimensions has the eigenvalues 0.9 and λ", "[dynamics]") {
+  // d = 2: the eigenvalues are 0.9 and λ, so the trace is 0.9 + λ and the determinant 0.9·λ.
+  const LinearDynamics pairs{.dimension = 2, .tokens = 0, .system = System::contracting};
+  double least = 1, greatest = 0;
+  for (std::uint64_t i = 0; i < 500; ++i) {
+    const Matrix W = sequence(pairs, i).W;
+    const double lambda = trace(W) - 0.9;
+    least = std::min(least, lambda);
+    greatest = std::max(greatest, lambda);
+    const double size = frobenius_norm(W);
+    CHECK(std::abs(characteristic(W, 0) - 0.9 * lambda) < 1e-13 * size * size);
+  }
+  CHECK((least > 0.3 - 1e-9 && least < 0.32));
+  CHECK((greatest < 0.9 + 1e-9 && greatest > 0.88));
+}
+
+TEST_CASE("contracting systems have one eigenvalue 0.9 and the others uniform", "[dynamics]") {
+  const LinearDynamics task{.tokens = 0, .system = System::contracting};
+  Moments sums, squares;  // Σλ = tr W and Σλ² = tr W², over the nine random ones
+  for (std::uint64_t i = 0; i < 2000; ++i) {
+    const Matrix W = sequence(task, i).W;
+    CHECK(std::abs(characteristic(W, 0.9)) < 1e-8 * characteristic(W, 0));
+    sums.add(trace(W) - 0.9);
+    squares.add(trace(multiply(W, W)) - 0.81);
+  }
+  // λ has mean 0.6 and variance 0.6²/12 = 0.03, λ² mean 0.39 and variance 0.04392.
+  CHECK(std::abs(sums.mean() - 9 * 0.6) < 5 * std::sqrt(9 * 0.03 / sums.count));
+  CHECK(std::abs(sums.variance() - 9 * 0.03) < 5 * 9 * 0.03 * std::sqrt(2 / sums.count));
+  CHECK(std::abs(squares.mean() - 9 * 0.39) < 5 * std::sqrt(9 * 0.04392 / squares.count));
+}
+
+TEST_CASE("contracting states may grow at first, but die out", "[dynamics]") {
+  const LinearDynamics task{
+      .tokens = 500, .noise = 0, .clip = 1e9, .system = System::contracting};
+  int grown = 0;
+  for (std::uint64_t i = 0; i < 50; ++i) {
+    const Matrix s = sequence(task, i).states;
+    double longest = 0;
+    for (Index t = 1; t <= 50; ++t) longest = std::max(longest, length(s, t));
+    if (longest > 1.5 * length(s, 0)) ++grown;
+    CHECK(length(s, 500) < 1e-15 * longest);
+  }
+  CHECK(grown > 5);
+}
+
+TEST_CASE("some contracting sequences touch the clip, none leaves it", "[dynamics]") {
+  const LinearDynamics task{.clip = 2, .system = System::contracting};
+  int touched = 0;
+  for (std::uint64_t i = 0; i < 1000; ++i) {
+    const Matrix s = sequence(task, i).states;
+    double largest = 0;
+    for (const double x : s.values()) largest = std::max(largest, std::abs(x));
+    CHECK(largest <= 2);
+    if (largest == 2) ++touched;
+  }
+  CHECK((touched > 250 && touched < 400));
+}
+
+TEST_CASE("the fixed system is the same for all sequences, seeds and streams", "[dynamics]") {
+  const LinearDynamics task{.system = System::fixed}, other{.system = System::fixed, .fixed_key = 43};
+  const auto [W, s] = sequence(task, 0);
+  CHECK(largest_difference(multiply(transpose(W), W).values(), Matrix::identity(10).values()) < 1e-13);
+  for (const std::uint64_t some_seed : {seed, std::uint64_t{42}}) {
+    for (const std::uint32_t some_stream : {stream::training_data, stream::test_data}) {
+      for (const std::uint64_t i : {1, 2}) {
+        const auto [same, states] = task.sample(Random(some_seed, some_stream, i));
+        CHECK(largest_difference(same.values(), W.values()) == 0);
+        CHECK(largest_difference(states.values(), s.values()) > 0.1);
+      }
+    }
+  }
+  CHECK(largest_difference(sequence(other, 0).W.values(), W.values()) > 0.1);
+}
+
+TEST_CASE("the default systems are the first numbers of a sequence", "[dynamics]") {
+  const LinearDynamics task;
+  for (std::uint64_t i = 0; i < 5; ++i) {
+    Random random(seed, stream::test_data, i);
+    const auto [W, s] = task.sample(random);
+    CHECK(largest_difference(random_orthogonal(10, random).values(), W.values()) == 0);
+    for (Index j = 0; j < 10; ++j) CHECK(s(0, j) == random.uniform(-1, 1));
+  }
 }
 
 TEST_CASE("a sequence is the same however a batch is cut", "[dynamics]") {

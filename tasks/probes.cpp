@@ -1,0 +1,116 @@
+#include "tasks/probes.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace mesagrad {
+namespace {
+
+void check_states(const char* op, const Tensor& states) {
+  check(states.shape().rank() == 3 && states.dim(1) >= 1, op, ": states ", states.shape(),
+        " should be (N, T + 1, d)");
+}
+
+// Rows n = sequences[0], sequences[1], .. of x[:, t, :], x (N, T, D).
+Matrix at_position(const Tensor& x, Index t, const std::vector<Index>& sequences) {
+  const Index T = x.dim(1), D = x.dim(2);
+  Matrix result(static_cast<Index>(sequences.size()), D);
+  double* to = result.values().data();
+  for (const Index n : sequences) to = std::copy_n(x.data() + (n * T + t) * D, D, to);
+  return result;
+}
+
+double squared_norm(const Matrix& a) {
+  const double norm = frobenius_norm(a);
+  return norm * norm;
+}
+
+}  // namespace
+
+Tensor current_states(const Tensor& states) {
+  check_states("current_states", states);
+  const Index N = states.dim(0), T = states.dim(1) - 1, d = states.dim(2);
+  Tensor result = Tensor::uninitialized({N, T, d});
+  for (Index n = 0; n < N; ++n) {
+    std::copy_n(states.data() + n * (T + 1) * d, T * d, result.data() + n * T * d);
+  }
+  return result;
+}
+
+Tensor preconditioned_states(const Tensor& states, const ApplyInverse& inverse, double ridge) {
+  check_states("preconditioned_states", states);
+  const Index N = states.dim(0), T = states.dim(1) - 1, d = states.dim(2);
+  Tensor result = Tensor::uninitialized({N, T, d});
+  parallel_for(N, [&](Index n) {
+    Matrix A(d, d);
+    for (Index i = 0; i < d; ++i) A(i, i) = ridge;
+    for (Index t = 0; t < T; ++t) {
+      const real* state = states.data() + (n * (T + 1) + t) * d;
+      const std::vector<double> s(state, state + d);
+      const std::vector<double> x = inverse(A, s);
+      std::transform(x.begin(), x.end(), result.data() + (n * T + t) * d,
+                     [](double value) { return static_cast<real>(value); });
+      for (Index i = 0; i < d; ++i) {  // after it was used: A_t knows s_0 .. s_{t-1}
+        for (Index j = 0; j < d; ++j) A(i, j) += static_cast<double>(state[i]) * state[j];
+      }
+    }
+  });
+  return result;
+}
+
+Matrix without_outliers(const Tensor& x) {
+  check(x.shape().rank() == 3, "without_outliers: x ", x.shape(), " should be (N, T, d)");
+  const Index N = x.dim(0), T = x.dim(1), d = x.dim(2);
+  Matrix norms(N, T), chosen(N, T);
+  for (Index row = 0; row < N * T; ++row) {
+    double squares = 0;
+    for (Index j = 0; j < d; ++j) {
+      const double value = x[row * d + j];
+      squares += value * value;
+    }
+    norms(row / T, row % T) = std::sqrt(squares);
+  }
+  for (Index t = 0; t < T; ++t) {
+    double mean = 0, variance = 0;
+    for (Index n = 0; n < N; ++n) mean += norms(n, t) / static_cast<double>(N);
+    for (Index n = 0; n < N; ++n) {
+      variance += (norms(n, t) - mean) * (norms(n, t) - mean) / static_cast<double>(N);
+    }
+    const double bound = mean + 2 * std::sqrt(variance);
+    for (Index n = 0; n < N; ++n) chosen(n, t) = norms(n, t) <= bound ? 1 : 0;
+  }
+  return chosen;
+}
+
+Matrix linear_probe(const std::vector<Tensor>& streams, const Tensor& targets, const Matrix& chosen) {
+  check(targets.shape().rank() == 3, "linear_probe: targets ", targets.shape(), " should be (N, T, d)");
+  const Index N = targets.dim(0), T = targets.dim(1);
+  for (const Tensor& stream : streams) {
+    check(stream.shape().rank() == 3 && stream.dim(0) == N && stream.dim(1) == T,
+          "linear_probe: stream ", stream.shape(), " does not fit targets ", targets.shape());
+  }
+  const bool all = chosen.values().empty();
+  check(all || (chosen.rows() == N && chosen.columns() == T), "linear_probe: chosen (", chosen.rows(),
+        ", ", chosen.columns(), ") does not fit targets ", targets.shape());
+  Matrix losses(static_cast<Index>(streams.size()), T);
+  parallel_for(T, [&](Index t) {
+    std::vector<Index> sequences;
+    for (Index n = 0; n < N; ++n) {
+      if (all || chosen(n, t) != 0) sequences.push_back(n);
+    }
+    check(!sequences.empty(), "linear_probe: no sequence is left at position ", t);
+    const auto count = static_cast<double>(sequences.size());
+    const double rounding = count * std::numeric_limits<real>::epsilon();
+    const Matrix y = at_position(targets, t, sequences);
+    for (Index l = 0; l < losses.rows(); ++l) {
+      const Matrix a = at_position(streams[static_cast<std::size_t>(l)], t, sequences);
+      Matrix error = multiply(a, least_squares(a, y, rounding));
+      for (std::size_t i = 0; i < y.values().size(); ++i) error.values()[i] -= y.values()[i];
+      losses(l, t) = squared_norm(error) / (2 * count);
+    }
+  });
+  return losses;
+}
+
+}  // namespace mesagrad

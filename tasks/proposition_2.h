@@ -1,0 +1,35 @@
+// Proposition 2 by hand: several layers first precondition, then predict.
+//
+// Least squares predicts C_t·A_t⁻¹·s_t, with A_t = Σ s_{i-1} s_{i-1}ᵀ and C_t = Σ s_i s_{i-1}ᵀ over
+// i <= t. Steps α_1 .. α_K of gradient descent on ½xᵀA_t·x - s_tᵀx (Richardson's iteration) lead from
+// x = 0 towards x = A_t⁻¹·s_t. Written with what is still missing, r = s_t - A_t·x, a step is
+//
+//     r ← r - α_k A_t·r,     and the prediction C_t·x grows by α_k C_t·r,     from r = s_t and 0.
+//
+// Both are sums over the past, so both are attention: no layer has to add s_t again, which attention
+// could not do.
+#pragma once
+#include <vector>
+
+#include "nn/linear_transformer.h"
+
+namespace mesagrad {
+
+// The Transformer that does this on constructed tokens [0, s_t, s_t, s_{t-1}]: one layer for each step.
+// The first group collects the prediction, and the second holds r. In layer k both heads have the query
+// r_t and the key s_{i-1}; the first head adds α_k times the value s_i to the prediction, the second
+// subtracts α_k times the value s_{i-1} from r. Nothing is clipped, and there is no ridge. With one step,
+// η, this is Proposition 1.
+LinearTransformer proposition_2_transformer(Index d, const std::vector<double>& steps);
+
+// The K steps that serve all eigenvalues in [least, greatest] best: of all polynomials of degree K that
+// are 1 at 0, Chebyshev's is the one whose largest value on the interval is smallest. What is missing
+// after the steps is Π (1 - α_k A)·s_t, so the steps are the inverses of its roots:
+//
+//     1/α_k = (greatest + least)/2 + (greatest - least)/2·cos(π(2k - 1)/2K)
+//
+// The order makes no difference but for rounding and clipping. The smallest step comes first: r then
+// shrinks where A is large before the large steps could make it grow there.
+std::vector<double> chebyshev_steps(Index K, double least, double greatest);
+
+}  // namespace mesagrad

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "core/arena.h"
 #include "core/parallel.h"
+#include "core/scratch.h"
 #include "core/tape.h"
 #include "core/tile.h"
 
@@ -31,22 +31,6 @@ void each_group(Index T, const F& f) {
 struct Panel {
   const real* data;
   Index width;
-};
-
-// Memory for one head, kept by each thread from call to call.
-class Scratch {
- public:
-  Scratch() { memory().reset(); }
-  real* take(Index count) {
-    return reinterpret_cast<real*>(
-        memory().allocate(static_cast<std::size_t>(count) * sizeof(real)).get());
-  }
-
- private:
-  static Arena& memory() {
-    thread_local Arena arena;
-    return arena;
-  }
 };
 
 // The transpose of m (rows, columns), written to `to` (columns, rows padded).
@@ -95,7 +79,7 @@ class State {
   // Adds xᵀ·y, for the tokens x (T, M), y (T, N) of one chunk.
   void take_in(Index T, Panel x, Panel y) {
     const bool add = sum_ != nullptr;
-    if (!add) sum_ = scratch_.take(M_ * padded(N_));  // rows padded, because tiles read whole vectors
+    if (!add) sum_ = scratch_.take<real>(M_ * padded(N_));  // rows padded, because tiles read whole vectors
     tiles(M_, T, columns_of(x.data, x.width), y.data, y.width, sum_, padded(N_), N_, add);
   }
 
@@ -125,8 +109,8 @@ struct Head {
   void forward(real* out) const {
     const Index width = padded(tokens(0));
     Scratch scratch;
-    real* a = scratch.take(tokens(0) * width);
-    real* columns = scratch.take(K * width);
+    real* a = scratch.take<real>(tokens(0) * width);
+    real* columns = scratch.take<real>(K * width);
     State state(K, V, scratch);
     for (Index begin = 0; begin < T; begin += chunk_tokens) {
       const Index n = tokens(begin);
@@ -148,8 +132,8 @@ struct Head {
     const bool for_q = dq.values != nullptr, for_k = dk.values != nullptr, for_v = dv.values != nullptr;
     const Index width = padded(tokens(0));
     Scratch scratch;
-    real* a = scratch.take(tokens(0) * width);  // A or dA
-    real* columns = scratch.take(std::max(K, V) * width);
+    real* a = scratch.take<real>(tokens(0) * width);  // A or dA
+    real* columns = scratch.take<real>(std::max(K, V) * width);
 
     // Within the chunks, and from earlier ones: Sᵀ (V, K).
     State state(V, K, scratch);

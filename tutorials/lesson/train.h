@@ -1,0 +1,63 @@
+// A training run on constructed tokens with everything around it: bar, checkpoint, tests on the way.
+// The step itself is the one that lesson 3 writes out.
+#pragma once
+#include <functional>
+#include <vector>
+
+#include "nn/linear_transformer.h"
+#include "nn/loss.h"
+#include "nn/training.h"
+#include "tasks/loss_curve.h"
+#include "tutorials/lesson/checkpoint.h"
+#include "tutorials/lesson/lesson.h"
+
+namespace mesagrad::lesson {
+
+struct Recipe {
+  LinearTransformer::Options model;
+  Index updates = 0;
+  Index batch = 256;
+  double decay = 0.1;
+  std::function<double(Index)> rate;  // of update n
+  Index test_every = 0;               // updates; 0: no tests
+  Index test_sequences = 2560;
+};
+
+struct Trained {
+  LinearTransformer model;
+  std::vector<double> test_loss;                // after 0, test_every, 2·test_every, ... updates
+  std::vector<LinearTransformer> snapshots;     // at the same moments
+};
+
+inline Trained train(Lesson& L, const std::string& name, const LinearDynamics& task, const Recipe& recipe,
+                     std::uint64_t seed) {
+  Trained run{LinearTransformer(recipe.model, seed), {}, {}};
+  Training training(run.model, recipe.batch, task.tokens);
+  AdamW optimizer(run.model.parameters(), {.decay = recipe.decay});
+  Checkpoint saved = checkpoint(L, name);
+  saved.keep("model", run.model.parameters());
+  saved.keep("optimizer", optimizer);
+  saved.keep("snapshots", run.snapshots, run.model);
+  saved.keep("test loss", run.test_loss);
+  Progress bar = L.progress(text("training ", name), recipe.updates);
+  for (Index n = saved.start(); n <= recipe.updates; ++n) {
+    saved.save_when_due(n);
+    if (n == recipe.updates) saved.save(n);
+    if (recipe.test_every > 0 && n % recipe.test_every == 0) {
+      run.snapshots.push_back(snapshot(run.model));
+      run.test_loss.push_back(
+          loss_curve(task, L.seed(), stream::test_data, recipe.test_sequences, run.model).total());
+    }
+    if (n == recipe.updates) break;
+    const double loss = training([&](const LinearTransformer& part, Index first, Index count) {
+      const Tensor states = task.sample(seed, stream::training_data, n * recipe.batch + first, count);
+      return squared_error(part(constructed_tokens(states)), next_states(states), recipe.batch);
+    });
+    clip_by_value(run.model.parameters(), 1);
+    optimizer.step(recipe.rate(n));
+    bar.update(n + 1, loss);
+  }
+  return run;
+}
+
+}  // namespace mesagrad::lesson

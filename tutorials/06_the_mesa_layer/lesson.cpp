@@ -309,23 +309,24 @@ void lesson_body(lesson::Lesson& L) {
   //
   // Softmax attention compares every token with every earlier one: time for a token grows with its
   // position. The mesa-layer keeps one matrix R and one matrix Σ v_i k_iᵀ, whatever came before. Here
-  // are both on the same cores, one head of size 20, forward only, sixteen sequences at a time for
-  // the mesa-layer, as it works on sixteen problems side by side.
-  const std::vector<Index> lengths = L.scale() == lesson::Scale::smoke
-                                         ? std::vector<Index>{64, 256}
-                                         : std::vector<Index>{64, 256, 1024, 4096, 16384};
+  // are both on the same cores, forward only, one head of size 20, and the same number of tokens in
+  // all, cut into sequences of different lengths. (Sixteen sequences are solved side by side, so the
+  // longest ones are sixteen for each thread.)
+  const Index longest = L.scaled<Index>({.smoke = 256, .lesson = 16384, .paper = 16384});
+  const Index all = longest * 16 * L.threads();
   std::vector<double> tokens, mesa_time, softmax_tokens, softmax_time;
-  for (const Index T : lengths) {
-    constexpr Index together = 32;
-    const Tensor q({together, T, key_size}, real(0.1)), k = vectors(1, together * T * key_size, 200, L.seed(), 2).reshaped({together, T, key_size}),
-                 v({together, T, key_size}, real(0.1)), lambda({1}, 1);
+  for (Index T = 64; T <= longest; T *= 4) {
+    const auto cut = [&](std::uint64_t number) {
+      return vectors(1, all * key_size, std::sqrt(static_cast<double>(all)), L.seed(), number).reshaped({all / T, T, key_size});
+    };
+    const Tensor q = cut(1), k = cut(2), v = cut(3), lambda({1}, 1);
     Arena memory;
     const lesson::Times mesa_run = lesson::time([&] {
       Tape tape(memory);
       causal_linear_attention(preconditioned_queries(q, k, lambda, 1), k, v, 1);
     }, 0.3);
     tokens.push_back(static_cast<double>(T));
-    mesa_time.push_back(1e6 * mesa_run.median / static_cast<double>(together * T));
+    mesa_time.push_back(1e6 * mesa_run.median / static_cast<double>(all));
     if (T > 4096) continue;
     Tensor scores({T, T}), out({T, key_size});
     const lesson::Times softmax_run = lesson::time([&] { softmax_attention(T, key_size, q, k, v, scores, out); }, 0.3);

@@ -1,0 +1,372 @@
+// Depth: more layers, better optimizers.
+//
+// One layer of linear attention makes one step of gradient descent (lesson 3), and one step leaves half
+// of the loss on the table (lesson 1). What do two, four, six layers do? There is a plan that they could
+// follow, Proposition 2 of the paper: the first layers work on the question, not on the answer. They
+// turn s_t into A_t⁻¹ s_t, by an iteration that solves a linear system; after that, a single step of
+// gradient descent is exact least squares.
+//
+// This lesson writes the plan into weights by hand, trains models that have not heard of it, looks into
+// their streams, squeezes them into a few numbers, and puts them on tasks where cheating pays.
+#include <cmath>
+
+#include "tasks/compression.h"
+#include "tasks/probes.h"
+#include "tasks/proposition_2.h"
+#include "tutorials/lesson/paper.h"
+#include "tutorials/lesson/train.h"
+
+using namespace mesagrad;
+
+namespace {
+
+constexpr Index d = 10;
+const LinearDynamics task;  // lesson 1's
+
+// Richardson's iteration with the given steps, in double: x ≈ A⁻¹s.
+ApplyInverse iteration(const std::vector<double>& steps) {
+  return [steps](const Matrix& A, std::span<const double> s) {
+    std::vector<double> x(s.size()), missing(s.begin(), s.end());
+    for (const double step : steps) {
+      std::vector<double> next = missing;
+      for (std::size_t i = 0; i < x.size(); ++i) {
+        x[i] += step * missing[i];
+        for (std::size_t j = 0; j < x.size(); ++j) {
+          next[i] -= step * A(static_cast<Index>(i), static_cast<Index>(j)) * missing[j];
+        }
+      }
+      missing = next;
+    }
+    return x;
+  };
+}
+
+// The largest difference between predictions of a model and of a predictor.
+double largest_difference(const LinearTransformer& model, const Predictor& predictor, std::uint64_t seed) {
+  double largest = 0;
+  for (Index n = 0; n < 32; ++n) {
+    const Tensor output = model(constructed_tokens(task.sample(seed, stream::analysis_data, n, 1)));
+    const Matrix expected =
+        predictor(task.sample(Random(seed, stream::analysis_data, static_cast<std::uint64_t>(n))).states);
+    for (Index t = 0; t < task.tokens; ++t) {
+      for (Index j = 0; j < d; ++j) {
+        largest = std::max(largest, std::abs(output[t * 4 * d + j] - expected(t, j)));
+      }
+    }
+  }
+  return largest;
+}
+
+LinearTransformer::Options layers(Index blocks) {
+  return {.width = 4 * d,
+          .blocks = blocks,
+          .heads = blocks == 1 ? 2 : 4,
+          .key_size = 20,
+          .masked_channels = blocks == 1 ? 2 * d : 0,
+          .clip = 4,
+          .init_deviation = 0.0002};
+}
+
+LinearTransformer::Options mesa_layer() {
+  LinearTransformer::Options options = layers(1);
+  options.heads = 4;
+  options.mesa = true;
+  return options;
+}
+
+// The authors' updates for a model, or fewer, faster ones: batches of 64 with a learning rate that
+// rises to a higher peak and falls again.
+lesson::Recipe recipe_for(const lesson::Lesson& L, const LinearTransformer::Options& model, Index authors_updates,
+                          double authors_rate, double peak, Index batch = 256) {
+  const Index updates = L.scaled<Index>({.smoke = 20, .lesson = model.blocks == 1 ? 1200 : 2400, .paper = authors_updates});
+  const bool paper = L.scale() == lesson::Scale::paper;
+  const WarmupCosine cosine{.peak = peak, .end = 1e-5, .warmup = std::min<Index>(200, updates / 2), .total = updates};
+  return {.model = model,
+          .updates = updates,
+          .batch = L.scaled<Index>({.smoke = 32, .lesson = 64, .paper = batch}),
+          .decay = 0.1,
+          .rate = [=](Index n) { return paper ? authors_rate : cosine(n); }};
+}
+
+std::string loss_text(double x) { return lesson::fixed_number(x, 4); }
+
+void lesson_body(lesson::Lesson& L) {
+  // -------------------------------------------------------------------------------------------
+  L.step("Proposition 2, by hand");
+  //
+  // How does attention solve A_t x = s_t, where A_t = Σ s_{i-1} s_{i-1}ᵀ is a sum over the past? Follow
+  // what is still missing, r = s_t - A_t x. A step of size α changes
+  //
+  //     r  by  -α Σ s_{i-1} (s_{i-1}·r)      and the prediction  by  +α Σ s_i (s_{i-1}·r)
+  //
+  // and both are attention with query r and keys s_{i-1}. The second group of the tokens, which one
+  // layer did not need, starts as s_t: let it be r. Two heads for a layer, one for a step, and K layers
+  // are K iterations. The steps α we take from Chebyshev, for eigenvalues between 4.4 and 118.
+  const Index sequences = L.scaled<Index>({.smoke = 256, .lesson = 4096, .paper = 16384});
+  L.setting("sequences", sequences);
+  const auto curve_of = [&](const LinearDynamics& system, const auto& predictor) {
+    return loss_curve(system, L.seed(), stream::test_data, sequences, predictor);
+  };
+  double hand_difference = 0;
+  std::vector<LossCurve> by_hand;
+  const std::vector<Index> depths = {1, 2, 4, 6};
+  for (const Index K : depths) {
+    const std::vector<double> steps = K == 1 ? std::vector<double>{0.033} : chebyshev_steps(K, 4.4, 118);
+    LinearTransformer model = proposition_2_transformer(d, steps);
+    // At positions where an eigenvalue leaves the interval the iteration explodes, in both alike; so
+    // compare it where steps are safe.
+    const std::vector<double> small(static_cast<std::size_t>(K), 0.01);
+    hand_difference = std::max(hand_difference, largest_difference(proposition_2_transformer(d, small),
+                                                                   predict_with(iteration(small), {.ridge = 1e-12}), L.seed()));
+    model.options.clip = 4;  // what the trained models have, against the few sequences that explode
+    by_hand.push_back(curve_of(task, model));
+  }
+  L.say(text("Over 32 sequences, predictions of the layers and of the iteration differ by at most ", hand_difference, "."));
+
+  // -------------------------------------------------------------------------------------------
+  L.step("The same depths, trained");
+  //
+  // Now models of 1, 2, 4 and 6 layers with random weights. If depth buys iterations, each should be
+  // better than the one before; and perhaps better than our plan, which uses the same steps at every
+  // position although A_t grows with t.
+  const Index seeds = L.scaled<Index>({.smoke = 1, .lesson = 1, .paper = 3});
+  L.setting("training seeds", seeds);
+  const Index authors_updates[] = {5000, 5000, 10000, 15000};
+  std::vector<lesson::Trained> trained;
+  std::vector<double> mean_loss;
+  std::vector<LossCurve> curves;
+  for (std::size_t n = 0; n < depths.size(); ++n) {
+    lesson::Recipe recipe = recipe_for(L, layers(depths[n]), authors_updates[n], 1e-4, depths[n] == 1 ? 1e-3 : 5e-4);
+    recipe.test_every = depths[n] == 6 ? std::max<Index>(recipe.updates / 12, 1) : 0;
+    recipe.test_sequences = L.scaled<Index>({.smoke = 64, .lesson = 1280, .paper = 2560});
+    L.setting(text("updates of ", depths[n], " layers"), recipe.updates);
+    L.setting("batch", recipe.batch);
+    double sum = 0;
+    for (Index seed = 0; seed < seeds; ++seed) {
+      lesson::Trained run = lesson::train(L, text("layers-", depths[n], "-seed-", seed + 1), task, recipe,
+                                          L.seed() + 1000 * static_cast<std::uint64_t>(seed));
+      const LossCurve curve = curve_of(task, run.model);
+      sum += curve.total();
+      if (seed > 0) continue;
+      trained.push_back(run);
+      curves.push_back(curve);
+    }
+    mean_loss.push_back(sum / static_cast<double>(seeds));
+  }
+  const LossCurve all_pairs = curve_of(task, least_squares_predictor({})),
+                  one_behind = curve_of(task, least_squares_predictor({.newest_pair = false})),
+                  descent = curve_of(task, gradient_step_predictor(0.032));
+  const ChebyshevCoefficients c = published_coefficients(6);
+  const LossCurve plan = curve_of(task, predict_with(chebyshev(c.alpha, c.beta), {.newest_pair = false}));
+  std::vector<double> t;
+  for (Index i = 0; i < task.tokens; ++i) t.push_back(static_cast<double>(i));
+  {
+    lesson::LinePlot plot{.name = "depth",
+                          .title = "More layers, better predictions",
+                          .x = "position t",
+                          .y = "loss",
+                          .caption = "Trained models fill the gap between one step of gradient descent and least "
+                                     "squares. Dashed: Proposition 2 with learned momentum, newest pair left out.",
+                          .log_y = true};
+    for (std::size_t n = 0; n < depths.size(); ++n) {
+      plot.line(text(depths[n], depths[n] == 1 ? " layer" : " layers"), t, curves[n].mean);
+      L.curve(text(depths[n], " layers"), t, curves[n].mean, curves[n].deviation);
+    }
+    plot.line("one gradient step", t, descent.mean, {.thin = true});
+    plot.line("least squares", t, all_pairs.mean, {.thin = true});
+    plot.line("Proposition 2", t, plan.mean, {.dashed = true});
+    L.show(plot);
+  }
+  {
+    lesson::Table table{.title = "Mean loss",
+                        .caption = text("Least squares: ", loss_text(all_pairs.total()), ", without the newest pair ",
+                                        loss_text(one_behind.total()), ". Proposition 2 with learned momentum, 7 layers: ",
+                                        loss_text(plan.total()), "."),
+                        .columns = {"layers", "trained", "authors", "by hand"}};
+    const double authors[] = {paper::mean(paper::lsa_1), paper::mean(paper::lsa_2), paper::mean(paper::lsa_4),
+                              paper::mean(paper::lsa_6)};
+    for (std::size_t n = 0; n < depths.size(); ++n) {
+      table.row({text(depths[n]), loss_text(mean_loss[n]), loss_text(authors[n]), loss_text(by_hand[n].total())});
+      L.compare(text(depths[n], " layers"), mean_loss[n], authors[n]);
+    }
+    L.show(table);
+  }
+
+  // -------------------------------------------------------------------------------------------
+  L.step("What stands in the stream");
+  //
+  // Is it the plan, then? Look inside. A linear probe asks how well a linear map can read something off
+  // the stream after each layer: the next state, and the preconditioned state A_t⁻¹ s_t. Gradient
+  // descent on the answer alone would make the first easier from layer to layer and leave the second;
+  // the plan would do the second first. The preconditioned state by itself says nothing about the next
+  // one, without the system's matrix: that is the control.
+  const Index probed = L.scaled<Index>({.smoke = 128, .lesson = 1024, .paper = 2048});
+  const Tensor states = task.sample(L.seed(), stream::analysis_data, 0, probed);
+  const std::vector<Tensor> streams = trained[3].model.residual_streams(constructed_tokens(states));
+  const Tensor preconditioned = preconditioned_states(states, chebyshev(c.alpha, c.beta));
+  const Matrix usual = without_outliers(preconditioned);
+  const Matrix next_probe = linear_probe(streams, next_states(states)),
+               preconditioned_probe = linear_probe(streams, preconditioned, usual),
+               control = linear_probe({preconditioned}, next_states(states), usual);
+  {
+    lesson::LinePlot plot{.name = "probes",
+                          .title = "What can be read off six layers",
+                          .x = "layer",
+                          .y = "loss of the probe, input = 1",
+                          .caption = "Both improve with depth: the model descends on the answer, and it improves "
+                                     "the question at the same time.",
+                          .log_y = true};
+    std::vector<double> depth;
+    for (Index l = 0; l <= 6; ++l) depth.push_back(static_cast<double>(l));
+    const auto of_input = [&](const Matrix& probe, Index position) {
+      std::vector<double> result;
+      for (Index l = 0; l <= 6; ++l) result.push_back(probe(l, position) / probe(0, position));
+      return result;
+    };
+    plot.panel("next state");
+    for (const Index position : {9, 19, 49}) plot.line(text("t = ", position), depth, of_input(next_probe, position), {.points = true});
+    plot.panel("preconditioned state");
+    for (const Index position : {9, 19, 49}) plot.line(text("t = ", position), depth, of_input(preconditioned_probe, position), {.points = true});
+    L.show(plot);
+    for (const Index position : {9, 19, 49}) {
+      L.curve(text("next probe, t = ", position), depth, of_input(next_probe, position));
+      L.curve(text("preconditioned probe, t = ", position), depth, of_input(preconditioned_probe, position));
+    }
+  }
+  double best_preconditioned = 1;
+  for (Index l = 1; l <= 6; ++l) {
+    best_preconditioned = std::min(best_preconditioned, preconditioned_probe(l, 19) / preconditioned_probe(0, 19));
+  }
+
+  // -------------------------------------------------------------------------------------------
+  L.step("Six layers in 768 numbers");
+  //
+  // Lesson 3 replaced a layer by twelve numbers and lost nothing. Do the same here: of each product
+  // keep the mean of the diagonal of every block, 32 numbers for a head. Early in training the model
+  // should lose nothing, or even gain, as the noise goes. Later? If it loses, the model has found
+  // something that is not made of identities.
+  std::vector<double> updates, original, compressed, halfway;
+  const Index step_size = std::max<Index>(L.scaled<Index>({.smoke = 20, .lesson = 2400, .paper = 15000}) / 12, 1);
+  const Index compared = L.scaled<Index>({.smoke = 64, .lesson = 1280, .paper = 2560});
+  const auto loss_of = [&](const LinearTransformer& model) {
+    return loss_curve(task, L.seed(), stream::test_data, compared, model).total();
+  };
+  for (std::size_t n = 1; n < trained[3].snapshots.size(); ++n) {
+    const LinearTransformer& model = trained[3].snapshots[n];
+    const LinearTransformer small = compress(model, d);
+    updates.push_back(static_cast<double>(n) * static_cast<double>(step_size));
+    original.push_back(trained[3].test_loss[n]);
+    compressed.push_back(loss_of(small));
+    halfway.push_back(loss_of(interpolate(model, small)));
+  }
+  {
+    lesson::LinePlot plot{.name = "compression",
+                          .title = "Six layers and what is left of them",
+                          .x = "updates",
+                          .y = "test loss",
+                          .caption = "Compressed: 32 numbers for each head. Halfway: the average of both models' "
+                                     "products. What the model learns late does not fit into multiples of the "
+                                     "identity.",
+                          .y_low = 0.1,
+                          .y_high = 1};
+    plot.line("six layers", updates, original, {.points = true});
+    plot.line("compressed", updates, compressed, {.points = true});
+    plot.line("halfway", updates, halfway, {.points = true});
+    L.show(plot);
+    L.curve("compressed", updates, compressed);
+    L.curve("halfway", updates, halfway);
+  }
+  double early = 1e9;  // the smallest loss by compression in the first half, relative
+  for (std::size_t n = 0; n < compressed.size() / 2; ++n) early = std::min(early, compressed[n] / original[n]);
+
+  // -------------------------------------------------------------------------------------------
+  L.step("Where cheating pays");
+  //
+  // Two controls. In the first, systems are not rotations: they contract, after large transients, and
+  // least squares meets very uneven data. The order of the models should stay as it was. In the second
+  // all sequences share one W. Nothing has to be learned in context any more, as W can be learned by
+  // heart; a model that does so must beat every algorithm that starts from nothing in each sequence.
+  LinearDynamics contracting, fixed;
+  contracting.system = LinearDynamics::System::contracting;
+  contracting.clip = 2;
+  fixed.system = LinearDynamics::System::fixed;
+  struct Control {
+    std::string name;
+    const LinearDynamics* system;
+    LinearTransformer::Options model;
+    Index updates;
+    double rate, peak;
+    Index batch;
+    double authors;
+    bool quick;  // trained at lesson scale too
+  };
+  const std::vector<Control> controls = {
+      {"contracting, 1 layer", &contracting, layers(1), 5000, 1e-4, 1e-3, 256, 0.890, true},
+      {"contracting, 2 layers", &contracting, layers(2), 5000, 1e-4, 5e-4, 256, 0.395, true},
+      {"contracting, 4 layers", &contracting, layers(4), 10000, 1e-4, 5e-4, 256, 0.193, false},
+      {"contracting, 6 layers", &contracting, layers(6), 5000, 1e-4, 5e-4, 256, 0.219, false},
+      {"contracting, mesa-layer", &contracting, mesa_layer(), 5000, 4e-4, 2e-3, 256, 0.154, true},
+      {"fixed W, 1 layer", &fixed, layers(1), 10000, 1e-3, 3e-3, 512, 0.103, true},
+      {"fixed W, 2 layers", &fixed, layers(2), 10000, 1e-3, 1e-3, 512, 0.0199, false},
+      {"fixed W, 4 layers", &fixed, layers(4), 5000, 1e-3, 1e-3, 512, 0.0135, false},
+      {"fixed W, 6 layers", &fixed, layers(6), 5000, 1e-3, 1e-3, 512, 0.0046, false},
+      {"fixed W, mesa-layer", &fixed, mesa_layer(), 5000, 4e-4, 2e-3, 512, 0.0019, true},
+  };
+  std::vector<double> control_loss(controls.size(), std::nan(""));
+  lesson::Table table{.title = "Mean loss of the controls", .columns = {"", "this run", "authors"}};
+  const double contracting_step = search_step_size(contracting, L.seed(), stream::analysis_data, sequences).best_eta();
+  const double fixed_step = search_step_size(fixed, L.seed(), stream::analysis_data, sequences).best_eta();
+  const double contracting_descent = curve_of(contracting, gradient_step_predictor(contracting_step)).total();
+  const double fixed_descent = curve_of(fixed, gradient_step_predictor(fixed_step)).total();
+  for (std::size_t n = 0; n < controls.size(); ++n) {
+    const Control& one = controls[n];
+    if (!one.quick && L.scale() != lesson::Scale::paper) continue;
+    std::string name = one.name;
+    for (char& letter : name) letter = letter == ' ' || letter == ',' ? '-' : letter;
+    const lesson::Trained run = lesson::train(
+        L, name, *one.system, recipe_for(L, one.model, one.updates, one.rate, one.peak, one.batch), L.seed());
+    control_loss[n] = curve_of(*one.system, run.model).total();
+    table.row({one.name, loss_text(control_loss[n]), loss_text(one.authors)});
+    L.compare(one.name, control_loss[n], one.authors);
+  }
+  table.row({"contracting, gradient step", loss_text(contracting_descent), loss_text(0.907)});
+  table.row({"fixed W, gradient step", loss_text(fixed_descent), loss_text(0.911)});
+  L.show(table);
+
+  // -------------------------------------------------------------------------------------------
+  L.step("What could have gone wrong");
+  //
+  // Depth could have bought nothing, or something that has nothing to do with solving a linear system.
+  L.claim_below("Proposition 2 by hand: largest difference to the iteration", hand_difference, 1e-4,
+                {.from = lesson::Scale::smoke});
+  if (L.scale() == lesson::Scale::paper) {
+    L.claim_below("loss of 2 layers", mean_loss[1], 1.02 * paper::mean(paper::lsa_2));
+    L.claim_below("loss of 4 layers", mean_loss[2], 1.02 * paper::mean(paper::lsa_4));
+    L.claim_below("loss of 6 layers", mean_loss[3], 1.02 * paper::mean(paper::lsa_6));
+    for (std::size_t n = 0; n < controls.size(); ++n) {
+      L.claim_below(controls[n].name, control_loss[n], controls[n].authors * (n < 5 ? 1.15 : 1.1));
+    }
+    L.claim_below("fixed W, 1 layer, compared with gradient descent", control_loss[5] / fixed_descent, 0.125);
+  } else {
+    L.claim_below("2 layers, compared with 1", mean_loss[1] / mean_loss[0], 0.6);
+    L.claim_below("4 layers, compared with 2", mean_loss[2] / mean_loss[1], 0.75);
+    L.claim_below("6 layers, compared with 4", mean_loss[3] / mean_loss[2], 0.97);
+    L.claim_below("contracting: 2 layers, compared with 1", control_loss[1] / control_loss[0], 0.7);
+    L.claim_below("fixed W, 1 layer, compared with gradient descent", control_loss[5] / fixed_descent, 0.5);
+  }
+  L.claim_below("trained, compared with by hand: 6 layers", mean_loss[3] / by_hand[3].total(), 1);
+  L.claim_below("next state, probe after layer 6 at t = 49, input = 1", next_probe(6, 49) / next_probe(0, 49), 0.1);
+  L.claim_below("preconditioned state, best layer at t = 19, input = 1", best_preconditioned, 0.6);
+  L.claim_between("control: the next state from the preconditioned one, t = 19", control(0, 19), 1.4, 1.8);
+  L.claim_below("compression early in training, compared with the model", early, 1.05);
+  L.claim_above("compression in the end, compared with the model", compressed.back() / original.back(), 1.05);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return lesson::run({.number = 5, .title = "Depth: more layers, better optimizers",
+                      .question = "What do more layers of linear attention do with their depth?",
+                      .source = __FILE__},
+                     argc, argv, lesson_body);
+}

@@ -27,12 +27,20 @@ inline Vector load(const real* from) {
 
 inline void store(Vector x, real* to) { std::memcpy(to, &x, sizeof x); }
 
-// The first `count` numbers of x. The constant loop becomes one instruction under a mask.
-inline void store_first(Index count, Vector x, real* to) {
+// Stores the first `count` numbers of x, or adds them to what is there, and touches no others. The
+// constant loop becomes one instruction under a mask.
+inline void store_first(Index count, Vector x, real* to, bool add) {
   const int n = static_cast<int>(count);
+  if (add) {
 #pragma omp simd
-  for (int j = 0; j < static_cast<int>(lanes); ++j) {
-    if (j < n) to[j] = x[j];
+    for (int j = 0; j < static_cast<int>(lanes); ++j) {
+      if (j < n) to[j] += x[j];
+    }
+  } else {
+#pragma omp simd
+    for (int j = 0; j < static_cast<int>(lanes); ++j) {
+      if (j < n) to[j] = x[j];
+    }
   }
 }
 

@@ -56,14 +56,13 @@ inline void tile(Index K, MatrixView a, const real* __restrict b, Index ldb, rea
 #pragma GCC unroll 8
   for (Index i = 0; i < R; ++i) {
     real* c_i = c + i * ldc;
-    if (add) {
-      for (Index v = 0; v < V; ++v) sum[i][v] += load(c_i + v * lanes);
+    for (Index v = 0; v + 1 < V; ++v, c_i += lanes) {
+      store(add ? load(c_i) + sum[i][v] : sum[i][v], c_i);
     }
-    for (Index v = 0; v + 1 < V; ++v) store(sum[i][v], c_i + v * lanes);
     if (last == lanes) {
-      store(sum[i][V - 1], c_i + (V - 1) * lanes);
+      store(add ? load(c_i) + sum[i][V - 1] : sum[i][V - 1], c_i);
     } else {
-      store_first(last, sum[i][V - 1], c_i + (V - 1) * lanes);
+      store_first(last, sum[i][V - 1], c_i, add);
     }
   }
 }

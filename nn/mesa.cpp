@@ -42,8 +42,7 @@ class Problems {
       std::copy_n(from + j, width, square);
       transpose(square);
       for (Index p = 0; p < count_; ++p) {
-        real* place = to.values + offset_[p] + t * row_ + j;
-        store_first(width, to.add ? load(place) + square[p] : square[p], place);
+        store_first(width, square[p], to.values + offset_[p] + t * row_ + j, to.add);
       }
     }
   }
@@ -67,8 +66,8 @@ Vector dot(Index n, const Vector* a, const Vector* b) {
 //
 // One pass over R subtracts the outer product of s = u/√δ, and multiplies the result with the next key
 // and the next x. (s_i s_j and s_j s_i round alike, so R stays symmetric to the last bit: drifting
-// apart is how this recursion is known to fail. And as R is positive definite, δ >= 1; what rounding
-// says otherwise is not believed.)
+// apart is how this recursion is known to fail. As R is positive definite, δ >= 1; where rounding says
+// otherwise, the key lies in a direction that has long been settled, and is passed over.)
 template <class X, class Y>
 void solve(Index T, Index K, const Problems& problems, const real* keys, Vector lambda, const X& read_x,
            const Y& take_y, Scratch& scratch) {
@@ -85,9 +84,9 @@ void solve(Index T, Index K, const Problems& problems, const real* keys, Vector 
     Rx[i] = lambda * x[i];
   }
   for (Index t = 0; t < T; ++t) {
-    Vector delta = 1 + dot(K, k, u);
-    delta = delta < 1 ? delta - delta + 1 : delta;  // a NaN stays
-    const Vector f = dot(K, u, x) / delta, scale = 1 / square_root(delta);
+    const Vector delta = 1 + dot(K, k, u);
+    const Vector inverse = delta < 1 ? Vector{} : 1 / delta;  // a NaN stays
+    const Vector f = dot(K, u, x) * inverse, scale = square_root(inverse);
     for (Index j = 0; j < K; ++j) {
       y[j] = Rx[j] - u[j] * f;
       s[j] = u[j] * scale;
@@ -150,7 +149,7 @@ void backward(Index T, Index K, const Problems& problems, const real* keys, cons
     }
     problems.write(dk, t, g);
   }
-  store_first(problems.count(), sum / (lambda * lambda), dlambda);
+  store_first(problems.count(), sum / (lambda * lambda), dlambda, false);
 }
 
 }  // namespace

@@ -164,6 +164,23 @@ TEST_CASE("preconditioned queries stay finite and near a double-precision soluti
   }
 }
 
+TEST_CASE("preconditioned queries stay bounded where float has no digits left") {
+  // R must not grow: the largest it may ever be is λI. With λ‖k‖² far above 1/ε nothing but that is sure.
+  const Sizes s{16, 2000, 1, 20};
+  const Tensor q = random_tensor({s.B, s.T, s.K}, 1);
+  for (const double length : {1e3, 1e5}) {
+    for (const double lambda : {1e2, 1e6}) {
+      const Tensor result = preconditioned_queries(q, keys_of_length(length, s, 2), Tensor({1}, static_cast<real>(lambda)), 1);
+      double largest = 0;
+      for (const real x : numbers_of(result)) {
+        largest = std::isfinite(x) ? std::max(largest, std::abs(static_cast<double>(x))) : std::numeric_limits<double>::infinity();
+      }
+      INFO("|k| " << length << ", lambda " << lambda);
+      CHECK(largest < 20 * lambda);
+    }
+  }
+}
+
 TEST_CASE("mesa-layer gradients in float are those of a double-precision solution") {
   for (const Sizes& s : {Sizes{2, 50, 2, 20}, Sizes{1, 400, 1, 10}}) {
     Tensor q = random_tensor({s.B, s.T, s.H * s.K}, 1), k = keys_of_length(1, s, 2), lambda = lambdas(s.H);

@@ -1,6 +1,7 @@
 #include "core/ops.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/gemm.h"
 #include "core/parallel.h"
@@ -135,6 +136,25 @@ Tensor clip(const Tensor& x, real bound) {
     elementwise(x.size(), [=, add = add, dx = dx, from = x.data(), d = out.grad()](Index i) {
       const real inside = (from[i] > -bound && from[i] < bound) ? d[i] : real{0};
       dx[i] = add ? dx[i] + inside : inside;
+    });
+  });
+  return out;
+}
+
+Tensor softplus(const Tensor& x) {
+  check(x.defined(), "softplus: the argument is an empty tensor");
+  const Tensor out = Tape::output(x.shape(), {&x});
+  elementwise(out.size(), [from = x.data(), to = out.data()](Index i) {
+    // 1 + eˣ = eˣ(1 + e⁻ˣ): in the form whose exponent is not positive, nothing overflows
+    const real x_i = from[i];
+    to[i] = (x_i < 0 ? real{0} : x_i) + std::log1p(std::exp(-std::abs(x_i)));
+  });
+  Tape::record("softplus", out, [=] {
+    // d log(1 + eˣ)/dx = eˣ/(1 + eˣ) = 1/(1 + e⁻ˣ), which is 0 if e⁻ˣ is infinite
+    const auto [dx, add] = x.grad_part();
+    elementwise(x.size(), [add = add, dx = dx, from = x.data(), d = out.grad()](Index i) {
+      const real part = d[i] / (1 + std::exp(-from[i]));
+      dx[i] = add ? dx[i] + part : part;
     });
   });
   return out;

@@ -29,6 +29,10 @@ Tensor matmul(const Tensor& a, const Tensor& b);
 // Every element limited to [-bound, bound]. Where it was cut, the gradient is 0.
 Tensor clip(const Tensor& x, real bound);
 
+// log(1 + eˣ) of every element: positive, about eˣ far below 0 and about x far above. Below x = -745 (in
+// float -104) it is 0, because there is no smaller number.
+Tensor softplus(const Tensor& x);
+
 // A copy of x (..., D) with its first `count` channels set to 0, in the gradient too. Throws if
 // count > D.
 Tensor zero_channels(const Tensor& x, Index count);

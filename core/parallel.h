@@ -37,6 +37,18 @@ void elementwise(Index n, const F& f) {
   for (Index begin = 0; begin < n; begin += size) piece(begin, std::min(begin + size, n), f);
 }
 
+// f(row) for row = 0 .. rows-1, each of which takes about `width` steps; the f(row) must be independent
+// of each other, and throw nothing.
+template <class F>
+void each_row(Index rows, Index width, const F& f) {
+  if (!worth_threads(rows * width)) {
+    for (Index row = 0; row < rows; ++row) f(row);
+    return;
+  }
+#pragma omp parallel for schedule(static)
+  for (Index row = 0; row < rows; ++row) f(row);
+}
+
 // f(i) for i = 0 .. n-1; each f(i) is a piece of work worth a thread's attention. An exception in one
 // of them is thrown on, after the loop.
 template <class F>

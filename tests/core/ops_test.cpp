@@ -53,6 +53,7 @@ std::vector<std::pair<Op, std::vector<Tensor>>> all_operations() {
       {[](const auto& x) { return sum(x[0]); }, {a}},
       {[](const auto& x) { return matmul(x[0], x[1]); }, {a, c}},
       {[](const auto& x) { return clip(x[0], bound); }, {d}},
+      {[](const auto& x) { return softplus(x[0]); }, {a}},
       {[](const auto& x) { return zero_channels(x[0], 2); }, {a}},
   };
 }
@@ -105,6 +106,7 @@ TEST_CASE("a wrong shape is named with its operation", "[ops][errors]") {
   CHECK(lacks([&] { return clip(a, -2); }, {"clip", "bound is -2", "positive"}) == "");
   const real nan = std::numeric_limits<real>::quiet_NaN();
   CHECK(lacks([&] { return clip(a, nan); }, {"clip", "bound is nan", "positive"}) == "");
+  CHECK(lacks([&] { return softplus(Tensor()); }, {"softplus", "empty"}) == "");
   CHECK(lacks([&] { return zero_channels(a, 4); },
               {"zero_channels", "4 of the 3", "(2, 3)"}) == "");
   CHECK(lacks([&] { return zero_channels(a, -1); },
@@ -189,6 +191,37 @@ TEST_CASE("clip limits values, and cuts the gradient there", "[ops]") {
   for (const Shape& shape : shapes) {
     check_gradient([](const auto& in) { return clip(in[0], bound); }, {away_from_bound(shape, 6)});
   }
+}
+
+TEST_CASE("softplus is log(1 + e^x)", "[ops]") {
+  for (const Shape& shape : shapes) {
+    INFO(shape);
+    const Tensor x = random_tensor(shape, 8, 4);
+    const Tensor y = softplus(x);
+    CHECK(y.shape() == shape);
+    std::vector<double> exact;
+    for (const real x_i : numbers_of(x)) exact.push_back(std::log(1 + std::exp(double{x_i})));
+    CHECK(largest_difference(numbers_of(y), exact) < 10 * epsilon);
+    check_gradient([](const auto& in) { return softplus(in[0]); }, {x});
+  }
+}
+
+TEST_CASE("softplus neither overflows nor cancels far from 0", "[ops]") {
+  const real huge = std::numeric_limits<real>::max(), infinity = std::numeric_limits<real>::infinity();
+  Tensor x({7}, {-infinity, -huge, -40, 0, 1000, huge, infinity});
+  x.requires_grad();
+  Tape tape;
+  const Tensor y = softplus(x);
+  tape.backward(y, Tensor({7}, 1));
+  const double small = std::exp(-40.0);  // 1 + this is 1, and the logarithm of that 0
+  CHECK(std::abs(y[2] / small - 1) < 4 * epsilon);
+  CHECK(std::abs(x.grad()[2] / small - 1) < 4 * epsilon);
+  CHECK(std::abs(y[3] - std::log(2.0)) < epsilon);
+  for (const std::size_t i : {0u, 1u}) CHECK((numbers_of(y)[i] == 0 && gradient_of(x)[i] == 0));
+  for (const std::size_t i : {4u, 5u, 6u}) {
+    CHECK((numbers_of(y)[i] == numbers_of(x)[i] && gradient_of(x)[i] == 1));
+  }
+  CHECK(std::isnan(softplus(Tensor({}, std::numeric_limits<real>::quiet_NaN())).item()));
 }
 
 TEST_CASE("zero_channels clears the first channels of every row", "[ops]") {

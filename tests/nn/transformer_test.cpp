@@ -4,6 +4,7 @@
 #include "nn/linear_transformer.h"
 
 #include "nn/loss.h"
+#include "nn/optimizer.h"
 #include "tests/helpers.h"
 
 namespace mesagrad {
@@ -256,6 +257,65 @@ TEST_CASE("a snapshot keeps what a model was", "[transformer]") {
   CHECK(numbers_of(shared(tokens)) == numbers_of(model(tokens)));
   for (const Parameter& p : kept.parameters()) CHECK_FALSE(p.tensor->has_grad());
   for (const Parameter& p : model.parameters()) CHECK(p.tensor->has_grad());
+}
+
+TEST_CASE("a lambda behind a softplus starts at 1 and has a gradient", "[transformer][mesa]") {
+  LinearTransformer::Options options = small;
+  options.mesa = true;
+  LinearTransformer raw(options, 3);
+  options.softplus_lambda = true;
+  LinearTransformer model(options, 3);
+  const Parameters parameters = model.parameters();
+  REQUIRE(parameters.size() == 10);
+  CHECK(parameters[9].name == "blocks.1.rho");
+  CHECK(parameters[9].tensor == &model.blocks[1].rho);
+  for (const real lambda : numbers_of(positive_lambda(model.blocks[0].rho))) {
+    CHECK(std::abs(lambda - 1) < 4 * epsilon);
+  }
+  const Tensor tokens = random_tensor({2, 9, 6}, 4);
+  CHECK(largest_difference(numbers_of(model(tokens)), numbers_of(raw(tokens))) < 1e3 * epsilon);
+  CHECK(largest_difference(numbers_of(raw(tokens)), numbers_of(LinearTransformer(small, 3)(tokens))) > 0.01);
+
+  std::vector<Tensor> inputs;
+  for (const Parameter& p : parameters) inputs.push_back(p.tensor->copy());
+  inputs.push_back(tokens);
+  check_gradient([&](const auto& x) { return with_weights(model, x)(x.back()); }, inputs);
+
+  options.mesa = false;
+  CHECK(lacks([&] { LinearTransformer(options, 3); }, {"softplus_lambda", "no lambda"}) == "");
+}
+
+TEST_CASE("a lambda behind a softplus survives what throws the raw one", "[transformer][mesa]") {
+  const Tensor tokens = random_tensor({2, 9, 6}, 4), labels = random_tensor({2, 9, 2}, 5);
+  // the loss rewards small lambdas (or rhos), without end
+  const auto train = [&](bool softplus_lambda) {
+    LinearTransformer::Options options = small;
+    options.mesa = true;
+    options.softplus_lambda = softplus_lambda;
+    options.clip = 4;
+    LinearTransformer model(options, 3);
+    SGD optimizer(model.parameters());
+    for (int update = 0; update < 10; ++update) {
+      zero_grad(model.parameters());
+      Tape tape;
+      Tensor loss = squared_error(model(tokens), labels);
+      for (const LinearAttention& block : model.blocks) {
+        loss = loss + real{1e5} * sum(softplus_lambda ? block.rho : block.lambda);
+      }
+      tape.backward(loss);
+      optimizer.step(0.01);
+    }
+    return model;
+  };
+  CHECK(lacks([&] { train(false); }, {"lambda", "must be positive"}) == "");
+  LinearTransformer model = train(true);
+  for (const Parameter& p : model.parameters()) {
+    INFO(p.name);
+    for (const real x : numbers_of(*p.tensor)) CHECK(std::isfinite(x));
+    for (const real g : gradient_of(*p.tensor)) CHECK(std::isfinite(g));
+  }
+  CHECK(model.blocks[0].rho[0] < -9000);
+  for (const real x : numbers_of(model(tokens))) CHECK(std::isfinite(x));
 }
 
 }  // namespace mesagrad

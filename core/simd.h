@@ -44,11 +44,35 @@ inline void store_first(Index count, Vector x, real* to, bool add) {
   }
 }
 
+// The first `count` numbers of x, and behind them `rest`.
+inline Vector first(Index count, Vector x, real rest) {
+  const int n = static_cast<int>(count);
+#pragma omp simd
+  for (int j = 0; j < static_cast<int>(lanes); ++j) x[j] = j < n ? x[j] : rest;
+  return x;
+}
+
 inline Vector square_root(Vector x) {
   Vector result;
 #pragma omp simd
   for (int j = 0; j < static_cast<int>(lanes); ++j) result[j] = std::sqrt(x[j]);
   return result;
+}
+
+// x with its numbers moved to the left in a ring, by `distance` places.
+template <Index distance, std::size_t... j>
+Vector rotated(Vector x, std::index_sequence<j...>) {
+  return __builtin_shufflevector(x, x, ((static_cast<Index>(j) + distance) % lanes)...);
+}
+
+// f of all numbers of x, for example their sum or the largest of them, in every lane of the result.
+template <Index distance = lanes / 2, class F>
+Vector over_lanes(Vector x, const F& f) {
+  if constexpr (distance == 0) {
+    return x;
+  } else {
+    return over_lanes<distance / 2>(f(x, rotated<distance>(x, std::make_index_sequence<lanes>{})), f);
+  }
 }
 
 // The numbers a_i, b_i, a_i+1, b_i+1, ... of two vectors, from i = 0 or i = lanes / 2 on.

@@ -1,11 +1,6 @@
 #include "nn/attention.h"
 
-#include <algorithm>
-
-#include "core/parallel.h"
-#include "core/scratch.h"
-#include "core/tape.h"
-#include "core/tile.h"
+#include "nn/attention_tiles.h"
 
 namespace mesagrad {
 namespace {
@@ -19,55 +14,18 @@ namespace {
 // what is farther away goes through the state S, which is carried from chunk to chunk.
 constexpr Index chunk_tokens = 64;
 
-// Within a chunk, scores are computed in groups of rows as high as a tile, each only as far to the right
-// as its last row reaches; what then sticks out over the diagonal is set to zero.
-// f(first row, rows) for all groups of T rows:
-template <class F>
-void each_group(Index T, const F& f) {
-  for (Index i = 0; i < T; i += tile_rows) f(i, std::min(tile_rows, T - i));
-}
-
-// A row-major matrix as the tiles want it: rows `width` numbers apart.
-struct Panel {
-  const real* data;
-  Index width;
-};
-
-// The transpose of m (rows, columns), written to `to` (columns, rows padded).
-Panel transposed(Panel m, Index rows, Index columns, real* to) {
-  pack(columns, rows, columns_of(m.data, m.width), to);
-  return {to, padded(rows)};
-}
-
-// tril(x·yᵀ) for x, y (T, size); y_columns is yᵀ, packed. out: (T, T padded).
-void scores(Index T, Index size, Panel x, Panel y_columns, real* out) {
+// tril(x·yᵀ) for x, y (T, size); y_columns is yᵀ, packed. out: (T, T padded). What a group of rows sticks
+// out over the diagonal is set to zero.
+Panel scores(Index T, Index size, Panel x, Panel y_columns, real* out) {
   const Index width = padded(T);
   each_group(T, [&](Index i, Index rows) {
     real* to = out + i * width;
-    tiles(rows, size, rows_of(x.data + i * x.width, x.width), y_columns.data, y_columns.width, to,
-          width, padded(i + rows), false);
+    group_scores(rows, i + rows, size, x.from(i), y_columns, to, width);
     for (Index r = 0; r < rows; ++r) {
       for (Index j = r + 1; j < rows; ++j) to[r * width + i + j] = 0;
     }
   });
-}
-
-// out (+)= scores·y, for y (T, size).
-void weighted_sum(Index T, Index size, const real* scores, Panel y, real* out, Index row, bool add) {
-  const Index width = padded(T);
-  each_group(T, [&](Index i, Index rows) {
-    tiles(rows, i + rows, rows_of(scores + i * width, width), y.data, y.width, out + i * row, row,
-          size, add);
-  });
-}
-
-// out (+)= scoresᵀ·x, for x (T, size). Token t sees token i only if t >= i.
-void transposed_sum(Index T, Index size, const real* scores, Panel x, real* out, Index row, bool add) {
-  const Index width = padded(T);
-  each_group(T, [&](Index i, Index rows) {
-    tiles(rows, T - i, columns_of(scores + i * width + i, width), x.data + i * x.width, x.width,
-          out + i * row, row, size, add);
-  });
+  return {out, width};
 }
 
 // Σ x_i y_iᵀ (M, N) over the tokens of some chunks: all that other chunks need to know of them. Takes no
@@ -95,18 +53,16 @@ class State {
   real* sum_ = nullptr;
 };
 
-// One head of one sequence.
-struct Head {
-  Index T, K, V;             // tokens, key size, value size
-  Index key_row, value_row;  // numbers from one token to the next
-  const real *q, *k, *v;
+struct LinearHead : AttentionHead {
+  static Index kept(Index) { return 0; }
+  static Index work(Index tokens, Index key_size, Index value_size) {
+    return tokens * std::min(tokens, chunk_tokens) * (key_size + value_size);
+  }
 
   // The tokens from `begin` on, of one chunk.
   Index tokens(Index begin) const { return std::min(chunk_tokens, T - begin); }
-  Panel keys(const real* x, Index begin) const { return {x + begin * key_row, key_row}; }
-  Panel values(const real* x, Index begin) const { return {x + begin * value_row, value_row}; }
 
-  void forward(real* out) const {
+  void forward(real* out, real*) const {
     const Index width = padded(tokens(0));
     Scratch scratch;
     real* a = scratch.take<real>(tokens(0) * width);
@@ -116,8 +72,8 @@ struct Head {
       const Index n = tokens(begin);
       const Panel q_c = keys(q, begin), k_c = keys(k, begin), v_c = values(v, begin);
       real* out_c = out + begin * value_row;
-      scores(n, K, q_c, transposed(k_c, n, K, columns), a);
-      weighted_sum(n, V, a, v_c, out_c, value_row, false);
+      const Panel A = scores(n, K, q_c, transposed(k_c, n, K, columns), a);
+      weighted_sum(0, n, V, A, v_c, out_c, value_row, false);
       state.read(n, q_c, out_c, value_row);
       if (begin + n < T) state.take_in(n, k_c, v_c);
     }
@@ -127,12 +83,12 @@ struct Head {
   // of Qᵀ·dout over all later chunks, the gradients are
   //     dQ = dA·K + dout·Sᵀ,   dK = dAᵀ·Q + V·dSᵀ,   dV = Aᵀ·dout + K·dS.
   // A and S are computed again, which is cheaper than to keep them.
-  void backward(const real* dout, const Tensor::GradPart& dq, const Tensor::GradPart& dk,
-                const Tensor::GradPart& dv) const {
+  void backward(const real*, const real* dout, const real*, const Tensor::GradPart& dq,
+                const Tensor::GradPart& dk, const Tensor::GradPart& dv) const {
     const bool for_q = dq.values != nullptr, for_k = dk.values != nullptr, for_v = dv.values != nullptr;
     const Index width = padded(tokens(0));
     Scratch scratch;
-    real* a = scratch.take<real>(tokens(0) * width);  // A or dA
+    real* a = scratch.take<real>(tokens(0) * width);
     real* columns = scratch.take<real>(std::max(K, V) * width);
 
     // Within the chunks, and from earlier ones: Sᵀ (V, K).
@@ -141,16 +97,17 @@ struct Head {
       const Index n = tokens(begin), key = begin * key_row, value = begin * value_row;
       const Panel q_c = keys(q, begin), k_c = keys(k, begin), v_c = values(v, begin);
       const Panel dout_c = values(dout, begin);
-      if (for_q || for_k) scores(n, V, dout_c, transposed(v_c, n, V, columns), a);
+      Panel A = {};  // or dA
+      if (for_q || for_k) A = scores(n, V, dout_c, transposed(v_c, n, V, columns), a);
       if (for_q) {
-        weighted_sum(n, K, a, k_c, dq.values + key, key_row, dq.add);
+        weighted_sum(0, n, K, A, k_c, dq.values + key, key_row, dq.add);
         state.read(n, dout_c, dq.values + key, key_row);
         if (begin + n < T) state.take_in(n, v_c, k_c);
       }
-      if (for_k) transposed_sum(n, K, a, q_c, dk.values + key, key_row, dk.add);
+      if (for_k) transposed_sum(0, n, K, A, q_c, dk.values + key, key_row, dk.add);
       if (for_v) {
-        scores(n, K, q_c, transposed(k_c, n, K, columns), a);
-        transposed_sum(n, V, a, dout_c, dv.values + value, value_row, dv.add);
+        A = scores(n, K, q_c, transposed(k_c, n, K, columns), a);
+        transposed_sum(0, n, V, A, dout_c, dv.values + value, value_row, dv.add);
       }
     }
 
@@ -174,43 +131,7 @@ struct Head {
 }  // namespace
 
 Tensor causal_linear_attention(const Tensor& q, const Tensor& k, const Tensor& v, Index heads) {
-  const auto shapes = [&] {
-    return text("causal_linear_attention: q ", q.shape(), ", k ", k.shape(), ", v ", v.shape());
-  };
-  check(q.shape().rank() == 3 && q.shape() == k.shape() && v.shape().rank() == 3, shapes(),
-        ": expected q and k (B, T, H*K), v (B, T, H*V)");
-  const Index B = q.dim(0), T = q.dim(1), key_row = q.dim(2), value_row = v.dim(2);
-  check(v.dim(0) == B && v.dim(1) == T, shapes(), ": v has other sequences or tokens");
-  check(heads > 0 && key_row % heads == 0 && value_row % heads == 0, shapes(), ": ", heads,
-        " heads do not divide the last dimensions");
-  const Index K = key_row / heads, V = value_row / heads;
-  const auto head_of = [=](Index index) {
-    const Index b = index / heads, h = index % heads;
-    const Index keys = b * T * key_row + h * K, values = b * T * value_row + h * V;
-    return Head{T, K, V, key_row, value_row, q.data() + keys, k.data() + keys, v.data() + values};
-  };
-  const auto each_head = [=](const auto& f) {
-    if (worth_threads(B * heads * T * std::min(T, chunk_tokens) * (K + V))) {
-      parallel_for(B * heads, f);
-    } else {
-      for (Index i = 0; i < B * heads; ++i) f(i);
-    }
-  };
-  const Tensor out = Tape::output(v.shape(), {&q, &k, &v});
-  each_head([&](Index i) { head_of(i).forward(out.data() + (i / heads * T * value_row + i % heads * V)); });
-  Tape::record("causal_linear_attention", out, [=] {
-    const auto part = [](const Tensor& x) { return x.has_grad() ? x.grad_part() : Tensor::GradPart{}; };
-    const auto at = [](Tensor::GradPart all, Index offset) {
-      return Tensor::GradPart{all.values == nullptr ? nullptr : all.values + offset, all.add};
-    };
-    const Tensor::GradPart dq = part(q), dk = part(k), dv = part(v);
-    each_head([&](Index i) {
-      const Index keys = i / heads * T * key_row + i % heads * K;
-      const Index values = i / heads * T * value_row + i % heads * V;
-      head_of(i).backward(out.grad() + values, at(dq, keys), at(dk, keys), at(dv, values));
-    });
-  });
-  return out;
+  return attention<LinearHead>("causal_linear_attention", q, k, v, heads);
 }
 
 }  // namespace mesagrad

@@ -1,0 +1,153 @@
+#include "nn/softmax_attention.h"
+
+#include <cmath>
+#include <limits>
+
+#include "core/exponential.h"
+#include "nn/attention_tiles.h"
+
+namespace mesagrad {
+namespace {
+
+// The backward step takes the queries in stripes: 64 rows of probabilities against all tokens up to the
+// last of them, enough for an outer product to be worth its loads and stores.
+constexpr Index stripe_tokens = 64;
+
+inline Vector larger(Vector a, Vector b) { return a > b ? a : b; }
+
+struct SoftmaxHead : AttentionHead {
+  static Index kept(Index T) { return 2 * T; }
+  static Index work(Index T, Index K, Index V) { return T * T / 2 * (K + V); }
+
+  // A row's largest score, and 1 / Σ exp((score - largest)/√K): what makes probabilities of its scores.
+  struct Row {
+    real largest, inverse_sum;
+  };
+  static_assert(sizeof(Row) == 2 * sizeof(real));
+
+  real scale() const { return 1 / std::sqrt(static_cast<real>(std::max<Index>(K, 1))); }
+
+  // Scores of one group of queries are computed, weighed and used while they are in the first-level
+  // cache. No exponential exceeds 1, since the largest score is subtracted first. The division by
+  // their sum comes last, when there are only V numbers to divide.
+  void forward(real* out, real* kept) const {
+    const Index width = padded(T);
+    Scratch scratch;
+    real* scores = scratch.take<real>(tile_rows * width);
+    const Panel columns = transposed(keys(k, 0), T, K, scratch.take<real>(K * width));
+    each_group(T, [&](Index i, Index rows) {
+      const Index end = i + rows;
+      real* out_i = out + i * value_row;
+      group_scores(rows, end, K, keys(q, i), columns, scores, width);
+      for (Index r = 0; r < rows; ++r) {
+        const Row row = exponentials(i + r, end, scores + r * width);
+        store_row(row, kept, i + r);
+      }
+      tiles(rows, end, rows_of(scores, width), v, value_row, out_i, value_row, V, false);
+      for (Index r = 0; r < rows; ++r) {
+        const real f = load_row(kept, i + r).inverse_sum;
+        for (Index j = 0; j < V; j += lanes) {
+          real* place = out_i + r * value_row + j;
+          store_first(std::min(lanes, V - j), f * load(place), place);
+        }
+      }
+    });
+  }
+
+  // With dP = dout·Vᵀ, the gradient of the probabilities, that of the scores S = Q·Kᵀ is
+  //
+  //     dS_ti = p_ti (dP_ti - Σ_j p_tj dP_tj)/√K,      Σ_j p_tj dP_tj = dout_t · Σ_j p_tj v_j = dout_t·out_t,
+  //
+  // and then dQ = dS·K, dK = dSᵀ·Q, dV = Pᵀ·dout. P is computed again, which is cheaper than to keep it.
+  void backward(const real* out, const real* dout, const real* kept, const Tensor::GradPart& dq,
+                const Tensor::GradPart& dk, const Tensor::GradPart& dv) const {
+    const bool for_q = dq.values != nullptr, for_k = dk.values != nullptr, for_v = dv.values != nullptr;
+    const bool for_scores = for_q || for_k;
+    const Index width = padded(T), height = std::min(stripe_tokens, T);
+    Scratch scratch;
+    real* p = scratch.take<real>(height * width);
+    real* d = for_scores ? scratch.take<real>(height * width) : nullptr;  // dP, then dS
+    const Panel k_columns = transposed(keys(k, 0), T, K, scratch.take<real>(K * width));
+    const Panel v_columns = for_scores ? transposed(values(v, 0), T, V, scratch.take<real>(V * width)) : Panel{};
+    for (Index begin = 0; begin < T; begin += stripe_tokens) {
+      const Index n = std::min(stripe_tokens, T - begin);
+      const Panel q_s = keys(q, begin), dout_s = values(dout, begin);
+      each_group(n, [&](Index i, Index rows) {
+        const Index end = begin + i + rows;
+        group_scores(rows, end, K, q_s.from(i), k_columns, p + i * width, width);
+        if (for_scores) group_scores(rows, end, V, dout_s.from(i), v_columns, d + i * width, width);
+        for (Index r = i; r < i + rows; ++r) {
+          const Index t = begin + r;
+          probabilities(t, end, load_row(kept, t), p + r * width);
+          if (for_scores) score_gradients(end, dot(t, out, dout), p + r * width, d + r * width);
+        }
+      });
+      const Panel P = {p, width}, dS = {d, width};
+      if (for_q) weighted_sum(begin, n, K, dS, keys(k, 0), dq.values + begin * key_row, key_row, dq.add);
+      if (for_k) transposed_sum(begin, n, K, dS, q_s, dk.values, key_row, dk.add);
+      if (for_v) transposed_sum(begin, n, V, P, dout_s, dv.values, value_row, dv.add);
+    }
+  }
+
+ private:
+  static void store_row(Row row, real* kept, Index t) { std::memcpy(kept + 2 * t, &row, sizeof row); }
+  static Row load_row(const real* kept, Index t) {
+    Row row;
+    std::memcpy(&row, kept + 2 * t, sizeof row);
+    return row;
+  }
+
+  // Where token t's row ends: it sees tokens 0 .. t, the last of them in the vector that begins here.
+  static Index last_vector(Index t) { return t / lanes * lanes; }
+
+  // The scores of token t become exp((score - largest)/√K), and zero for the tokens t + 1 .. end - 1.
+  Row exponentials(Index t, Index end, real* scores) const {
+    const Index last = last_vector(t);
+    const Vector tail = first(t + 1 - last, load(scores + last), -std::numeric_limits<real>::infinity());
+    Vector largest = tail;
+    for (Index j = 0; j < last; j += lanes) largest = larger(largest, load(scores + j));
+    largest = over_lanes(largest, larger);
+    const auto f = [&](Vector s) { return exponential((s - largest) * scale()); };
+    Vector sum = f(tail);
+    store(sum, scores + last);
+    for (Index j = 0; j < last; j += lanes) {
+      const Vector e = f(load(scores + j));
+      store(e, scores + j);
+      sum += e;
+    }
+    for (Index j = last + lanes; j < end; j += lanes) store(Vector{}, scores + j);
+    return {largest[0], 1 / over_lanes(sum, [](Vector a, Vector b) { return a + b; })[0]};
+  }
+
+  // The same once more, and divided by the sum.
+  void probabilities(Index t, Index end, Row row, real* scores) const {
+    const Index last = last_vector(t);
+    for (Index j = 0; j <= last; j += lanes) {
+      const Vector p = row.inverse_sum * exponential((load(scores + j) - row.largest) * scale());
+      store(p, scores + j);
+    }
+    store(first(t + 1 - last, load(scores + last), 0), scores + last);
+    for (Index j = last + lanes; j < end; j += lanes) store(Vector{}, scores + j);
+  }
+
+  // dP becomes dS.
+  void score_gradients(Index end, real mean, const real* p, real* d) const {
+    for (Index j = 0; j < end; j += lanes) store(load(p + j) * (load(d + j) - mean) * scale(), d + j);
+  }
+
+  // a_t·b_t, for two rows of values.
+  real dot(Index t, const real* a, const real* b) const {
+    real sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (Index j = 0; j < V; ++j) sum += a[t * value_row + j] * b[t * value_row + j];
+    return sum;
+  }
+};
+
+}  // namespace
+
+Tensor causal_softmax_attention(const Tensor& q, const Tensor& k, const Tensor& v, Index heads) {
+  return attention<SoftmaxHead>("causal_softmax_attention", q, k, v, heads);
+}
+
+}  // namespace mesagrad

@@ -1,0 +1,20 @@
+// Causal softmax attention: what Transformers use.
+#pragma once
+#include "core/tensor.h"
+
+namespace mesagrad {
+
+// B sequences, T tokens, H heads, K key size, V value size. For each sequence and head
+//
+//     out_t = Σ_{i <= t} p_ti v_i,      p_ti = exp(q_t·k_i/√K) / Σ_{j <= t} exp(q_t·k_j/√K)
+//
+// q, k: (B, T, H·K), v: (B, T, H·V), result: (B, T, H·V); head h owns columns h·K .. h·K + K - 1.
+// The cost grows with the square of T: for each sequence and head T²·(K + V) flops and T²/2 exponentials.
+// The (T, T) matrix of probabilities is never kept, only two numbers for each of its rows. Memory for
+// each thread: keys and values, and a row of T scores for 8 queries, in the backward step two for 64.
+// Scores may be as large as their type allows. A NaN may reach a few tokens back. Throws if the shapes
+// do not fit or H does not divide them.
+// Paper: appendix on softmax self-attention.
+Tensor causal_softmax_attention(const Tensor& q, const Tensor& k, const Tensor& v, Index heads);
+
+}  // namespace mesagrad

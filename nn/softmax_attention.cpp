@@ -48,7 +48,7 @@ struct SoftmaxHead : AttentionHead {
         const real f = load_row(kept, i + r).inverse_sum;
         for (Index j = 0; j < V; j += lanes) {
           real* place = out_i + r * value_row + j;
-          store_first(std::min(lanes, V - j), f * load(place), place);
+          store_first(std::min(lanes, V - j), f * load(place), place, false);
         }
       }
     });

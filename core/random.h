@@ -19,6 +19,7 @@ constexpr std::uint32_t test_data = 3;
 constexpr std::uint32_t analysis_data = 4;
 constexpr std::uint32_t gradient_check = 5;
 constexpr std::uint32_t fixed_system = 6;
+constexpr std::uint32_t dropout = 7;
 }  // namespace stream
 
 class Random {

@@ -52,7 +52,7 @@ LinearTransformer load_published_linear_transformer(const std::filesystem::path&
   while (tensors.contains(query(options.blocks))) ++options.blocks;
   LinearTransformer model(options, 0);
   for (Index b = 0; b < options.blocks; ++b) {
-    LinearAttention& block = model.blocks[static_cast<std::size_t>(b)];
+    SelfAttention& block = model.blocks[static_cast<std::size_t>(b)];
     block.wq = take(query(b), {D, inner});
     block.wk = take(name(b, options.mesa ? "v_proj.kernel" : "k_proj.kernel"), {D, inner});
     block.wv = take(name(b, options.mesa ? "k_proj.kernel" : "v_proj.kernel"), {D, inner});

@@ -15,7 +15,7 @@ LinearTransformer empty_like(const LinearTransformer& model, Index key_size) {
 
 // Writes head h of `from`, with its keys times `factor`, to columns (rows, for wo) `offset` and on of
 // head h of `to`.
-void copy_head(const LinearAttention& from, const LinearAttention& to, Index h, Index offset,
+void copy_head(const SelfAttention& from, const SelfAttention& to, Index h, Index offset,
                real factor) {
   const Index D = from.wq.dim(0), K = from.wq.dim(1) / from.heads, L = to.wq.dim(1) / to.heads;
   for (Index i = 0; i < D; ++i) {
@@ -29,13 +29,13 @@ void copy_head(const LinearAttention& from, const LinearAttention& to, Index h, 
   }
 }
 
-void check_head(const char* op, const LinearAttention& block, Index head) {
+void check_head(const char* op, const SelfAttention& block, Index head) {
   check(head >= 0 && head < block.heads, op, ": there is no head ", head, ", only ", block.heads);
 }
 
 }  // namespace
 
-Matrix query_key_product(const LinearAttention& block, Index head) {
+Matrix query_key_product(const SelfAttention& block, Index head) {
   check_head("query_key_product", block, head);
   const Index D = block.wq.dim(0), width = block.wq.dim(1), K = width / block.heads;
   Matrix product(D, D);
@@ -49,7 +49,7 @@ Matrix query_key_product(const LinearAttention& block, Index head) {
   return product;
 }
 
-Matrix value_output_product(const LinearAttention& block, Index head) {
+Matrix value_output_product(const SelfAttention& block, Index head) {
   check_head("value_output_product", block, head);
   const Index D = block.wv.dim(0), width = block.wv.dim(1), K = width / block.heads;
   Matrix product(D, D);
@@ -83,7 +83,7 @@ LinearTransformer compress(const LinearTransformer& model, Index d) {
   check(D == 4 * d, "compress: the width ", D, " is not four groups of ", d);
   LinearTransformer result = empty_like(model, D);
   for (std::size_t b = 0; b < model.blocks.size(); ++b) {
-    const LinearAttention& to = result.blocks[b];
+    const SelfAttention& to = result.blocks[b];
     const Index inner = to.wq.dim(1);
     for (Index h = 0; h < to.heads; ++h) {
       const Matrix qk = block_scalars(query_key_product(model.blocks[b], h), d);
@@ -134,7 +134,7 @@ double effective_step_size(const LinearTransformer& model, Index d) {
 LinearTransformer gradient_descent_transformer(Index d, double eta) {
   constexpr real infinity = std::numeric_limits<real>::infinity();
   LinearTransformer model({.width = 4 * d, .heads = 1, .key_size = d, .clip = infinity, .init_deviation = 0}, 0);
-  const LinearAttention& head = model.blocks[0];
+  const SelfAttention& head = model.blocks[0];
   for (Index i = 0; i < d; ++i) {
     head.wq[(2 * d + i) * d + i] = 1;
     head.wk[(3 * d + i) * d + i] = 1;

@@ -10,8 +10,8 @@
 namespace mesagrad {
 
 // Wq·Wkᵀ and Wv·Wo of a head, (D, D). Throw if there is no such head.
-Matrix query_key_product(const LinearAttention& block, Index head);
-Matrix value_output_product(const LinearAttention& block, Index head);
+Matrix query_key_product(const SelfAttention& block, Index head);
+Matrix value_output_product(const SelfAttention& block, Index head);
 
 // Mean of the diagonal of each d x d block of a (G·d, G·d) matrix: (G, G) scalars. Throws if d does
 // not divide the size.

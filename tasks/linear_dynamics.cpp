@@ -91,6 +91,17 @@ Tensor next_states(const Tensor& states) {
   return labels;
 }
 
+Tensor current_states(const Tensor& states) {
+  check_states("current_states", states);
+  const Index d = states.dim(-1);
+  Tensor tokens = Tensor::uninitialized({states.dim(0), states.dim(1) - 1, d});
+  real* to = tokens.data();
+  each_token(states, [&](const real* s, const real*) {
+    to = std::copy_n(s, d, to);
+  });
+  return tokens;
+}
+
 Tensor constructed_tokens(const Tensor& states) {
   check_states("constructed_tokens", states);
   const Index d = states.dim(-1);

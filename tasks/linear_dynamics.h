@@ -52,6 +52,9 @@ struct LinearDynamics {
 // Labels (B, T, d): s_1 .. s_T.
 Tensor next_states(const Tensor& states);
 
+// Raw tokens (B, T, d): s_0 .. s_{T-1}, nothing else.
+Tensor current_states(const Tensor& states);
+
 // "Constructed" tokens (B, T, 4d): e_t = [0, s_t, s_t, s_{t-1}] with s_{-1} = 0. The first group is
 // where the prediction appears, the second is scratch space for models of several layers.
 Tensor constructed_tokens(const Tensor& states);

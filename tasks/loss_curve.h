@@ -41,11 +41,12 @@ using Predictor = std::function<Matrix(const Matrix& states)>;
 LossCurve loss_curve(const LinearDynamics& task, std::uint64_t seed, std::uint32_t stream,
                      Index sequences, const Predictor& predictor, const Watch& watch = {});
 
-// The same for a model of constructed tokens: model(tokens (B, T, 4d)) -> (B, T, D), prediction in the
-// first d channels.
+// The same for a model: model(tokens_of(states (B, T + 1, d))) -> (B, T, D), prediction in the first d
+// channels.
 template <class Model>
 LossCurve loss_curve(const LinearDynamics& task, std::uint64_t seed, std::uint32_t stream,
-                     Index sequences, const Model& model, const Watch& watch = {})
+                     Index sequences, const Model& model,
+                     Tensor (*tokens_of)(const Tensor& states) = constructed_tokens)
   requires requires(Tensor tokens) { { model(tokens) } -> std::same_as<Tensor>; }
 {
   return loss_curve(sequences, task.tokens, [&](Index first, Index count, double* out) {
@@ -53,7 +54,7 @@ LossCurve loss_curve(const LinearDynamics& task, std::uint64_t seed, std::uint32
     memory.reset();
     const Arena::Scope scope(memory);
     const Tensor states = task.sample(seed, stream, first, count);
-    const Tensor output = model(constructed_tokens(states)), labels = next_states(states);
+    const Tensor output = model(tokens_of(states)), labels = next_states(states);
     const Index d = task.dimension, D = output.dim(-1);
     for (Index row = 0; row < output.rows(); ++row) {
       double sum = 0;
@@ -63,7 +64,7 @@ LossCurve loss_curve(const LinearDynamics& task, std::uint64_t seed, std::uint32
       }
       out[row] = sum / 2;
     }
-  }, watch);
+  });
 }
 
 }  // namespace mesagrad

@@ -28,16 +28,6 @@ double squared_norm(const Matrix& a) {
 
 }  // namespace
 
-Tensor current_states(const Tensor& states) {
-  check_states("current_states", states);
-  const Index N = states.dim(0), T = states.dim(1) - 1, d = states.dim(2);
-  Tensor result = Tensor::uninitialized({N, T, d});
-  for (Index n = 0; n < N; ++n) {
-    std::copy_n(states.data() + n * (T + 1) * d, T * d, result.data() + n * T * d);
-  }
-  return result;
-}
-
 Tensor preconditioned_states(const Tensor& states, const ApplyInverse& inverse, double ridge) {
   check_states("preconditioned_states", states);
   const Index N = states.dim(0), T = states.dim(1) - 1, d = states.dim(2);

@@ -11,10 +11,7 @@
 
 namespace mesagrad {
 
-// -- Targets (N, T, d), from states (N, T + 1, d); the next states are next_states(states) ----------
-
-// s_0 .. s_{T-1}.
-Tensor current_states(const Tensor& states);
+// -- Targets (N, T, d), from states (N, T + 1, d); the states are current_states and next_states -
 
 // The preconditioned states A_t⁻¹·s_t with A_t = Σ_{i<t} s_i s_iᵀ + λI, where `inverse` stands for A⁻¹:
 // the paper takes chebyshev with its six published coefficients. (The exact inverse is a poor target:

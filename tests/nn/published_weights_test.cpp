@@ -53,7 +53,7 @@ LinearTransformer by_hand(const Safetensors& file, bool mesa) {
   options.key_size = K;
   options.mesa = mesa;
   LinearTransformer model(options, 1);
-  LinearAttention& block = model.blocks[0];
+  SelfAttention& block = model.blocks[0];
   const auto tensor = [&](const char* matrix) { return file.tensors.at(name_of(0, matrix)); };
   block.wq = tensor("q_proj.kernel");
   block.wk = tensor(mesa ? "v_proj.kernel" : "k_proj.kernel");
@@ -98,8 +98,8 @@ TEST_CASE("published weights keep their meaning", "[published]") {
     INFO("mesa " << mesa);
     const Safetensors file = random_file(1, mesa);
     const LinearTransformer model = loaded(file), expected = by_hand(file, mesa);
-    const LinearAttention& a = model.blocks.at(0);
-    const LinearAttention& b = expected.blocks.at(0);
+    const SelfAttention& a = model.blocks.at(0);
+    const SelfAttention& b = expected.blocks.at(0);
     for (const auto& [ours, wanted] : {std::pair{a.wq, b.wq}, {a.wk, b.wk}, {a.wv, b.wv}, {a.wo, b.wo}}) {
       CHECK(ours.shape() == wanted.shape());
       CHECK(numbers_of(ours) == numbers_of(wanted));

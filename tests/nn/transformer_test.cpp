@@ -36,7 +36,7 @@ const LinearTransformer::Options small{.width = 6,
 using Numbers = std::vector<double>;  // of one sequence: token t's channel c is number t*D + c
 
 // x_t += Σ_h Σ_{i <= t} (x_t Wq_h · x_i Wk_h) x_i Wv_h Wo_h for all t, one number after another.
-Numbers naive_attention(const LinearAttention& block, const Numbers& x, Index T, Index D) {
+Numbers naive_attention(const SelfAttention& block, const Numbers& x, Index T, Index D) {
   const Index width = block.wq.dim(1), K = width / block.heads;
   const auto projected = [&](const Tensor& w, Index t, Index column) {
     double sum = 0;
@@ -74,7 +74,7 @@ Numbers naive_transformer(const LinearTransformer& model, const Tensor& tokens) 
     for (Index i = 0; i < T * D; ++i) {
       x.push_back(i % D < model.options.masked_channels ? 0 : at(tokens, b * T * D + i));
     }
-    for (const LinearAttention& block : model.blocks) {
+    for (const SelfAttention& block : model.blocks) {
       x = naive_attention(block, x, T, D);
       for (double& number : x) number = std::clamp(number, -bound, bound);
     }
@@ -299,7 +299,7 @@ TEST_CASE("a lambda behind a softplus survives what throws the raw one", "[trans
       zero_grad(model.parameters());
       Tape tape;
       Tensor loss = squared_error(model(tokens), labels);
-      for (const LinearAttention& block : model.blocks) {
+      for (const SelfAttention& block : model.blocks) {
         loss = loss + real{1e5} * sum(softplus_lambda ? block.rho : block.lambda);
       }
       tape.backward(loss);

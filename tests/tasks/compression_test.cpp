@@ -19,7 +19,7 @@ LinearTransformer random_model(Index d, Index heads, Index key_size, std::uint64
 }
 
 // Element (i, j) of Wq_h·Wk_hᵀ and of Wv_h·Wo_h, straight from the tensors.
-double naive_query_key(const LinearAttention& block, Index h, Index i, Index j) {
+double naive_query_key(const SelfAttention& block, Index h, Index i, Index j) {
   const Index width = block.wq.dim(1), K = width / block.heads;
   double sum = 0;
   for (Index k = 0; k < K; ++k) {
@@ -28,7 +28,7 @@ double naive_query_key(const LinearAttention& block, Index h, Index i, Index j) 
   return sum;
 }
 
-double naive_value_output(const LinearAttention& block, Index h, Index i, Index j) {
+double naive_value_output(const SelfAttention& block, Index h, Index i, Index j) {
   const Index D = block.wv.dim(0), width = block.wv.dim(1), K = width / block.heads;
   double sum = 0;
   for (Index k = 0; k < K; ++k) {
@@ -40,7 +40,7 @@ double naive_value_output(const LinearAttention& block, Index h, Index i, Index 
 // Both products of all heads of all blocks, one after another.
 std::vector<double> products_of(const LinearTransformer& model) {
   std::vector<double> all;
-  for (const LinearAttention& block : model.blocks) {
+  for (const SelfAttention& block : model.blocks) {
     for (Index h = 0; h < block.heads; ++h) {
       for (const Matrix& m : {query_key_product(block, h), value_output_product(block, h)}) {
         all.insert(all.end(), m.values().begin(), m.values().end());
@@ -79,7 +79,7 @@ constexpr double tolerance = 1e3 * epsilon;
 
 TEST_CASE("the products of a head are those of its columns", "[compression]") {
   const LinearTransformer model = random_model(2, 3, 5, 1);
-  for (const LinearAttention& block : model.blocks) {
+  for (const SelfAttention& block : model.blocks) {
     for (Index h = 0; h < 3; ++h) {
       const Matrix qk = query_key_product(block, h), vo = value_output_product(block, h);
       REQUIRE((qk.rows() == 8 && qk.columns() == 8 && vo.rows() == 8 && vo.columns() == 8));
@@ -96,7 +96,7 @@ TEST_CASE("the products of a head are those of its columns", "[compression]") {
 TEST_CASE("the products are all that a head computes with", "[compression]") {
   const LinearTransformer model = random_model(2, 2, 4, 1);
   LinearTransformer other = snapshot(model);
-  for (const LinearAttention& block : other.blocks) {  // Wq M and Wk M⁻¹, for a diagonal M
+  for (const SelfAttention& block : other.blocks) {  // Wq M and Wk M⁻¹, for a diagonal M
     for (Index i = 0; i < block.wq.size(); ++i) {
       const auto scale = static_cast<real>(1 << i % block.wq.dim(1) % 4);
       block.wq[i] *= scale;
@@ -206,7 +206,7 @@ TEST_CASE("the step size can be read off the weights", "[compression]") {
 
 TEST_CASE("heads of opposite sign make one step size together", "[compression]") {
   LinearTransformer model({.width = 4, .heads = 2, .key_size = 1, .init_deviation = 0}, 1);
-  const LinearAttention& block = model.blocks[0];  // width 4, d = 1, columns: one per head
+  const SelfAttention& block = model.blocks[0];  // width 4, d = 1, columns: one per head
   const auto set_head = [&](Index h, real query, real key, real value, real output) {
     block.wq[2 * 2 + h] = query;
     block.wk[3 * 2 + h] = key;

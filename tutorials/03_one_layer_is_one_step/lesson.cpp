@@ -243,7 +243,7 @@ void lesson_body(lesson::Lesson& L) {
                        .column_labels = {"prediction"}};
     for (Index head = 0; head < 2; ++head) {
       for (const Index moment : moments) {
-        const LinearAttention& block = runs[0].snapshots[static_cast<std::size_t>(moment / every)].blocks[0];
+        const SelfAttention& block = runs[0].snapshots[static_cast<std::size_t>(moment / every)].blocks[0];
         const std::string title = text(moment, " updates");
         qk.panel(title, 2 * d, 2 * d, part_of(query_key_product(block, head), 2 * d, 2 * d, 2 * d, 2 * d));
         vo.panel(title, 2 * d, d, part_of(value_output_product(block, head), 2 * d, 2 * d, 0, d));

@@ -75,13 +75,20 @@ LinearTransformer::Options mesa_layer() {
   return options;
 }
 
+// Rises to the peak and falls again.
+WarmupCosine rise_and_fall(double peak, Index warmup, Index updates) {
+  return {.peak = peak, .end = 1e-5, .warmup = std::min(warmup, updates / 2), .total = updates};
+}
+
 // The authors' updates for a model, or fewer, faster ones: batches of 64 with a learning rate that
 // rises to a higher peak and falls again.
-lesson::Recipe recipe_for(const lesson::Lesson& L, const LinearTransformer::Options& model, Index authors_updates,
-                          double authors_rate, double peak, Index batch = 256) {
+lesson::Recipe<LinearTransformer> recipe_for(const lesson::Lesson& L,
+                                             const LinearTransformer::Options& model,
+                                             Index authors_updates, double authors_rate, double peak,
+                                             Index batch = 256) {
   const Index updates = L.scaled<Index>({.smoke = 20, .lesson = 2400, .paper = authors_updates});
   const bool paper = L.scale() == lesson::Scale::paper;
-  const WarmupCosine cosine{.peak = peak, .end = 1e-5, .warmup = std::min<Index>(200, updates / 2), .total = updates};
+  const WarmupCosine cosine = rise_and_fall(peak, 200, updates);
   return {.model = model,
           .updates = updates,
           .batch = L.scaled<Index>({.smoke = 32, .lesson = 64, .paper = batch}),
@@ -117,12 +124,14 @@ void lesson_body(lesson::Lesson& L) {
     // At positions where an eigenvalue leaves the interval the iteration explodes, in both alike; so
     // compare it where steps are safe.
     const std::vector<double> small(static_cast<std::size_t>(K), 0.01);
-    hand_difference = std::max(hand_difference, largest_difference(proposition_2_transformer(d, small),
-                                                                   predict_with(iteration(small), {.ridge = 1e-12}), L.seed()));
+    hand_difference = std::max(
+        hand_difference, largest_difference(proposition_2_transformer(d, small),
+                                            predict_with(iteration(small), {.ridge = 1e-12}), L.seed()));
     model.options.clip = 4;  // what the trained models have, against the few sequences that explode
     by_hand.push_back(curve_of(task, model));
   }
-  L.say(text("Over 32 sequences, predictions of the layers and of the iteration differ by at most ", hand_difference, "."));
+  L.say(text("Over 32 sequences, predictions of the layers and of the iteration differ by at most ",
+             hand_difference, "."));
 
   // -------------------------------------------------------------------------------------------
   L.step("The same depths, trained");
@@ -133,19 +142,27 @@ void lesson_body(lesson::Lesson& L) {
   const Index seeds = L.scaled<Index>({.smoke = 1, .lesson = 1, .paper = 3});
   L.setting("training seeds", seeds);
   const Index authors_updates[] = {5000, 5000, 10000, 15000};
-  std::vector<lesson::Trained> trained;
+  std::vector<lesson::Trained<LinearTransformer>> trained;
   std::vector<double> mean_loss;
   std::vector<LossCurve> curves;
   for (std::size_t n = 0; n < depths.size(); ++n) {
-    lesson::Recipe recipe = recipe_for(L, layers(depths[n]), authors_updates[n], 1e-4, depths[n] == 1 ? 1e-3 : 5e-4);
+    lesson::Recipe<LinearTransformer> recipe =
+        recipe_for(L, layers(depths[n]), authors_updates[n], 1e-4, depths[n] == 1 ? 1e-3 : 5e-4);
+    // The authors keep the rate at 1e-4. So do we, but with it our models of 2 and 4 layers stay 3 to 4 %
+    // above the authors' loss, perhaps because the noise of the batches never settles: with a rate that
+    // falls in the end, and as many updates, they get there.
+    if (L.scale() == lesson::Scale::paper && (depths[n] == 2 || depths[n] == 4)) {
+      recipe.rate = rise_and_fall(3e-4, 1000, recipe.updates);
+    }
     recipe.test_every = depths[n] == 6 ? std::max<Index>(recipe.updates / 12, 1) : 0;
     recipe.test_sequences = L.scaled<Index>({.smoke = 64, .lesson = 1280, .paper = 2560});
     L.setting(text("updates of ", depths[n], " layers"), recipe.updates);
     if (n == 0) L.setting("batch", recipe.batch);
     double sum = 0;
     for (Index seed = 0; seed < seeds; ++seed) {
-      lesson::Trained run = lesson::train(L, text("layers-", depths[n], "-seed-", seed + 1), task, recipe,
-                                          L.seed() + 1000 * static_cast<std::uint64_t>(seed));
+      lesson::Trained<LinearTransformer> run =
+          lesson::train(L, text("layers-", depths[n], "-seed-", seed + 1), task, recipe,
+                        L.seed() + 1000 * static_cast<std::uint64_t>(seed));
       const LossCurve curve = curve_of(task, run.model);
       sum += curve.total();
       if (seed > 0) continue;
@@ -162,13 +179,15 @@ void lesson_body(lesson::Lesson& L) {
   std::vector<double> t;
   for (Index i = 0; i < task.tokens; ++i) t.push_back(static_cast<double>(i));
   {
-    lesson::LinePlot plot{.name = "depth",
-                          .title = "More layers, better predictions",
-                          .x = "position t",
-                          .y = "loss",
-                          .caption = "Trained models fill the gap between one step of gradient descent and least "
-                                     "squares. Dashed: Proposition 2 with learned momentum, newest pair left out.",
-                          .log_y = true};
+    lesson::LinePlot plot{
+        .name = "depth",
+        .title = "More layers, better predictions",
+        .x = "position t",
+        .y = "loss",
+        .caption =
+            "Trained models fill the gap between one step of gradient descent and least "
+            "squares. Dashed: Proposition 2 with learned momentum, newest pair left out.",
+        .log_y = true};
     for (std::size_t n = 0; n < depths.size(); ++n) {
       plot.line(text(depths[n], depths[n] == 1 ? " layer" : " layers"), t, curves[n].mean);
       L.curve(text(depths[n], " layers"), t, curves[n].mean, curves[n].deviation);
@@ -180,14 +199,16 @@ void lesson_body(lesson::Lesson& L) {
   }
   {
     lesson::Table table{.title = "Mean loss",
-                        .caption = text("Least squares: ", loss_text(all_pairs.total()), ", without the newest pair ",
-                                        loss_text(one_behind.total()), ". Proposition 2 with learned momentum, 7 layers: ",
+                        .caption = text("Least squares: ", loss_text(all_pairs.total()),
+                                        ", without the newest pair ", loss_text(one_behind.total()),
+                                        ". Proposition 2 with learned momentum, 7 layers: ",
                                         loss_text(plan.total()), "."),
                         .columns = {"layers", "trained", "authors", "by hand"}};
     const double authors[] = {paper::mean(paper::lsa_1), paper::mean(paper::lsa_2), paper::mean(paper::lsa_4),
                               paper::mean(paper::lsa_6)};
     for (std::size_t n = 0; n < depths.size(); ++n) {
-      table.row({text(depths[n]), loss_text(mean_loss[n]), loss_text(authors[n]), loss_text(by_hand[n].total())});
+      table.row({text(depths[n]), loss_text(mean_loss[n]), loss_text(authors[n]),
+                 loss_text(by_hand[n].total())});
       L.compare(text(depths[n], depths[n] == 1 ? " layer" : " layers"), mean_loss[n], authors[n]);
     }
     L.show(table);
@@ -210,13 +231,15 @@ void lesson_body(lesson::Lesson& L) {
                preconditioned_probe = linear_probe(streams, preconditioned, usual),
                control = linear_probe({preconditioned}, next_states(states), usual);
   {
-    lesson::LinePlot plot{.name = "probes",
-                          .title = "What can be read off six layers",
-                          .x = "layer",
-                          .y = "loss of the probe, input = 1",
-                          .caption = "Both improve with depth: the model descends on the answer, and it improves "
-                                     "the question at the same time.",
-                          .log_y = true};
+    lesson::LinePlot plot{
+        .name = "probes",
+        .title = "What can be read off six layers",
+        .x = "layer",
+        .y = "loss of the probe, input = 1",
+        .caption =
+            "Both improve with depth: the model descends on the answer, and it improves "
+            "the question at the same time.",
+        .log_y = true};
     std::vector<double> depth;
     for (Index l = 0; l <= 6; ++l) depth.push_back(static_cast<double>(l));
     const auto of_input = [&](const Matrix& probe, Index position) {
@@ -225,9 +248,12 @@ void lesson_body(lesson::Lesson& L) {
       return result;
     };
     plot.panel("next state");
-    for (const Index position : {9, 19, 49}) plot.line(text("t = ", position), depth, of_input(next_probe, position), {.points = true});
+    for (const Index position : {9, 19, 49})
+      plot.line(text("t = ", position), depth, of_input(next_probe, position), {.points = true});
     plot.panel("preconditioned state");
-    for (const Index position : {9, 19, 49}) plot.line(text("t = ", position), depth, of_input(preconditioned_probe, position), {.points = true});
+    for (const Index position : {9, 19, 49})
+      plot.line(text("t = ", position), depth, of_input(preconditioned_probe, position),
+                {.points = true});
     L.show(plot);
     for (const Index position : {9, 19, 49}) {
       L.curve(text("next probe, t = ", position), depth, of_input(next_probe, position));
@@ -236,7 +262,8 @@ void lesson_body(lesson::Lesson& L) {
   }
   double best_preconditioned = 1;
   for (Index l = 1; l <= 6; ++l) {
-    best_preconditioned = std::min(best_preconditioned, preconditioned_probe(l, 19) / preconditioned_probe(0, 19));
+    best_preconditioned =
+        std::min(best_preconditioned, preconditioned_probe(l, 19) / preconditioned_probe(0, 19));
   }
 
   // -------------------------------------------------------------------------------------------
@@ -248,7 +275,8 @@ void lesson_body(lesson::Lesson& L) {
   // updates (at paper scale) models are known to find something that is not made of identities, and
   // then compression costs.
   std::vector<double> updates, compressed, halfway;  // losses, the model's own = 1
-  const Index step_size = std::max<Index>(L.scaled<Index>({.smoke = 20, .lesson = 2400, .paper = 15000}) / 12, 1);
+  const Index step_size =
+      std::max<Index>(L.scaled<Index>({.smoke = 20, .lesson = 2400, .paper = 15000}) / 12, 1);
   const Index compared = L.scaled<Index>({.smoke = 64, .lesson = 1280, .paper = 2560});
   const auto loss_of = [&](const LinearTransformer& model) {
     return loss_curve(task, L.seed(), stream::test_data, compared, model).total();
@@ -261,12 +289,14 @@ void lesson_body(lesson::Lesson& L) {
     halfway.push_back(loss_of(interpolate(model, small)) / trained[3].test_loss[n]);
   }
   {
-    lesson::LinePlot plot{.name = "compression",
-                          .title = "What compression costs, while six layers are trained",
-                          .x = "updates",
-                          .y = "test loss, the model's own = 1",
-                          .caption = "Compressed: 32 numbers for each head. Halfway: the average of both models' "
-                                     "products. Below 1, the model's own numbers were worse than their averages."};
+    lesson::LinePlot plot{
+        .name = "compression",
+        .title = "What compression costs, while six layers are trained",
+        .x = "updates",
+        .y = "test loss, the model's own = 1",
+        .caption =
+            "Compressed: 32 numbers for each head. Halfway: the average of both models' "
+            "products. Below 1, the model's own numbers were worse than their averages."};
     plot.line("compressed", updates, compressed, {.points = true});
     plot.line("halfway", updates, halfway, {.points = true});
     L.show(plot);
@@ -311,7 +341,8 @@ void lesson_body(lesson::Lesson& L) {
   };
   std::vector<double> control_loss(controls.size(), std::nan(""));
   lesson::Table table{.title = "Mean loss of the controls", .columns = {"", "this run", "authors"}};
-  const double contracting_step = search_step_size(contracting, L.seed(), stream::analysis_data, sequences).best_eta();
+  const double contracting_step =
+      search_step_size(contracting, L.seed(), stream::analysis_data, sequences).best_eta();
   const double fixed_step = search_step_size(fixed, L.seed(), stream::analysis_data, sequences).best_eta();
   const double contracting_descent = curve_of(contracting, gradient_step_predictor(contracting_step)).total();
   const double fixed_descent = curve_of(fixed, gradient_step_predictor(fixed_step)).total();
@@ -321,7 +352,7 @@ void lesson_body(lesson::Lesson& L) {
     std::string name = one.name;
     name.erase(std::remove(name.begin(), name.end(), ','), name.end());
     for (char& letter : name) letter = letter == ' ' ? '-' : letter;
-    const lesson::Trained run = lesson::train(
+    const lesson::Trained<LinearTransformer> run = lesson::train(
         L, name, *one.system, recipe_for(L, one.model, one.updates, one.rate, one.peak, one.batch), L.seed());
     control_loss[n] = curve_of(*one.system, run.model).total();
     table.row({one.name, loss_text(control_loss[n]), loss_text(one.authors)});
@@ -354,7 +385,8 @@ void lesson_body(lesson::Lesson& L) {
     L.claim_below("fixed W, 1 layer, compared with gradient descent", control_loss[5] / fixed_descent, 0.5);
   }
   L.claim_below("trained, compared with by hand: 6 layers", mean_loss[3] / by_hand[3].total(), 1);
-  L.claim_below("next state, probe after layer 6 at t = 49, input = 1", next_probe(6, 49) / next_probe(0, 49), 0.1);
+  L.claim_below("next state, probe after layer 6 at t = 49, input = 1",
+                next_probe(6, 49) / next_probe(0, 49), 0.1);
   L.claim_below("preconditioned state, best layer at t = 19, input = 1", best_preconditioned, 0.6);
   L.claim_between("control: the next state from the preconditioned one, t = 19", control(0, 19), 1.4, 1.8);
   L.claim_below("compression early in training, compared with the model", early, 1.05);

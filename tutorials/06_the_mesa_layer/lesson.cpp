@@ -84,7 +84,8 @@ GradientErrors gradient_errors(Index T, double key_length, double lambda, std::u
   const auto reversal = [&](auto number) {
     using Number = decltype(number);
     const auto copy = [](const Tensor& x) { return std::vector<Number>(x.data(), x.data() + x.size()); };
-    return TimeReversal<Number>(T, key_size, copy(q).data(), copy(k).data(), copy(p).data(), static_cast<Number>(lambda));
+    return TimeReversal<Number>(T, key_size, copy(q).data(), copy(k).data(), copy(p).data(),
+                                static_cast<Number>(lambda));
   };
   const auto exact = reversal(0.0L);
   const auto reversed = reversal(0.0f);
@@ -141,9 +142,10 @@ void lesson_body(lesson::Lesson& L) {
   const double easy_error = error_of_layer(50, 1, 1, L.seed());
   {
     lesson::Table table{.title = "Error of the layer in float, against a system solved in double",
-                        .caption = "Keys of 20 numbers. The worst cases are the first few tokens: while some "
-                                   "directions were never seen, R holds λ and 1/‖k‖² side by side, and rounding "
-                                   "the large one costs the small one. Length of the sequence does no harm.",
+                        .caption =
+                            "Keys of 20 numbers. The worst cases are the first few tokens: while some "
+                            "directions were never seen, R holds λ and 1/‖k‖² side by side, and rounding "
+                            "the large one costs the small one. Length of the sequence does no harm.",
                         .columns = {"‖k‖", "λ", "50 tokens", text(middle_tokens), text(stress_tokens)}};
     for (const double length : {0.1, 1.0, 10.0, 30.0}) {
       for (const double lambda : {0.1, 1.0, 100.0}) {
@@ -179,8 +181,9 @@ void lesson_body(lesson::Lesson& L) {
                           .title = "From linear attention to least squares",
                           .x = "λ",
                           .y = "relative distance of R·q/λ from q",
-                          .caption = "On the left the mesa-layer is linear attention, on the right it has left "
-                                     "it altogether. In between the distance grows like λ.",
+                          .caption =
+                              "On the left the mesa-layer is linear attention, on the right it has left "
+                              "it altogether. In between the distance grows like λ.",
                           .log_x = true,
                           .log_y = true};
     plot.line("50 tokens, ‖k‖ = 1", dial, distance, {.points = true});
@@ -208,8 +211,9 @@ void lesson_body(lesson::Lesson& L) {
   double reversal_near = 0, reversal_far = 0, ours_worst = 0;
   {
     lesson::Table table{.title = "Relative errors in float",
-                        .caption = "Start: the recovered R_0 against λI. Reversed and library: the gradient of "
-                                   "the keys, against a computation in long double.",
+                        .caption =
+                            "Start: the recovered R_0 against λI. Reversed and library: the gradient of "
+                            "the keys, against a computation in long double.",
                         .columns = {"‖k‖", "λ", "tokens", "start", "reversed", "library"}};
     for (const auto& [lambda, T] : {std::pair<double, Index>{1, 50}, {4, 50}, {1, 224}, {4, 1024}}) {
       for (const double length : {0.3, 1.0, 3.0, 10.0, 30.0}) {
@@ -235,25 +239,27 @@ void lesson_body(lesson::Lesson& L) {
   const Index seeds = L.scaled<Index>({.smoke = 1, .lesson = 1, .paper = 3});
   const Index test_every = L.scaled<Index>({.smoke = 50, .lesson = 100, .paper = 100});
   const WarmupCosine cosine{.peak = 2e-3, .end = 1e-5, .warmup = 100, .total = updates};
-  const lesson::Recipe recipe = {.model = {.width = 4 * d,
-                                           .heads = 4,
-                                           .key_size = key_size,
-                                           .mesa = true,
-                                           .masked_channels = 2 * d,
-                                           .clip = 4,
-                                           .init_deviation = 0.0002},
-                                 .updates = updates,
-                                 .batch = L.scaled<Index>({.smoke = 32, .lesson = 64, .paper = 256}),
-                                 .decay = 0.1,
-                                 .rate = [&](Index n) { return L.scale() == lesson::Scale::paper ? 4e-4 : cosine(n); },
-                                 .test_every = test_every,
-                                 .test_sequences = L.scaled<Index>({.smoke = 256, .lesson = 1280, .paper = 2560})};
+  const lesson::Recipe<LinearTransformer> recipe = {
+      .model = {.width = 4 * d,
+                .heads = 4,
+                .key_size = key_size,
+                .mesa = true,
+                .masked_channels = 2 * d,
+                .clip = 4,
+                .init_deviation = 0.0002},
+      .updates = updates,
+      .batch = L.scaled<Index>({.smoke = 32, .lesson = 64, .paper = 256}),
+      .decay = 0.1,
+      .rate = [&](Index n) { return L.scale() == lesson::Scale::paper ? 4e-4 : cosine(n); },
+      .test_every = test_every,
+      .test_sequences = L.scaled<Index>({.smoke = 256, .lesson = 1280, .paper = 2560})};
   L.setting("updates", updates);
   L.setting("training seeds", seeds);
   L.setting("batch", recipe.batch);
-  std::vector<lesson::Trained> runs;
+  std::vector<lesson::Trained<LinearTransformer>> runs;
   for (Index i = 0; i < seeds; ++i) {
-    runs.push_back(lesson::train(L, text("mesa-", i + 1), task, recipe, L.seed() + 1000 * static_cast<std::uint64_t>(i)));
+    runs.push_back(lesson::train(L, text("mesa-", i + 1), task, recipe,
+                                 L.seed() + 1000 * static_cast<std::uint64_t>(i)));
   }
   const Index sequences = L.scaled<Index>({.smoke = 256, .lesson = 8192, .paper = 16384});
   L.setting("sequences", sequences);
@@ -264,18 +270,21 @@ void lesson_body(lesson::Lesson& L) {
                   one_behind = curve_of(least_squares_predictor({.newest_pair = false})),
                   descent = curve_of(gradient_step_predictor(0.032));
   double mean_loss = 0;
-  for (const lesson::Trained& run : runs) mean_loss += curve_of(run.model).total() / static_cast<double>(seeds);
+  for (const lesson::Trained<LinearTransformer>& run : runs)
+    mean_loss += curve_of(run.model).total() / static_cast<double>(seeds);
   std::vector<double> t;
   for (Index i = 0; i < task.tokens; ++i) t.push_back(static_cast<double>(i));
   {
-    lesson::LinePlot plot{.name = "mesa-layer",
-                          .title = "A mesa-layer against the best that can be done",
-                          .x = "position t",
-                          .y = "loss",
-                          .caption = "For ten pairs one layer is least squares with all of them. After that its λ, "
-                                     "which has to serve all positions, keeps it a little above. Dashed: the "
-                                     "authors' six layers of linear attention.",
-                          .log_y = true};
+    lesson::LinePlot plot{
+        .name = "mesa-layer",
+        .title = "A mesa-layer against the best that can be done",
+        .x = "position t",
+        .y = "loss",
+        .caption =
+            "For ten pairs one layer is least squares with all of them. After that its λ, "
+            "which has to serve all positions, keeps it a little above. Dashed: the "
+            "authors' six layers of linear attention.",
+        .log_y = true};
     plot.line("mesa-layer", t, mesa.mean, {.points = true});
     plot.line("least squares, all pairs", t, all_pairs.mean);
     plot.line("least squares, newest pair left out", t, one_behind.mean, {.thin = true});
@@ -287,15 +296,19 @@ void lesson_body(lesson::Lesson& L) {
   }
   {
     std::vector<double> n, paper_n;
-    for (std::size_t i = 0; i < runs[0].test_loss.size(); ++i) n.push_back(static_cast<double>(i) * static_cast<double>(test_every));
-    for (std::size_t i = 0; i < paper::mesa_training.size(); ++i) paper_n.push_back(100 * static_cast<double>(i));
-    lesson::LinePlot plot{.name = "training",
-                          .title = "The loss while training",
-                          .x = "updates",
-                          .y = "test loss",
-                          .caption = "After a short wait everything happens at once; the rest is polish. Dashed: the "
-                                     "authors, with batches of 256 and a constant learning rate of 0.0004.",
-                          .log_y = true};
+    for (std::size_t i = 0; i < runs[0].test_loss.size(); ++i)
+      n.push_back(static_cast<double>(i) * static_cast<double>(test_every));
+    for (std::size_t i = 0; i < paper::mesa_training.size(); ++i)
+      paper_n.push_back(100 * static_cast<double>(i));
+    lesson::LinePlot plot{
+        .name = "training",
+        .title = "The loss while training",
+        .x = "updates",
+        .y = "test loss",
+        .caption =
+            "After a short wait everything happens at once; the rest is polish. Dashed: the "
+            "authors, with batches of 256 and a constant learning rate of 0.0004.",
+        .log_y = true};
     for (std::size_t i = 0; i < runs.size(); ++i) plot.line(text("seed ", i + 1), n, runs[i].test_loss);
     plot.line("authors", paper_n, paper::curve(paper::mesa_training), {.dashed = true});
     L.show(plot);
@@ -305,7 +318,8 @@ void lesson_body(lesson::Lesson& L) {
     lesson::Table table{.title = "The λ of each head", .columns = {"head", "this run", "authors"}};
     const double authors[] = {1.46, 1.61, 1.51, 1.45};
     for (Index h = 0; h < 4; ++h) {
-      table.row({text(h + 1), lesson::fixed_number(runs[0].model.blocks[0].lambda[h], 2), lesson::fixed_number(authors[h], 2)});
+      table.row({text(h + 1), lesson::fixed_number(runs[0].model.blocks[0].lambda[h], 2),
+                 lesson::fixed_number(authors[h], 2)});
     }
     L.show(table);
   }
@@ -323,7 +337,8 @@ void lesson_body(lesson::Lesson& L) {
   std::vector<double> tokens, mesa_time, softmax_tokens, softmax_time;
   for (Index T = 64; T <= longest; T *= 4) {
     const auto cut = [&](std::uint64_t number) {
-      return vectors(1, all * key_size, std::sqrt(static_cast<double>(all)), L.seed(), number).reshaped({all / T, T, key_size});
+      return vectors(1, all * key_size, std::sqrt(static_cast<double>(all)), L.seed(), number)
+          .reshaped({all / T, T, key_size});
     };
     const Tensor q = cut(1), k = cut(2), v = cut(3), lambda({1}, 1);
     Arena memory;
@@ -335,7 +350,8 @@ void lesson_body(lesson::Lesson& L) {
     mesa_time.push_back(1e6 * mesa_run.median / static_cast<double>(all));
     if (T > 4096) continue;
     Tensor scores({T, T}), out({T, key_size});
-    const lesson::Times softmax_run = lesson::time([&] { softmax_attention(T, key_size, q, k, v, scores, out); }, 0.3);
+    const lesson::Times softmax_run =
+        lesson::time([&] { softmax_attention(T, key_size, q, k, v, scores, out); }, 0.3);
     softmax_tokens.push_back(static_cast<double>(T));
     softmax_time.push_back(1e6 * softmax_run.median / static_cast<double>(T));
   }
@@ -344,8 +360,9 @@ void lesson_body(lesson::Lesson& L) {
                           .title = "Time for a token",
                           .x = "tokens in the sequence",
                           .y = "microseconds for a token",
-                          .caption = "The mesa-layer's time does not depend on the length. Softmax attention, "
-                                     "written plainly, becomes slower with every token.",
+                          .caption =
+                              "The mesa-layer's time does not depend on the length. Softmax attention, "
+                              "written plainly, becomes slower with every token.",
                           .log_x = true,
                           .log_y = true};
     plot.line("mesa-layer", tokens, mesa_time, {.points = true});
@@ -362,22 +379,30 @@ void lesson_body(lesson::Lesson& L) {
   for (const std::size_t n : {5, 10, 20, 40}) {
     if (L.scale() == lesson::Scale::paper) {
       double mean = 0;
-      for (const lesson::Trained& run : runs) mean += run.test_loss[n] / static_cast<double>(seeds);
+      for (const lesson::Trained<LinearTransformer>& run : runs)
+        mean += run.test_loss[n] / static_cast<double>(seeds);
       L.compare(text("test loss after ", 100 * n, " updates"), mean, paper::mesa_training[n]);
     }
   }
-  L.claim_below("error of the layer against the textbook, ‖k‖ = 1", easy_error, 1e-5, {.from = lesson::Scale::smoke});
-  L.claim_below("error at ‖k‖ = 30, λ = 100, any length", hard_error, 0.1, {.from = lesson::Scale::smoke});
-  L.claim_below("distance from linear attention at λ = 0.0001", distance[0], 0.01, {.from = lesson::Scale::smoke});
-  L.claim_below("time reversal with short keys: error of R_0", reversal_near, 1e-4, {.from = lesson::Scale::smoke});
-  L.claim_above("time reversal with long keys: error of R_0", reversal_far, 0.1, {.from = lesson::Scale::smoke});
-  L.claim_below("the library's gradient, worst of the table", ours_worst, 0.01, {.from = lesson::Scale::smoke});
+  L.claim_below("error of the layer against the textbook, ‖k‖ = 1", easy_error, 1e-5,
+                {.from = lesson::Scale::smoke});
+  L.claim_below("error at ‖k‖ = 30, λ = 100, any length", hard_error, 0.1,
+                {.from = lesson::Scale::smoke});
+  L.claim_below("distance from linear attention at λ = 0.0001", distance[0], 0.01,
+                {.from = lesson::Scale::smoke});
+  L.claim_below("time reversal with short keys: error of R_0", reversal_near, 1e-4,
+                {.from = lesson::Scale::smoke});
+  L.claim_above("time reversal with long keys: error of R_0", reversal_far, 0.1,
+                {.from = lesson::Scale::smoke});
+  L.claim_below("the library's gradient, worst of the table", ours_worst, 0.01,
+                {.from = lesson::Scale::smoke});
   if (L.scale() == lesson::Scale::paper) {
     L.claim("loss of the mesa-layer", mean_loss, {.expected = 0.190, .tolerance = 0.0038});
   } else {
     L.claim_between("loss of the mesa-layer", mean_loss, 0.186, 0.2);
   }
-  L.claim_below("the same, compared with the authors' six linear layers", mean_loss / paper::mean(paper::lsa_6), 0.95);
+  L.claim_below("the same, compared with the authors' six linear layers",
+                mean_loss / paper::mean(paper::lsa_6), 0.95);
   L.claim_above("the same, compared with least squares on all pairs", mean_loss / all_pairs.total(), 1);
   L.claim_below("slowest time for a token over fastest, 64 to 16384 tokens", *slowest / *fastest, 1.3);
 }

@@ -1,10 +1,12 @@
-// A training run on constructed tokens with everything around it: bar, checkpoint, tests on the way.
+// A training run with everything around it: bar, checkpoint, tests on the way.
 // The step itself is the one that lesson 3 writes out.
 #pragma once
 #include <functional>
+#include <type_traits>
 #include <vector>
 
 #include "nn/linear_transformer.h"
+#include "nn/transformer.h"
 #include "nn/loss.h"
 #include "nn/training.h"
 #include "tasks/loss_curve.h"
@@ -13,8 +15,14 @@
 
 namespace mesagrad::lesson {
 
+// What a model sees of the states (B, T + 1, d).
+template <class Model>
+constexpr Tensor (*tokens_of)(const Tensor& states) =
+    std::is_same_v<Model, Transformer> ? current_states : constructed_tokens;
+
+template <class Model>
 struct Recipe {
-  LinearTransformer::Options model;
+  Model::Options model;
   Index updates = 0;
   Index batch = 256;
   double decay = 0.1;
@@ -23,15 +31,17 @@ struct Recipe {
   Index test_sequences = 2560;
 };
 
+template <class Model>
 struct Trained {
-  LinearTransformer model;
-  std::vector<double> test_loss;                // after 0, test_every, 2·test_every, ... updates
-  std::vector<LinearTransformer> snapshots;     // at the same moments
+  Model model;
+  std::vector<double> test_loss;  // after 0, test_every, 2·test_every, ... updates
+  std::vector<Model> snapshots;   // at the same moments
 };
 
-inline Trained train(Lesson& L, const std::string& name, const LinearDynamics& task, const Recipe& recipe,
-                     std::uint64_t seed) {
-  Trained run{LinearTransformer(recipe.model, seed), {}, {}};
+template <class Model>
+Trained<Model> train(Lesson& L, const std::string& name, const LinearDynamics& task,
+                     const Recipe<Model>& recipe, std::uint64_t seed) {
+  Trained<Model> run{Model(recipe.model, seed), {}, {}};
   Training training(run.model, recipe.batch, task.tokens);
   AdamW optimizer(run.model.parameters(), {.decay = recipe.decay});
   Checkpoint saved = checkpoint(L, name);
@@ -46,12 +56,12 @@ inline Trained train(Lesson& L, const std::string& name, const LinearDynamics& t
     if (recipe.test_every > 0 && n % recipe.test_every == 0) {
       run.snapshots.push_back(snapshot(run.model));
       run.test_loss.push_back(
-          loss_curve(task, L.seed(), stream::test_data, recipe.test_sequences, run.model).total());
+          loss_curve(task, L.seed(), stream::test_data, recipe.test_sequences, run.model, tokens_of<Model>).total());
     }
     if (n == recipe.updates) break;
-    const double loss = training([&](const LinearTransformer& part, Index first, Index count) {
+    const double loss = training([&](const Model& part, Index first, Index count) {
       const Tensor states = task.sample(seed, stream::training_data, n * recipe.batch + first, count);
-      return squared_error(part(constructed_tokens(states)), next_states(states), recipe.batch);
+      return squared_error(part(tokens_of<Model>(states)), next_states(states), recipe.batch);
     });
     clip_by_value(run.model.parameters(), 1);
     optimizer.step(recipe.rate(n));

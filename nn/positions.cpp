@@ -1,0 +1,71 @@
+#include "nn/positions.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/parallel.h"
+#include "core/tape.h"
+
+namespace mesagrad {
+namespace {
+
+void check_table(const char* op, const Tensor& x, const Tensor& table) {
+  check(x.shape().rank() == 3 && table.shape().rank() == 2, op, ": x ", x.shape(), ", table ",
+        table.shape(), ": expected x (B, T, D) and a matrix");
+  check(x.dim(1) <= table.dim(0), op, ": x ", x.shape(), " has ", x.dim(1), " tokens, the table ",
+        table.shape(), " only ", table.dim(0), " positions");
+}
+
+}  // namespace
+
+Tensor sinusoidal_table(Index T, Index D) {
+  const Tensor table({T, D});
+  for (Index p = 0; p < T; ++p) {
+    for (Index j = 0; j < D; ++j) {
+      const double exponent = static_cast<double>(j - j % 2) / static_cast<double>(D);
+      const double angle = static_cast<double>(p) * std::pow(10000.0, -exponent);
+      table[p * D + j] = static_cast<real>(j % 2 == 0 ? std::sin(angle) : std::cos(angle));
+    }
+  }
+  return table;
+}
+
+Tensor concatenate_positions(const Tensor& x, const Tensor& table) {
+  check_table("concatenate_positions", x, table);
+  const Index T = x.dim(1), D = x.dim(2), P = table.dim(1), width = D + P;
+  const Tensor out = Tape::output(x.shape().with_last(width), {&x});
+  each_row(x.rows(), width, [=, from = x.data(), rows = table.data(), to = out.data()](Index row) {
+    std::copy_n(from + row * D, D, to + row * width);
+    std::copy_n(rows + row % T * P, P, to + row * width + D);
+  });
+  Tape::record("concatenate_positions", out, [=] {
+    const auto [dx, add] = x.grad_part();
+    each_row(x.rows(), D, [=, add = add, dx = dx, d = out.grad()](Index row) {
+      for (Index j = 0; j < D; ++j) {
+        const real part = d[row * width + j];
+        dx[row * D + j] = add ? dx[row * D + j] + part : part;
+      }
+    });
+  });
+  return out;
+}
+
+Tensor add_positions(const Tensor& x, const Tensor& table) {
+  check_table("add_positions", x, table);
+  const Index T = x.dim(1), D = x.dim(2);
+  check(table.dim(1) == D, "add_positions: x ", x.shape(), " and table ", table.shape(),
+        " differ in their last dimension");
+  const Tensor out = Tape::output(x.shape(), {&x});
+  each_row(x.rows(), D, [=, from = x.data(), rows = table.data(), to = out.data()](Index row) {
+    for (Index j = 0; j < D; ++j) to[row * D + j] = from[row * D + j] + rows[row % T * D + j];
+  });
+  Tape::record("add_positions", out, [=] {
+    const auto [dx, add] = x.grad_part();
+    elementwise(x.size(), [add = add, dx = dx, d = out.grad()](Index i) {
+      dx[i] = add ? dx[i] + d[i] : d[i];
+    });
+  });
+  return out;
+}
+
+}  // namespace mesagrad

@@ -1,0 +1,147 @@
+// A Transformer that sees raw observations: it has to make its own tokens of them.
+//
+// Every part of a GPT block is here, each of them optional. The paper's models of linear dynamics leave
+// most of them out: no MLP, no norms, no dropout, and no biases anywhere.
+#pragma once
+#include <optional>
+#include <vector>
+
+#include "nn/activations.h"
+#include "nn/dropout.h"
+#include "nn/self_attention.h"
+
+namespace mesagrad {
+
+// x (..., D) to gelu(x·W1)·W2 (..., D), with W1 (D, M) and W2 (M, D).
+struct MLP {
+  Tensor w1, w2;
+  Tensor operator()(const Tensor& x) const { return matmul(gelu(matmul(x, w1)), w2); }
+};
+
+// A layer norm's parameters, both (D): ones and zeros at the start.
+struct LayerNorm {
+  Tensor scale, shift;
+  explicit LayerNorm(Index width)
+      : scale(Tensor({width}, 1).requires_grad()), shift(Tensor({width}).requires_grad()) {}
+  Tensor operator()(const Tensor& x) const { return layer_norm(x, scale, shift); }
+};
+
+struct Transformer {
+  enum class Positions {
+    none,
+    keys,   // concatenated to what queries and keys of the first block are made of
+    tokens  // added to the embedded tokens
+  };
+
+  struct Options {
+    Index inputs = 10;
+    Index outputs = 10;
+    Index width = 40;
+    std::vector<Attention> blocks = std::vector<Attention>(7, Attention::softmax);
+    Index heads = 4;
+    Index key_size = 20;
+    Positions positions = Positions::keys;
+    Index tokens = 50;             // rows of the table of positions: the longest sequence
+    real clip = 0;                 // bound of the residual stream after each block; 0: none
+    Index mlp = 0;                 // numbers between the two matrices of each block's MLP; 0: no MLP
+    bool layer_norm = false;       // before attention and before the MLP
+    bool unit_keys = false;        // queries and keys of length 1, in all blocks but the first
+    double dropout = 0;            // probability, of what a block adds to the stream, in training
+    double init_deviation = 0.05;  // of all weights
+  };
+
+  struct Block {
+    std::optional<LayerNorm> attention_norm, mlp_norm;
+    SelfAttention attention;
+    std::optional<MLP> mlp;
+  };
+
+  // Which sequences of the training a batch holds, for dropout: they differ from update to update.
+  struct Noise {
+    std::uint64_t seed = 0;
+    std::uint64_t first = 0;  // number of the batch's first sequence
+  };
+
+  Options options;
+  Tensor table;      // of positions: (tokens, width), without a gradient
+  Tensor embedding;  // (inputs, width)
+  Tensor readout;    // (width, outputs)
+  std::vector<Block> blocks;
+
+  Transformer(const Options& settings, std::uint64_t seed) : options(settings) {
+    check(options.clip >= 0, "transformer: clip is ", options.clip, "; it must not be negative");
+    const double deviation = options.init_deviation;
+    const Index D = options.width;
+    Random random(seed, stream::parameters, options.blocks.size());
+    embedding = normal_parameter({options.inputs, D}, deviation, random);
+    readout = normal_parameter({D, options.outputs}, deviation, random);
+    if (options.positions != Positions::none) table = sinusoidal_table(options.tokens, D);
+    for (std::size_t b = 0; b < options.blocks.size(); ++b) {
+      random = Random(seed, stream::parameters, b);
+      const Index seen = b == 0 && options.positions == Positions::keys ? 2 * D : D;
+      Block& block = blocks.emplace_back();
+      block.attention = random_self_attention(options.blocks[b], seen, D, options.heads, options.key_size,
+                                              deviation, random);
+      block.attention.unit_keys = options.unit_keys && b > 0;
+      if (options.mlp > 0) {
+        block.mlp = MLP{normal_parameter({D, options.mlp}, deviation, random),
+                        normal_parameter({options.mlp, D}, deviation, random)};
+      }
+      if (options.layer_norm) block.attention_norm.emplace(D);
+      if (options.layer_norm && block.mlp) block.mlp_norm.emplace(D);
+    }
+  }
+
+  Parameters parameters() {
+    Parameters result = {{"embedding", &embedding}, {"readout", &readout}};
+    for (std::size_t b = 0; b < blocks.size(); ++b) {
+      const std::string prefix = text("blocks.", b, ".");
+      const Parameters attention = blocks[b].attention.parameters(prefix);
+      result.insert(result.end(), attention.begin(), attention.end());
+      const auto add = [&](const char* name, Tensor& tensor) { result.push_back({prefix + name, &tensor}); };
+      if (auto& mlp = blocks[b].mlp) {
+        add("w1", mlp->w1);
+        add("w2", mlp->w2);
+      }
+      if (auto& norm = blocks[b].attention_norm) {
+        add("attention_norm.scale", norm->scale);
+        add("attention_norm.shift", norm->shift);
+      }
+      if (auto& norm = blocks[b].mlp_norm) {
+        add("mlp_norm.scale", norm->scale);
+        add("mlp_norm.shift", norm->shift);
+      }
+    }
+    return result;
+  }
+
+  // Observations (B, T, inputs) to predictions (B, T, outputs). Without `noise` nothing is dropped.
+  Tensor operator()(const Tensor& x, const Noise* noise = nullptr) const {
+    return matmul(residual_streams(x, noise).back(), readout);
+  }
+
+  // The residual streams (B, T, D) before the first block and after each.
+  std::vector<Tensor> residual_streams(const Tensor& x, const Noise* noise = nullptr) const {
+    Tensor tokens = matmul(x, embedding);
+    if (options.positions == Positions::tokens) tokens = add_positions(tokens, table);
+    std::vector<Tensor> streams = {tokens};
+    for (std::size_t b = 0; b < blocks.size(); ++b) streams.push_back(after_block(b, streams.back(), noise));
+    return streams;
+  }
+
+  // What block b makes of its residual stream x (B, T, D).
+  Tensor after_block(std::size_t b, Tensor x, const Noise* noise = nullptr) const {
+    const Block& block = blocks.at(b);
+    const auto normed = [&](const auto& norm) { return norm ? (*norm)(x) : x; };
+    const auto dropped = [&](const Tensor& part, std::size_t site) {
+      return noise == nullptr ? part : dropout(part, options.dropout, noise->seed, noise->first,
+                                               static_cast<std::uint32_t>(2 * b + site));
+    };
+    const bool first = b == 0 && options.positions == Positions::keys;
+    x = x + dropped(block.attention(normed(block.attention_norm), first ? table : Tensor()), 0);
+    if (block.mlp) x = x + dropped((*block.mlp)(normed(block.mlp_norm)), 1);
+    return options.clip > 0 ? clip(x, options.clip) : x;
+  }
+};
+
+}  // namespace mesagrad

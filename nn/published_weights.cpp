@@ -19,53 +19,103 @@ Tensor heads_first(const Tensor& w, Index heads) {
   return result;
 }
 
+// The tensors of a file. Each is taken out once, so that in the end only those are left that do not belong
+// there.
+class PublishedFile {
+ public:
+  explicit PublishedFile(const std::filesystem::path& path)
+      : path_(path.string()), tensors_(load_safetensors(path).tensors) {}
+
+  const std::string& path() const { return path_; }
+  bool has(const std::string& name) const { return tensors_.contains(name); }
+
+  // The shape of a matrix that says how large the model is.
+  Shape matrix_shape(const std::string& name) const {
+    check(has(name), path_, " has no tensor \"", name, "\"");
+    const Shape shape = tensors_.at(name).shape();
+    check(shape.rank() == 2, path_, ": tensor \"", name, "\" has shape ", shape, ", expected a matrix");
+    return shape;
+  }
+
+  Tensor take(const std::string& name, const Shape& shape) {
+    const auto found = tensors_.extract(name);
+    check(!found.empty(), path_, " has no tensor \"", name, "\"");
+    const Tensor& tensor = found.mapped();
+    check(tensor.shape() == shape, path_, ": tensor \"", name, "\" has shape ", tensor.shape(),
+          ", expected ", shape);
+    return Tensor(tensor).requires_grad();
+  }
+
+  // Fills a layer in; the file has `lambdas` for mesa-layers.
+  void take(const std::string& prefix, SelfAttention& layer) {
+    const bool mesa = layer.kind == Attention::mesa;
+    layer.wq = take(prefix + "q_proj.kernel", layer.wq.shape());
+    layer.wk = take(prefix + (mesa ? "v_proj.kernel" : "k_proj.kernel"), layer.wk.shape());
+    layer.wv = take(prefix + (mesa ? "k_proj.kernel" : "v_proj.kernel"), layer.wv.shape());
+    layer.wo = take(prefix + "o_proj.kernel", layer.wo.shape());
+    if (!mesa) return;
+    layer.wo = heads_first(layer.wo, layer.heads).requires_grad();
+    layer.lambda = take(prefix + "lambdas", layer.lambda.shape());
+  }
+
+  void check_empty() const {
+    for (const auto& [name, tensor] : tensors_) {
+      fail(path_, ": tensor \"", name, "\" of shape ", tensor.shape(), " is not part of the model");
+    }
+  }
+
+ private:
+  std::string path_;
+  std::map<std::string, Tensor> tensors_;
+};
+
+std::string block_name(Index block) { return text("tf_block.blocklist_", block, ".self_attn."); }
+
+// K, when a matrix of this shape (width, H·K) makes the queries of H heads.
+Index key_size(const PublishedFile& file, const Shape& queries, Index heads) {
+  check(heads > 0 && queries[1] % heads == 0, file.path(), ": ", heads, " heads do not divide the ", queries[1],
+        " columns of its queries");
+  return queries[1] / heads;
+}
+
 }  // namespace
 
 LinearTransformer load_published_linear_transformer(const std::filesystem::path& path,
                                                     LinearTransformer::Options options) {
-  std::map<std::string, Tensor> tensors = load_safetensors(path).tensors;
-  const auto name = [](Index block, const char* matrix) {
-    return text("tf_block.blocklist_", block, ".self_attn.", matrix);
-  };
-  const auto query = [&](Index block) { return name(block, "q_proj.kernel"); };
-  check(tensors.contains(query(0)), path.string(), " has no tensor \"", query(0), "\"");
-  const Shape first = tensors.at(query(0)).shape();
-  check(first.rank() == 2, path.string(), ": tensor \"", query(0), "\" has shape ", first,
-        ", expected (width, heads*key size)");
-  const Index D = first[0], inner = first[1];
-  check(options.heads > 0 && inner % options.heads == 0, path.string(), ": ", options.heads,
-        " heads do not divide the ", inner, " columns of \"", query(0), "\"");
-
-  // Takes a tensor out, so that in the end only those are left that do not belong here.
-  const auto take = [&](const std::string& wanted, const Shape& shape) {
-    const auto found = tensors.extract(wanted);
-    check(!found.empty(), path.string(), " has no tensor \"", wanted, "\"");
-    const Tensor& tensor = found.mapped();
-    check(tensor.shape() == shape, path.string(), ": tensor \"", wanted, "\" has shape ",
-          tensor.shape(), ", expected ", shape);
-    return Tensor(tensor).requires_grad();
-  };
-  options.width = D;
-  options.key_size = inner / options.heads;
-  options.mesa = tensors.contains(name(0, "lambdas"));
+  PublishedFile file(path);
+  const Shape queries = file.matrix_shape(block_name(0) + "q_proj.kernel");
+  options.width = queries[0];
+  options.key_size = key_size(file, queries, options.heads);
+  options.mesa = file.has(block_name(0) + "lambdas");
   options.blocks = 0;
-  while (tensors.contains(query(options.blocks))) ++options.blocks;
+  while (file.has(block_name(options.blocks) + "q_proj.kernel")) ++options.blocks;
   LinearTransformer model(options, 0);
-  for (Index b = 0; b < options.blocks; ++b) {
-    SelfAttention& block = model.blocks[static_cast<std::size_t>(b)];
-    block.wq = take(query(b), {D, inner});
-    block.wk = take(name(b, options.mesa ? "v_proj.kernel" : "k_proj.kernel"), {D, inner});
-    block.wv = take(name(b, options.mesa ? "k_proj.kernel" : "v_proj.kernel"), {D, inner});
-    block.wo = take(name(b, "o_proj.kernel"), {inner, D});
-    if (options.mesa) {
-      block.wo = heads_first(block.wo, options.heads).requires_grad();
-      block.lambda = take(name(b, "lambdas"), {options.heads});
-    }
+  Index b = 0;
+  for (SelfAttention& layer : model.blocks) file.take(block_name(b++), layer);
+  file.check_empty();
+  return model;
+}
+
+Transformer load_published_transformer(const std::filesystem::path& path, Transformer::Options options) {
+  PublishedFile file(path);
+  const Shape input = file.matrix_shape("input_layer.kernel"), output = file.matrix_shape("output_layer.kernel");
+  options.inputs = input[0];
+  options.width = input[1];
+  options.outputs = output[1];
+  options.positions = Transformer::Positions::keys;
+  const std::string first = "hybrid_block.self_attn.";
+  options.key_size = key_size(file, file.matrix_shape(first + "q_proj.kernel"), options.heads);
+  options.blocks = {Attention::softmax};
+  for (Index b = 0; file.has(block_name(b) + "q_proj.kernel"); ++b) {
+    options.blocks.push_back(file.has(block_name(b) + "lambdas") ? Attention::mesa : Attention::softmax);
   }
-  for (const auto& [other, tensor] : tensors) {
-    fail(path.string(), ": tensor \"", other, "\" of shape ", tensor.shape(),
-         " is not part of a linear Transformer of ", options.blocks, " blocks");
+  Transformer model(options, 0);
+  model.embedding = file.take("input_layer.kernel", model.embedding.shape());
+  model.readout = file.take("output_layer.kernel", model.readout.shape());
+  for (std::size_t b = 0; b < model.blocks.size(); ++b) {
+    file.take(b == 0 ? first : block_name(static_cast<Index>(b) - 1), model.blocks[b].attention);
   }
+  file.check_empty();
   return model;
 }
 

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "nn/linear_transformer.h"
+#include "nn/transformer.h"
 
 namespace mesagrad {
 
@@ -25,5 +26,16 @@ namespace mesagrad {
 // that does not fit, or if the heads do not divide H·K.
 LinearTransformer load_published_linear_transformer(const std::filesystem::path& path,
                                                     LinearTransformer::Options options);
+
+// A Transformer of raw observations. Its first block is of softmax attention and stands apart:
+//
+//     input_layer.kernel     (inputs, D)
+//     output_layer.kernel    (D, outputs)
+//     hybrid_block.self_attn.{q,k}_proj.kernel   (2D, H·K): of the token, then its position
+//     hybrid_block.self_attn.{v,o}_proj.kernel   as above
+//
+// and the others, of softmax attention or mesa-layers, are the blocks 0, 1, ... of above. Heads, clip and
+// the longest sequence are taken from `options`. Throws as above.
+Transformer load_published_transformer(const std::filesystem::path& path, Transformer::Options options);
 
 }  // namespace mesagrad

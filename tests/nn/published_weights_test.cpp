@@ -35,15 +35,17 @@ Safetensors random_file(Index blocks, bool mesa) {
 }
 
 // Saves the file and loads it as a model; removed afterwards.
-LinearTransformer loaded(const Safetensors& file, const LinearTransformer::Options& options = settings) {
-  const std::filesystem::path path =
-      std::filesystem::temp_directory_path() / "mesagrad-published-weights-test.safetensors";
+template <class Options>
+auto loaded(const Safetensors& file, const Options& options) {
+  const std::filesystem::path path = std::filesystem::temp_directory_path() /
+      text("mesagrad-published-weights-", sizeof(real), "-test.safetensors");
   save_safetensors(path, file);
   struct Removal {
     std::filesystem::path path;
     ~Removal() { std::filesystem::remove(path); }
   } removal{path};
-  return load_published_linear_transformer(path, options);
+  if constexpr (std::is_same_v<Options, Transformer::Options>) return load_published_transformer(path, options);
+  else return load_published_linear_transformer(path, options);
 }
 
 // The model of the file's first block, put together by hand.
@@ -81,6 +83,10 @@ std::filesystem::path published(const char* file) {
   return {};
 }
 
+LossCurve curve_of(const Transformer& model) {
+  return loss_curve(LinearDynamics{}, 1, stream::test_data, 5 * 256, model, current_states);
+}
+
 LossCurve curve_of(const LinearTransformer& model) {
   return loss_curve(LinearDynamics{}, 1, stream::test_data, 5 * 256, model);
 }
@@ -97,7 +103,7 @@ TEST_CASE("published weights keep their meaning", "[published]") {
   for (const bool mesa : {false, true}) {
     INFO("mesa " << mesa);
     const Safetensors file = random_file(1, mesa);
-    const LinearTransformer model = loaded(file), expected = by_hand(file, mesa);
+    const LinearTransformer model = loaded(file, settings), expected = by_hand(file, mesa);
     const SelfAttention& a = model.blocks.at(0);
     const SelfAttention& b = expected.blocks.at(0);
     for (const auto& [ours, wanted] : {std::pair{a.wq, b.wq}, {a.wk, b.wk}, {a.wv, b.wv}, {a.wo, b.wo}}) {
@@ -116,7 +122,7 @@ TEST_CASE("published weights keep their meaning", "[published]") {
 
 TEST_CASE("published weights say how large the model is", "[published]") {
   const Safetensors file = random_file(11, false);  // in the order of names, 10 comes before 2
-  const LinearTransformer model = loaded(file);
+  const LinearTransformer model = loaded(file, settings);
   CHECK(model.options.width == D);
   CHECK(model.options.key_size == K);
   CHECK(model.options.blocks == 11);
@@ -149,7 +155,7 @@ TEST_CASE("published weights that do not fit are refused", "[published][errors]"
   CHECK(complaint(without(1, "o_proj.kernel"), {"has no tensor", "1.self_attn.o_proj"}) == "");
   CHECK(complaint(without(1, "lambdas"), {"has no tensor", "1.self_attn.lambdas"}) == "");
   CHECK(complaint(without(0, "lambdas"), {"1.self_attn.lambdas", "is not part of"}) == "");
-  CHECK(complaint(without(1, "q_proj.kernel"), {"is not part of", "1 blocks"}) == "");
+  CHECK(complaint(without(1, "q_proj.kernel"), {"1.self_attn.k_proj", "is not part of"}) == "");
   CHECK(complaint(with(name_of(0, "q_proj.kernel"), {42}), {"q_proj", "shape (42)"}) == "");
   CHECK(complaint(with(name_of(1, "q_proj.kernel"), {D, 4}), {"1.self_attn.q_proj", "shape (7, 4)", "(7, 6)"}) == "");
   CHECK(complaint(with(name_of(0, "o_proj.kernel"), {D, 6}), {"0.self_attn.o_proj", "shape (7, 6)", "(6, 7)"}) == "");
@@ -199,6 +205,69 @@ TEST_CASE("the published mesa-layer has the loss that its authors report", "[pub
   CHECK(model.blocks.at(0).lambda.shape() == Shape({4}));
   const LossCurve curve = curve_of(model);
   check_agreement(curve.total(), 0.1900, curve.standard_error());
+}
+
+TEST_CASE("a published Transformer keeps its meaning", "[published]") {
+  const Transformer::Options options{.inputs = 3, .outputs = 2, .width = 6,
+                                     .blocks = {Attention::softmax, Attention::softmax, Attention::mesa},
+                                     .heads = 2, .key_size = 3, .tokens = 9, .clip = 1, .init_deviation = 0.5};
+  const Transformer model(options, 4);
+  Safetensors file;
+  file.tensors = {{"input_layer.kernel", model.embedding}, {"output_layer.kernel", model.readout}};
+  for (std::size_t b = 0; b < 3; ++b) {
+    const std::string prefix = b == 0 ? "hybrid_block.self_attn." : text("tf_block.blocklist_", b - 1, ".self_attn.");
+    const SelfAttention& layer = model.blocks[b].attention;
+    const bool mesa = b == 2;
+    file.tensors[prefix + "q_proj.kernel"] = layer.wq;
+    file.tensors[prefix + (mesa ? "v_proj.kernel" : "k_proj.kernel")] = layer.wk;
+    file.tensors[prefix + (mesa ? "k_proj.kernel" : "v_proj.kernel")] = layer.wv;
+    Tensor wo = layer.wo.copy();
+    for (Index h = 0; mesa && h < 2; ++h)
+      for (Index k = 0; k < 3; ++k)
+        for (Index c = 0; c < 6; ++c) wo[(k * 2 + h) * 6 + c] = layer.wo[(h * 3 + k) * 6 + c];
+    file.tensors[prefix + "o_proj.kernel"] = wo;
+    if (mesa) file.tensors[prefix + "lambdas"] = layer.lambda;
+  }
+  const Transformer again = loaded(file, Transformer::Options{.heads = 2, .tokens = 9, .clip = 1});
+  CHECK(again.options.blocks == options.blocks);
+  const Tensor x = random_tensor({2, 9, 3}, 5);
+  CHECK(numbers_of(again(x)) == numbers_of(model(x)));
+  const auto complaint = [&](const auto& change, std::initializer_list<const char*> parts) {
+    Safetensors changed = file;
+    change(changed.tensors);
+    return lacks([&] { loaded(changed, Transformer::Options{.heads = 2}); }, parts);
+  };
+  CHECK(complaint([](auto& t) { t.erase("input_layer.kernel"); }, {"no tensor \"input_layer.kernel\""}) == "");
+  CHECK(complaint([](auto& t) { t["output_layer.kernel"] = Tensor({5, 2}); },
+                  {"output_layer.kernel", "shape (5, 2), expected (6, 2)"}) == "");
+  CHECK(complaint([](auto& t) { t["hybrid_block.self_attn.q_proj.kernel"] = Tensor({6, 6}); },
+                  {"hybrid_block.self_attn.q_proj", "shape (6, 6), expected (12, 6)"}) == "");
+  CHECK(complaint([](auto& t) { t["mlp.kernel"] = Tensor({2}); }, {"mlp.kernel", "is not part of"}) == "");
+}
+
+TEST_CASE("published Transformers have the losses that their authors report", "[published]") {
+  constexpr std::size_t positions[] = {0, 1, 4, 9, 19, 29, 39, 49};
+  struct Report {
+    const char* file;
+    real clip;
+    double losses[8], total;
+  };
+  for (const Report& report : std::initializer_list<Report>{
+           {"fully_observed_tf7.safetensors", 0,
+            {1.72256, 1.63231, 1.14604, 0.30137, 0.02548, 0.01545, 0.01308, 0.01184}, 0.230175},
+           {"fully_observed_hybrid_mesa.safetensors", 1,
+            {1.85094, 1.57404, 1.02968, 0.19748, 0.00576, 0.00298, 0.00230, 0.00227}, 0.19836}}) {
+    const std::filesystem::path path = published(report.file);
+    if (path.empty()) continue;
+    INFO(report.file);
+    const LossCurve curve = curve_of(load_published_transformer(path, {.clip = report.clip}));
+    for (std::size_t n = 0; n < std::size(positions); ++n) {
+      const std::size_t t = positions[n];
+      INFO("position " << t);
+      check_agreement(curve.mean[t], report.losses[n], curve.standard_error(static_cast<Index>(t)));
+    }
+    check_agreement(curve.total(), report.total, curve.standard_error());
+  }
 }
 
 }  // namespace mesagrad

@@ -1,90 +1,180 @@
-// The loss and the linear Transformer, against loops in double precision.
+// The Transformer of raw observations, against loops in double precision.
 #include "tests/catch.h"  // first, because it is precompiled
 
-#include "nn/linear_transformer.h"
+#include "nn/transformer.h"
 
 #include "nn/loss.h"
-#include "nn/optimizer.h"
+#include "nn/training.h"
 #include "tests/helpers.h"
 
 namespace mesagrad {
 namespace {
 
-double at(const Tensor& x, Index i) { return static_cast<double>(x[i]); }
+using Positions = Transformer::Positions;
+using Rows = std::vector<std::vector<double>>;  // one sequence: a row for each token
 
-double naive_loss(const Tensor& f, const Tensor& y, Index sequences) {
-  double sum = 0;
-  for (Index b = 0; b < y.dim(0); ++b) {
-    for (Index t = 0; t < y.dim(1); ++t) {
-      for (Index j = 0; j < y.dim(2); ++j) {
-        const double prediction = at(f, (b * y.dim(1) + t) * f.dim(2) + j);
-        sum += std::pow(prediction - at(y, (b * y.dim(1) + t) * y.dim(2) + j), 2);
-      }
-    }
+Rows rows_of(const Tensor& x, Index first, Index count) {
+  Rows rows;
+  for (Index r = first; r < first + count; ++r) {
+    auto& row = rows.emplace_back();
+    for (Index j = 0; j < x.dim(-1); ++j) row.push_back(static_cast<double>(x[r * x.dim(-1) + j]));
   }
-  return sum / (2 * static_cast<double>(sequences * y.dim(1)));
+  return rows;
 }
 
-const LinearTransformer::Options small{.width = 6,
-                                       .blocks = 2,
-                                       .heads = 2,
-                                       .key_size = 3,
-                                       .masked_channels = 2,
-                                       .clip = 1000,
-                                       .init_deviation = 0.3};
-
-using Numbers = std::vector<double>;  // of one sequence: token t's channel c is number t*D + c
-
-// x_t += Σ_h Σ_{i <= t} (x_t Wq_h · x_i Wk_h) x_i Wv_h Wo_h for all t, one number after another.
-Numbers naive_attention(const SelfAttention& block, const Numbers& x, Index T, Index D) {
-  const Index width = block.wq.dim(1), K = width / block.heads;
-  const auto projected = [&](const Tensor& w, Index t, Index column) {
-    double sum = 0;
-    for (Index c = 0; c < D; ++c) {
-      sum += x[static_cast<std::size_t>(t * D + c)] * at(w, c * width + column);
-    }
-    return sum;
-  };
-  Numbers result = x;
-  for (Index h = 0; h < block.heads; ++h) {
-    for (Index t = 0; t < T; ++t) {
-      for (Index i = 0; i <= t; ++i) {
-        double score = 0;
-        for (Index k = h * K; k < (h + 1) * K; ++k) {
-          score += projected(block.wq, t, k) * projected(block.wk, i, k);
-        }
-        for (Index k = h * K; k < (h + 1) * K; ++k) {
-          const double value = score * projected(block.wv, i, k);
-          for (Index c = 0; c < D; ++c) {
-            result[static_cast<std::size_t>(t * D + c)] += value * at(block.wo, k * D + c);
-          }
-        }
-      }
-    }
+Rows product(const Rows& a, const Tensor& w) {
+  Rows result;
+  for (const auto& row : a) {
+    auto& out = result.emplace_back(static_cast<std::size_t>(w.dim(1)));
+    for (std::size_t j = 0; j < out.size(); ++j)
+      for (std::size_t i = 0; i < row.size(); ++i)
+        out[j] += row[i] * static_cast<double>(w[static_cast<Index>(i) * w.dim(1) + static_cast<Index>(j)]);
   }
   return result;
 }
 
-Numbers naive_transformer(const LinearTransformer& model, const Tensor& tokens) {
-  const Index T = tokens.dim(1), D = tokens.dim(2);
-  const double bound = model.options.clip;
-  Numbers all;
-  for (Index b = 0; b < tokens.dim(0); ++b) {
-    Numbers x;
-    for (Index i = 0; i < T * D; ++i) {
-      x.push_back(i % D < model.options.masked_channels ? 0 : at(tokens, b * T * D + i));
+Rows sum_of(Rows a, const Rows& b) {
+  for (std::size_t t = 0; t < a.size(); ++t)
+    for (std::size_t j = 0; j < a[t].size(); ++j) a[t][j] += b[t][j];
+  return a;
+}
+
+double naive_position(Index t, std::size_t j, Index D) {
+  const double angle =
+      static_cast<double>(t) * std::pow(1e4, -2.0 * static_cast<double>(j / 2) / static_cast<double>(D));
+  return j % 2 == 0 ? std::sin(angle) : std::cos(angle);
+}
+
+Rows naive_norm(Rows x, const std::optional<LayerNorm>& norm) {
+  if (!norm) return x;
+  for (auto& row : x) {
+    double mean = 0, variance = 0;
+    for (const double e : row) mean += e / static_cast<double>(row.size());
+    for (const double e : row) variance += (e - mean) * (e - mean) / static_cast<double>(row.size());
+    for (std::size_t j = 0; j < row.size(); ++j) {
+      const Index i = static_cast<Index>(j);
+      row[j] = static_cast<double>(norm->scale[i]) * (row[j] - mean) / std::sqrt(variance + 1e-6) +
+               static_cast<double>(norm->shift[i]);
     }
-    for (const SelfAttention& block : model.blocks) {
-      x = naive_attention(block, x, T, D);
-      for (double& number : x) number = std::clamp(number, -bound, bound);
-    }
-    all.insert(all.end(), x.begin(), x.end());
   }
-  return all;
+  return x;
+}
+
+// The solution of A x = b, by elimination; A is symmetric and positive.
+std::vector<double> solved(Rows A, std::vector<double> b) {
+  const std::size_t n = b.size();
+  for (std::size_t i = 0; i < n; ++i)
+    for (std::size_t r = i + 1; r < n; ++r) {
+      const double f = A[r][i] / A[i][i];
+      for (std::size_t c = i; c < n; ++c) A[r][c] -= f * A[i][c];
+      b[r] -= f * b[i];
+    }
+  for (std::size_t i = n; i-- > 0;) {
+    for (std::size_t c = i + 1; c < n; ++c) b[i] -= A[i][c] * b[c];
+    b[i] /= A[i][i];
+  }
+  return b;
+}
+
+// What the layer makes of normed tokens x; `seen` is x, with the positions if there are any.
+Rows naive_attention(const SelfAttention& layer, const Rows& seen, const Rows& x) {
+  const std::size_t heads = static_cast<std::size_t>(layer.heads);
+  const std::size_t inner = static_cast<std::size_t>(layer.wq.dim(1)), K = inner / heads;
+  Rows q = product(seen, layer.wq), k = product(seen, layer.wk);
+  const Rows v = product(x, layer.wv);
+  Rows result(x.size(), std::vector<double>(inner));
+  for (std::size_t h = 0; h < heads; ++h) {
+    const std::size_t first = h * K, end = first + K;
+    for (Rows* rows : {&q, &k})
+      for (auto& row : *rows) {
+        double length = 0;
+        for (std::size_t j = first; j < end; ++j) length += row[j] * row[j];
+        if (layer.unit_keys) for (std::size_t j = first; j < end; ++j) row[j] /= std::sqrt(length);
+      }
+    for (std::size_t t = 0; t < x.size(); ++t) {
+      std::vector<double> query(q[t].begin() + static_cast<Index>(first), q[t].begin() + static_cast<Index>(end));
+      if (layer.kind == Attention::mesa) {
+        Rows A(K, std::vector<double>(K));
+        for (std::size_t i = 0; i < K; ++i) A[i][i] = 1 / static_cast<double>(layer.lambda[static_cast<Index>(h)]);
+        for (std::size_t s = 0; s <= t; ++s)
+          for (std::size_t i = 0; i < K; ++i)
+            for (std::size_t j = 0; j < K; ++j) A[i][j] += k[s][first + i] * k[s][first + j];
+        query = solved(A, query);
+      }
+      std::vector<double> weight;
+      double total = 0;
+      for (std::size_t s = 0; s <= t; ++s) {
+        double score = 0;
+        for (std::size_t j = 0; j < K; ++j) score += query[j] * k[s][first + j];
+        const bool softmax = layer.kind == Attention::softmax;
+        weight.push_back(softmax ? std::exp(score / std::sqrt(static_cast<double>(K))) : score);
+        total = softmax ? total + weight.back() : 1;
+      }
+      for (std::size_t s = 0; s <= t; ++s)
+        for (std::size_t j = first; j < end; ++j) result[t][j] += weight[s] / total * v[s][j];
+    }
+  }
+  return product(result, layer.wo);
+}
+
+Rows naive_mlp(const MLP& mlp, const Rows& x) {
+  Rows hidden = product(x, mlp.w1);
+  for (auto& row : hidden)
+    for (double& e : row) {
+      e *= 0.5 * (1 + std::tanh(std::sqrt(2 / std::acos(-1.0)) * (e + 0.044715 * e * e * e)));
+    }
+  return product(hidden, mlp.w2);
+}
+
+Rows naive_transformer(const Transformer& model, const Rows& observations) {
+  const Index D = model.options.width;
+  Rows x = product(observations, model.embedding);
+  const auto positions = [&](std::size_t t, std::size_t j) { return naive_position(static_cast<Index>(t), j, D); };
+  if (model.options.positions == Positions::tokens) {
+    for (std::size_t t = 0; t < x.size(); ++t)
+      for (std::size_t j = 0; j < x[t].size(); ++j) x[t][j] += positions(t, j);
+  }
+  for (std::size_t b = 0; b < model.blocks.size(); ++b) {
+    const Transformer::Block& block = model.blocks[b];
+    const Rows normed = naive_norm(x, block.attention_norm);
+    Rows seen = normed;
+    if (b == 0 && model.options.positions == Positions::keys) {
+      for (std::size_t t = 0; t < seen.size(); ++t)
+        for (std::size_t j = 0; j < static_cast<std::size_t>(D); ++j) seen[t].push_back(positions(t, j));
+    }
+    x = sum_of(x, naive_attention(block.attention, seen, normed));
+    if (block.mlp) x = sum_of(x, naive_mlp(*block.mlp, naive_norm(x, block.mlp_norm)));
+    const double bound = model.options.clip;
+    for (auto& row : x)
+      for (double& e : row) e = bound > 0 ? std::clamp(e, -bound, bound) : e;
+  }
+  return product(x, model.readout);
+}
+
+// Small models that together use every part.
+std::vector<Transformer> models() {
+  const auto linear = Attention::linear, softmax = Attention::softmax, mesa = Attention::mesa;
+  const Transformer::Options small{.inputs = 3, .outputs = 2, .width = 6, .blocks = {softmax, softmax, mesa},
+                                   .heads = 2, .key_size = 3, .tokens = 7, .init_deviation = 0.4};
+  std::vector<Transformer> result;
+  const auto add = [&](const auto& change) {
+    Transformer::Options options = small;
+    change(options);
+    result.emplace_back(options, 7);
+    std::uint64_t seed = 50;  // other layer norms than ones and zeros
+    for (const Parameter& p : result.back().parameters())
+      if (p.name.find("norm") != std::string::npos) *p.tensor = random_tensor(p.tensor->shape(), ++seed);
+  };
+  add([](auto&) {});
+  add([](auto& o) { o.clip = 1; });
+  add([](auto& o) { o.positions = Positions::tokens; o.layer_norm = true; o.mlp = 5; });
+  add([](auto& o) { o.positions = Positions::none; o.layer_norm = true; });
+  add([=](auto& o) { o.blocks = {linear, softmax, mesa}; o.mlp = 9; o.unit_keys = true; });
+  return result;
 }
 
 // The same model with other tensors as weights.
-LinearTransformer with_weights(LinearTransformer model, const std::vector<Tensor>& weights) {
+Transformer with_weights(Transformer model, const std::vector<Tensor>& weights) {
   std::size_t n = 0;
   for (const Parameter& p : model.parameters()) *p.tensor = weights[n++];
   return model;
@@ -92,230 +182,107 @@ LinearTransformer with_weights(LinearTransformer model, const std::vector<Tensor
 
 }  // namespace
 
-TEST_CASE("the loss is half the squared error per sequence and token", "[loss]") {
-  for (const Index d : {0, 1, 3, 4}) {
-    const Tensor f = random_tensor({3, 5, 4}, 1), y = random_tensor({3, 5, d}, 2);
-    INFO("d " << d);
-    CHECK(squared_error(f, y).shape() == Shape());
-    CHECK(std::abs(squared_error(f, y).item() - naive_loss(f, y, 3)) < 10 * epsilon);
-    CHECK(std::abs(squared_error(f, y, 12).item() - naive_loss(f, y, 12)) < 10 * epsilon);
-    check_gradient([=](const auto& x) { return squared_error(x[0], y); }, {f});
-    check_gradient([=](const auto& x) { return squared_error(x[0] + x[0], y, 12); }, {f});
-    const auto twice = [=](const auto& x) {
-      return squared_error(x[0], y) + squared_error(x[0], y, 7);
-    };
-    check_gradient(twice, {f});
-  }
-}
-
-TEST_CASE("the loss has a gradient in the predicted channels alone", "[loss]") {
-  Tensor f = random_tensor({1, 2, 3}, 1);
-  const Tensor y = random_tensor({1, 2, 2}, 2);
-  f.requires_grad();
-  Arena dirty;
-  fill_with_nan(dirty);
-  Tape tape(dirty);
-  const Tensor copy = real{1} * f;
-  tape.backward(squared_error(copy, y));
-  for (const Tensor& x : {copy, f}) {
-    for (Index t = 0; t < 2; ++t) {
-      for (Index j = 0; j < 2; ++j) {
-        const double expected = (at(f, t * 3 + j) - at(y, t * 2 + j)) / 2;
-        CHECK(std::abs(x.grad()[t * 3 + j] - expected) < 4 * epsilon);
+TEST_CASE("the Transformer computes its formula", "[transformer]") {
+  std::size_t number = 0;
+  for (const Transformer& model : models()) {
+    INFO("model " << number++);
+    for (const Index T : {1, 5, 7}) {
+      const Tensor x = random_tensor({3, T, 3}, 1);
+      const Tensor y = model(x);
+      REQUIRE(y.shape() == Shape({3, T, 2}));
+      for (Index b = 0; b < 3; ++b) {
+        const Rows ours = rows_of(y, b * T, T), exact = naive_transformer(model, rows_of(x, b * T, T));
+        for (std::size_t t = 0; t < exact.size(); ++t) {
+          CHECK(largest_difference(ours[t], exact[t]) < 1e4 * epsilon);
+        }
       }
-      CHECK(x.grad()[t * 3 + 2] == 0);
     }
   }
 }
 
-TEST_CASE("the losses of a batch's parts add up to the batch's loss", "[loss]") {
-  const Tensor f = random_tensor({5, 4, 3}, 1), y = random_tensor({5, 4, 2}, 2);
-  double sum = 0;
-  for (Index b = 0; b < 5; ++b) {
-    const Tensor f_b({1, 4, 3}, std::span<const real>(f.data() + b * 12, 12));
-    const Tensor y_b({1, 4, 2}, std::span<const real>(y.data() + b * 8, 8));
-    sum += squared_error(f_b, y_b, 5).item();
+TEST_CASE("the Transformer's gradients agree with the definition in every weight", "[transformer]") {
+  std::size_t number = 0;
+  for (Transformer model : models()) {
+    INFO("model " << number++);
+    if (model.options.clip > 0) model.options.clip = 1000;  // no kinks
+    std::vector<Tensor> inputs;
+    for (const Parameter& p : model.parameters()) inputs.push_back(*p.tensor);
+    inputs.push_back(random_tensor({2, 4, 3}, 2));
+    check_gradient([=](const auto& x) { return with_weights(model, x)(x.back()); }, inputs);
+    model.options.dropout = 0.3;
+    const Transformer::Noise noise{.seed = 5, .first = 9};
+    check_gradient([=](const auto& x) { return with_weights(model, x)(x.back(), &noise); }, inputs);
   }
-  CHECK(std::abs(sum - squared_error(f, y).item()) < 10 * epsilon);
 }
 
-TEST_CASE("the loss says which shapes do not fit", "[loss][errors]") {
-  const auto complaint = [](const Shape& f, const Shape& y) {
-    const std::string fs = text("output ", f), ys = text("labels ", y);
-    return lacks([&] { squared_error(Tensor(f), Tensor(y)); },
-                 {"squared_error", fs.c_str(), ys.c_str(), "d <= D"});
+TEST_CASE("every parameter of the Transformer has a name, and a gradient of its own", "[transformer]") {
+  for (Transformer& model : models()) {
+    std::vector<std::string> names;
+    std::vector<const real*> places;
+    for (const Parameter& p : model.parameters()) {
+      names.push_back(p.name);
+      places.push_back(p.tensor->data());
+    }
+    for (auto* list : {&names}) {
+      std::sort(list->begin(), list->end());
+      CHECK(std::adjacent_find(list->begin(), list->end()) == list->end());
+    }
+    std::sort(places.begin(), places.end());
+    CHECK(std::adjacent_find(places.begin(), places.end()) == places.end());
+  }
+  const auto count = [](Transformer model) {
+    Index sum = 0;
+    for (const Parameter& p : model.parameters()) sum += p.tensor->size();
+    return sum;
   };
-  CHECK(complaint({2, 3, 4}, {2, 3, 5}) == "");
-  CHECK(complaint({2, 3, 4}, {1, 3, 4}) == "");
-  CHECK(complaint({2, 3, 4}, {2, 4, 4}) == "");
-  CHECK(complaint({6, 4}, {2, 3, 4}) == "");
-  CHECK(complaint({2, 3, 4}, {6, 4}) == "");
+  CHECK(count(Transformer({}, 1)) == 96800);  // the paper's seven layers
+  CHECK(count(Transformer({.blocks = {Attention::softmax, Attention::mesa}}, 1)) == 32804);  // and its hybrid
 }
 
-TEST_CASE("the linear Transformer equals its formula, number by number", "[transformer]") {
-  for (const Index masked : {0, 2, 6}) {
-    INFO(masked << " masked channels");
-    LinearTransformer::Options options = small;
-    options.masked_channels = masked;
-    options.clip = real{0.75};
-    const LinearTransformer model(options, 3);
-    const Tensor tokens = random_tensor({3, 9, 6}, 4);
-    const std::vector<real> before = numbers_of(tokens);
-    const Tensor out = model(tokens);
-    CHECK(out.shape() == tokens.shape());
-    const Numbers exact = naive_transformer(model, tokens);
-    CHECK(largest_difference(numbers_of(out), exact) < 1e3 * epsilon);
-    CHECK(numbers_of(tokens) == before);
-    const auto clipped = std::count_if(exact.begin(), exact.end(),
-                                       [](double x) { return std::abs(x) == 0.75; });
-    if (masked < 6) CHECK((clipped > 20 && clipped < 142));  // of 162
+TEST_CASE("dropout belongs to a training's sequences, not to its passes", "[transformer][dropout]") {
+  Transformer::Options options{.inputs = 3, .outputs = 2, .width = 6, .blocks = {2, Attention::softmax},
+                               .heads = 2, .key_size = 3, .mlp = 5, .dropout = 0.5, .init_deviation = 0.4};
+  const Transformer model(options, 1);
+  const Tensor x = random_tensor({4, 5, 3}, 3);
+  const Transformer::Noise whole{.seed = 1, .first = 100}, other{.seed = 1, .first = 101};
+  const std::vector<real> all = numbers_of(model(x, &whole));
+  CHECK(all != numbers_of(model(x)));
+  CHECK(all != numbers_of(model(x, &other)));
+  for (Index b = 0; b < 4; ++b) {
+    const Tensor one({1, 5, 3}, std::span<const real>(x.data() + b * 15, 15));
+    const Transformer::Noise noise{.seed = 1, .first = 100 + static_cast<std::uint64_t>(b)};
+    const std::vector<real> part(all.begin() + b * 10, all.begin() + (b + 1) * 10);
+    CHECK(largest_difference(numbers_of(model(one, &noise)), part) < 1000 * epsilon);
   }
 }
 
-TEST_CASE("gradients through two blocks agree with the definition", "[transformer][gradient]") {
-  LinearTransformer model(small, 3);
-  std::vector<Tensor> inputs;
-  for (const Parameter& p : model.parameters()) inputs.push_back(p.tensor->copy());
-  inputs.push_back(random_tensor({2, 9, 6}, 4));
-  check_gradient([&](const auto& x) { return with_weights(model, x)(x.back()); }, inputs);
-}
-
-TEST_CASE("a number beyond the clip passes no gradient on", "[transformer][gradient]") {
-  LinearTransformer::Options options = small;
-  options.blocks = 1;
-  options.masked_channels = 0;
-  options.init_deviation = 0.1;
-  for (const real bound : {real{0.125}, real{8}}) {
-    options.clip = bound;
-    LinearTransformer model(options, 3);
-    const Tensor tokens({1, 2, 6}, real{1});
-    Tape tape;
-    tape.backward(model(tokens), random_tensor({1, 2, 6}, 5));
+TEST_CASE("a Transformer's training step does not depend on threads", "[transformer]") {
+  std::vector<std::vector<real>> gradients;
+  for (const int threads : {1, 2, 5}) {
+    const Threads limit(threads);
+    Transformer model({.inputs = 3, .outputs = 3, .width = 8, .blocks = {Attention::softmax, Attention::mesa},
+                       .heads = 2, .key_size = 4, .tokens = 9, .mlp = 6, .layer_norm = true, .dropout = 0.1}, 3);
+    Training training(model, 33, 9);
+    training([&](const Transformer& part, Index first, Index count) {
+      const Transformer::Noise noise{.seed = 1, .first = static_cast<std::uint64_t>(first)};
+      const Tensor x = random_tensor({count, 9, 3}, 100 + static_cast<std::uint64_t>(first));
+      return squared_error(part(x, &noise), x, 33);
+    });
+    auto& all = gradients.emplace_back();
     for (const Parameter& p : model.parameters()) {
       const std::vector<real> gradient = gradient_of(*p.tensor);
-      CHECK((gradient == std::vector<real>(gradient.size())) == (bound < 1));
+      all.insert(all.end(), gradient.begin(), gradient.end());
     }
   }
+  CHECK(gradients[0] == gradients[1]);
+  CHECK(gradients[0] == gradients[2]);
 }
 
-TEST_CASE("parameters have names and shapes", "[transformer]") {
-  LinearTransformer model({.width = 12, .blocks = 2, .heads = 3, .key_size = 5}, 1);
-  const Parameters parameters = model.parameters();
-  const char* const names[] = {"blocks.0.wq", "blocks.0.wk", "blocks.0.wv", "blocks.0.wo",
-                               "blocks.1.wq", "blocks.1.wk", "blocks.1.wv", "blocks.1.wo"};
-  REQUIRE(parameters.size() == 8);
-  for (std::size_t n = 0; n < 8; ++n) {
-    CHECK(parameters[n].name == names[n]);
-    CHECK(parameters[n].tensor->shape() == (n % 4 < 3 ? Shape({12, 15}) : Shape({15, 12})));
-    CHECK(parameters[n].tensor->has_grad());
-  }
-  CHECK(parameters[6].tensor == &model.blocks[1].wv);
-}
-
-TEST_CASE("weights start as independent normal numbers", "[transformer]") {
-  const LinearTransformer::Options options{
-      .blocks = 2, .heads = 4, .key_size = 20, .init_deviation = 0.05};
-  LinearTransformer model(options, 1), again(options, 1), other(options, 2);
-  std::vector<double> all;
-  std::vector<std::vector<real>> firsts;  // of each tensor, of two models
-  for (LinearTransformer* m : {&model, &other}) {
-    for (const Parameter& p : m->parameters()) {
-      firsts.push_back({p.tensor->data(), p.tensor->data() + 8});
-    }
-  }
-  for (std::size_t n = 0; n < model.parameters().size(); ++n) {
-    const Tensor& weights = *model.parameters()[n].tensor;
-    for (const real x : numbers_of(weights)) all.push_back(x / 0.05);
-    CHECK(numbers_of(weights) == numbers_of(*again.parameters()[n].tensor));
-  }
-  std::sort(firsts.begin(), firsts.end());
-  CHECK(std::adjacent_find(firsts.begin(), firsts.end()) == firsts.end());  // no two are alike
-
-  const double n = static_cast<double>(all.size());
-  double sum = 0, squares = 0, inside = 0;
-  for (const double x : all) {
-    sum += x;
-    squares += x * x;
-    inside += std::abs(x) < 1 ? 1 : 0;
-  }
-  CHECK(std::abs(sum / n) < 5 / std::sqrt(n));
-  CHECK(std::abs(squares / n - 1) < 5 * std::sqrt(2 / n));
-  CHECK(std::abs(inside / n - 0.6827) < 5 * std::sqrt(0.6827 * 0.3173 / n));
-}
-
-TEST_CASE("a snapshot keeps what a model was", "[transformer]") {
-  LinearTransformer model(small, 3);
-  const Tensor tokens = random_tensor({2, 4, 6}, 4);
-  const std::vector<real> before = numbers_of(model(tokens));
-  LinearTransformer kept = snapshot(model);
-  LinearTransformer shared = model;
-  for (const Parameter& p : model.parameters()) (*p.tensor)[0] += 1;
-  CHECK(numbers_of(kept(tokens)) == before);
-  CHECK(numbers_of(shared(tokens)) == numbers_of(model(tokens)));
-  CHECK(numbers_of(model(tokens)) != before);
-  for (const Parameter& p : kept.parameters()) (*p.tensor)[0] -= 1;
-  CHECK(numbers_of(shared(tokens)) == numbers_of(model(tokens)));
-  for (const Parameter& p : kept.parameters()) CHECK_FALSE(p.tensor->has_grad());
-  for (const Parameter& p : model.parameters()) CHECK(p.tensor->has_grad());
-}
-
-TEST_CASE("a lambda behind a softplus starts at 1 and has a gradient", "[transformer][mesa]") {
-  LinearTransformer::Options options = small;
-  options.mesa = true;
-  LinearTransformer raw(options, 3);
-  options.softplus_lambda = true;
-  LinearTransformer model(options, 3);
-  const Parameters parameters = model.parameters();
-  REQUIRE(parameters.size() == 10);
-  CHECK(parameters[9].name == "blocks.1.rho");
-  CHECK(parameters[9].tensor == &model.blocks[1].rho);
-  for (const real lambda : numbers_of(positive_lambda(model.blocks[0].rho))) {
-    CHECK(std::abs(lambda - 1) < 4 * epsilon);
-  }
-  const Tensor tokens = random_tensor({2, 9, 6}, 4);
-  CHECK(largest_difference(numbers_of(model(tokens)), numbers_of(raw(tokens))) < 1e3 * epsilon);
-  CHECK(largest_difference(numbers_of(raw(tokens)), numbers_of(LinearTransformer(small, 3)(tokens))) > 0.01);
-
-  std::vector<Tensor> inputs;
-  for (const Parameter& p : parameters) inputs.push_back(p.tensor->copy());
-  inputs.push_back(tokens);
-  check_gradient([&](const auto& x) { return with_weights(model, x)(x.back()); }, inputs);
-
-  options.mesa = false;
-  CHECK(lacks([&] { LinearTransformer(options, 3); }, {"softplus_lambda", "no lambda"}) == "");
-}
-
-TEST_CASE("a lambda behind a softplus survives what throws the raw one", "[transformer][mesa]") {
-  const Tensor tokens = random_tensor({2, 9, 6}, 4), labels = random_tensor({2, 9, 2}, 5);
-  // the loss rewards small lambdas (or rhos), without end
-  const auto train = [&](bool softplus_lambda) {
-    LinearTransformer::Options options = small;
-    options.mesa = true;
-    options.softplus_lambda = softplus_lambda;
-    options.clip = 4;
-    LinearTransformer model(options, 3);
-    SGD optimizer(model.parameters());
-    for (int update = 0; update < 10; ++update) {
-      zero_grad(model.parameters());
-      Tape tape;
-      Tensor loss = squared_error(model(tokens), labels);
-      for (const SelfAttention& block : model.blocks) {
-        loss = loss + real{1e5} * sum(softplus_lambda ? block.rho : block.lambda);
-      }
-      tape.backward(loss);
-      optimizer.step(0.01);
-    }
-    return model;
-  };
-  CHECK(lacks([&] { train(false); }, {"lambda", "must be positive"}) == "");
-  LinearTransformer model = train(true);
-  for (const Parameter& p : model.parameters()) {
-    INFO(p.name);
-    for (const real x : numbers_of(*p.tensor)) CHECK(std::isfinite(x));
-    for (const real g : gradient_of(*p.tensor)) CHECK(std::isfinite(g));
-  }
-  CHECK(model.blocks[0].rho[0] < -9000);
-  for (const real x : numbers_of(model(tokens))) CHECK(std::isfinite(x));
+TEST_CASE("the Transformer refuses what does not fit", "[transformer][errors]") {
+  CHECK(lacks([] { Transformer({.clip = -1}, 1); }, {"transformer: clip is -1"}) == "");
+  const Transformer model({.tokens = 4}, 1);
+  CHECK(lacks([&] { model(Tensor({1, 5, 10})); }, {"5 tokens", "4 positions"}) == "");
+  CHECK(lacks([&] { model(Tensor({1, 4, 9})); }, {"matmul", "9 and 10"}) == "");
 }
 
 }  // namespace mesagrad

@@ -1,0 +1,321 @@
+// The loss and the linear Transformer, against loops in double precision.
+#include "tests/catch.h"  // first, because it is precompiled
+
+#include "nn/linear_transformer.h"
+
+#include "nn/loss.h"
+#include "nn/optimizer.h"
+#include "tests/helpers.h"
+
+namespace mesagrad {
+namespace {
+
+double at(const Tensor& x, Index i) { return static_cast<double>(x[i]); }
+
+double naive_loss(const Tensor& f, const Tensor& y, Index sequences) {
+  double sum = 0;
+  for (Index b = 0; b < y.dim(0); ++b) {
+    for (Index t = 0; t < y.dim(1); ++t) {
+      for (Index j = 0; j < y.dim(2); ++j) {
+        const double prediction = at(f, (b * y.dim(1) + t) * f.dim(2) + j);
+        sum += std::pow(prediction - at(y, (b * y.dim(1) + t) * y.dim(2) + j), 2);
+      }
+    }
+  }
+  return sum / (2 * static_cast<double>(sequences * y.dim(1)));
+}
+
+const LinearTransformer::Options small{.width = 6,
+                                       .blocks = 2,
+                                       .heads = 2,
+                                       .key_size = 3,
+                                       .masked_channels = 2,
+                                       .clip = 1000,
+                                       .init_deviation = 0.3};
+
+using Numbers = std::vector<double>;  // of one sequence: token t's channel c is number t*D + c
+
+// x_t += Σ_h Σ_{i <= t} (x_t Wq_h · x_i Wk_h) x_i Wv_h Wo_h for all t, one number after another.
+Numbers naive_attention(const SelfAttention& block, const Numbers& x, Index T, Index D) {
+  const Index width = block.wq.dim(1), K = width / block.heads;
+  const auto projected = [&](const Tensor& w, Index t, Index column) {
+    double sum = 0;
+    for (Index c = 0; c < D; ++c) {
+      sum += x[static_cast<std::size_t>(t * D + c)] * at(w, c * width + column);
+    }
+    return sum;
+  };
+  Numbers result = x;
+  for (Index h = 0; h < block.heads; ++h) {
+    for (Index t = 0; t < T; ++t) {
+      for (Index i = 0; i <= t; ++i) {
+        double score = 0;
+        for (Index k = h * K; k < (h + 1) * K; ++k) {
+          score += projected(block.wq, t, k) * projected(block.wk, i, k);
+        }
+        for (Index k = h * K; k < (h + 1) * K; ++k) {
+          const double value = score * projected(block.wv, i, k);
+          for (Index c = 0; c < D; ++c) {
+            result[static_cast<std::size_t>(t * D + c)] += value * at(block.wo, k * D + c);
+          }
+        }
+      }
+    }
+  }
+  return result;
+}
+
+Numbers naive_transformer(const LinearTransformer& model, const Tensor& tokens) {
+  const Index T = tokens.dim(1), D = tokens.dim(2);
+  const double bound = model.options.clip;
+  Numbers all;
+  for (Index b = 0; b < tokens.dim(0); ++b) {
+    Numbers x;
+    for (Index i = 0; i < T * D; ++i) {
+      x.push_back(i % D < model.options.masked_channels ? 0 : at(tokens, b * T * D + i));
+    }
+    for (const SelfAttention& block : model.blocks) {
+      x = naive_attention(block, x, T, D);
+      for (double& number : x) number = std::clamp(number, -bound, bound);
+    }
+    all.insert(all.end(), x.begin(), x.end());
+  }
+  return all;
+}
+
+// The same model with other tensors as weights.
+LinearTransformer with_weights(LinearTransformer model, const std::vector<Tensor>& weights) {
+  std::size_t n = 0;
+  for (const Parameter& p : model.parameters()) *p.tensor = weights[n++];
+  return model;
+}
+
+}  // namespace
+
+TEST_CASE("the loss is half the squared error per sequence and token", "[loss]") {
+  for (const Index d : {0, 1, 3, 4}) {
+    const Tensor f = random_tensor({3, 5, 4}, 1), y = random_tensor({3, 5, d}, 2);
+    INFO("d " << d);
+    CHECK(squared_error(f, y).shape() == Shape());
+    CHECK(std::abs(squared_error(f, y).item() - naive_loss(f, y, 3)) < 10 * epsilon);
+    CHECK(std::abs(squared_error(f, y, 12).item() - naive_loss(f, y, 12)) < 10 * epsilon);
+    check_gradient([=](const auto& x) { return squared_error(x[0], y); }, {f});
+    check_gradient([=](const auto& x) { return squared_error(x[0] + x[0], y, 12); }, {f});
+    const auto twice = [=](const auto& x) {
+      return squared_error(x[0], y) + squared_error(x[0], y, 7);
+    };
+    check_gradient(twice, {f});
+  }
+}
+
+TEST_CASE("the loss has a gradient in the predicted channels alone", "[loss]") {
+  Tensor f = random_tensor({1, 2, 3}, 1);
+  const Tensor y = random_tensor({1, 2, 2}, 2);
+  f.requires_grad();
+  Arena dirty;
+  fill_with_nan(dirty);
+  Tape tape(dirty);
+  const Tensor copy = real{1} * f;
+  tape.backward(squared_error(copy, y));
+  for (const Tensor& x : {copy, f}) {
+    for (Index t = 0; t < 2; ++t) {
+      for (Index j = 0; j < 2; ++j) {
+        const double expected = (at(f, t * 3 + j) - at(y, t * 2 + j)) / 2;
+        CHECK(std::abs(x.grad()[t * 3 + j] - expected) < 4 * epsilon);
+      }
+      CHECK(x.grad()[t * 3 + 2] == 0);
+    }
+  }
+}
+
+TEST_CASE("the losses of a batch's parts add up to the batch's loss", "[loss]") {
+  const Tensor f = random_tensor({5, 4, 3}, 1), y = random_tensor({5, 4, 2}, 2);
+  double sum = 0;
+  for (Index b = 0; b < 5; ++b) {
+    const Tensor f_b({1, 4, 3}, std::span<const real>(f.data() + b * 12, 12));
+    const Tensor y_b({1, 4, 2}, std::span<const real>(y.data() + b * 8, 8));
+    sum += squared_error(f_b, y_b, 5).item();
+  }
+  CHECK(std::abs(sum - squared_error(f, y).item()) < 10 * epsilon);
+}
+
+TEST_CASE("the loss says which shapes do not fit", "[loss][errors]") {
+  const auto complaint = [](const Shape& f, const Shape& y) {
+    const std::string fs = text("output ", f), ys = text("labels ", y);
+    return lacks([&] { squared_error(Tensor(f), Tensor(y)); },
+                 {"squared_error", fs.c_str(), ys.c_str(), "d <= D"});
+  };
+  CHECK(complaint({2, 3, 4}, {2, 3, 5}) == "");
+  CHECK(complaint({2, 3, 4}, {1, 3, 4}) == "");
+  CHECK(complaint({2, 3, 4}, {2, 4, 4}) == "");
+  CHECK(complaint({6, 4}, {2, 3, 4}) == "");
+  CHECK(complaint({2, 3, 4}, {6, 4}) == "");
+}
+
+TEST_CASE("the linear Transformer equals its formula, number by number", "[transformer]") {
+  for (const Index masked : {0, 2, 6}) {
+    INFO(masked << " masked channels");
+    LinearTransformer::Options options = small;
+    options.masked_channels = masked;
+    options.clip = real{0.75};
+    const LinearTransformer model(options, 3);
+    const Tensor tokens = random_tensor({3, 9, 6}, 4);
+    const std::vector<real> before = numbers_of(tokens);
+    const Tensor out = model(tokens);
+    CHECK(out.shape() == tokens.shape());
+    const Numbers exact = naive_transformer(model, tokens);
+    CHECK(largest_difference(numbers_of(out), exact) < 1e3 * epsilon);
+    CHECK(numbers_of(tokens) == before);
+    const auto clipped = std::count_if(exact.begin(), exact.end(),
+                                       [](double x) { return std::abs(x) == 0.75; });
+    if (masked < 6) CHECK((clipped > 20 && clipped < 142));  // of 162
+  }
+}
+
+TEST_CASE("gradients through two blocks agree with the definition", "[transformer][gradient]") {
+  LinearTransformer model(small, 3);
+  std::vector<Tensor> inputs;
+  for (const Parameter& p : model.parameters()) inputs.push_back(p.tensor->copy());
+  inputs.push_back(random_tensor({2, 9, 6}, 4));
+  check_gradient([&](const auto& x) { return with_weights(model, x)(x.back()); }, inputs);
+}
+
+TEST_CASE("a number beyond the clip passes no gradient on", "[transformer][gradient]") {
+  LinearTransformer::Options options = small;
+  options.blocks = 1;
+  options.masked_channels = 0;
+  options.init_deviation = 0.1;
+  for (const real bound : {real{0.125}, real{8}}) {
+    options.clip = bound;
+    LinearTransformer model(options, 3);
+    const Tensor tokens({1, 2, 6}, real{1});
+    Tape tape;
+    tape.backward(model(tokens), random_tensor({1, 2, 6}, 5));
+    for (const Parameter& p : model.parameters()) {
+      const std::vector<real> gradient = gradient_of(*p.tensor);
+      CHECK((gradient == std::vector<real>(gradient.size())) == (bound < 1));
+    }
+  }
+}
+
+TEST_CASE("parameters have names and shapes", "[transformer]") {
+  LinearTransformer model({.width = 12, .blocks = 2, .heads = 3, .key_size = 5}, 1);
+  const Parameters parameters = model.parameters();
+  const char* const names[] = {"blocks.0.wq", "blocks.0.wk", "blocks.0.wv", "blocks.0.wo",
+                               "blocks.1.wq", "blocks.1.wk", "blocks.1.wv", "blocks.1.wo"};
+  REQUIRE(parameters.size() == 8);
+  for (std::size_t n = 0; n < 8; ++n) {
+    CHECK(parameters[n].name == names[n]);
+    CHECK(parameters[n].tensor->shape() == (n % 4 < 3 ? Shape({12, 15}) : Shape({15, 12})));
+    CHECK(parameters[n].tensor->has_grad());
+  }
+  CHECK(parameters[6].tensor == &model.blocks[1].wv);
+}
+
+TEST_CASE("weights start as independent normal numbers", "[transformer]") {
+  const LinearTransformer::Options options{
+      .blocks = 2, .heads = 4, .key_size = 20, .init_deviation = 0.05};
+  LinearTransformer model(options, 1), again(options, 1), other(options, 2);
+  std::vector<double> all;
+  std::vector<std::vector<real>> firsts;  // of each tensor, of two models
+  for (LinearTransformer* m : {&model, &other}) {
+    for (const Parameter& p : m->parameters()) {
+      firsts.push_back({p.tensor->data(), p.tensor->data() + 8});
+    }
+  }
+  for (std::size_t n = 0; n < model.parameters().size(); ++n) {
+    const Tensor& weights = *model.parameters()[n].tensor;
+    for (const real x : numbers_of(weights)) all.push_back(x / 0.05);
+    CHECK(numbers_of(weights) == numbers_of(*again.parameters()[n].tensor));
+  }
+  std::sort(firsts.begin(), firsts.end());
+  CHECK(std::adjacent_find(firsts.begin(), firsts.end()) == firsts.end());  // no two are alike
+
+  const double n = static_cast<double>(all.size());
+  double sum = 0, squares = 0, inside = 0;
+  for (const double x : all) {
+    sum += x;
+    squares += x * x;
+    inside += std::abs(x) < 1 ? 1 : 0;
+  }
+  CHECK(std::abs(sum / n) < 5 / std::sqrt(n));
+  CHECK(std::abs(squares / n - 1) < 5 * std::sqrt(2 / n));
+  CHECK(std::abs(inside / n - 0.6827) < 5 * std::sqrt(0.6827 * 0.3173 / n));
+}
+
+TEST_CASE("a snapshot keeps what a model was", "[transformer]") {
+  LinearTransformer model(small, 3);
+  const Tensor tokens = random_tensor({2, 4, 6}, 4);
+  const std::vector<real> before = numbers_of(model(tokens));
+  LinearTransformer kept = snapshot(model);
+  LinearTransformer shared = model;
+  for (const Parameter& p : model.parameters()) (*p.tensor)[0] += 1;
+  CHECK(numbers_of(kept(tokens)) == before);
+  CHECK(numbers_of(shared(tokens)) == numbers_of(model(tokens)));
+  CHECK(numbers_of(model(tokens)) != before);
+  for (const Parameter& p : kept.parameters()) (*p.tensor)[0] -= 1;
+  CHECK(numbers_of(shared(tokens)) == numbers_of(model(tokens)));
+  for (const Parameter& p : kept.parameters()) CHECK_FALSE(p.tensor->has_grad());
+  for (const Parameter& p : model.parameters()) CHECK(p.tensor->has_grad());
+}
+
+TEST_CASE("a lambda behind a softplus starts at 1 and has a gradient", "[transformer][mesa]") {
+  LinearTransformer::Options options = small;
+  options.mesa = true;
+  LinearTransformer raw(options, 3);
+  options.softplus_lambda = true;
+  LinearTransformer model(options, 3);
+  const Parameters parameters = model.parameters();
+  REQUIRE(parameters.size() == 10);
+  CHECK(parameters[9].name == "blocks.1.rho");
+  CHECK(parameters[9].tensor == &model.blocks[1].rho);
+  for (const real lambda : numbers_of(positive_lambda(model.blocks[0].rho))) {
+    CHECK(std::abs(lambda - 1) < 4 * epsilon);
+  }
+  const Tensor tokens = random_tensor({2, 9, 6}, 4);
+  CHECK(largest_difference(numbers_of(model(tokens)), numbers_of(raw(tokens))) < 1e3 * epsilon);
+  CHECK(largest_difference(numbers_of(raw(tokens)), numbers_of(LinearTransformer(small, 3)(tokens))) > 0.01);
+
+  std::vector<Tensor> inputs;
+  for (const Parameter& p : parameters) inputs.push_back(p.tensor->copy());
+  inputs.push_back(tokens);
+  check_gradient([&](const auto& x) { return with_weights(model, x)(x.back()); }, inputs);
+
+  options.mesa = false;
+  CHECK(lacks([&] { LinearTransformer(options, 3); }, {"softplus_lambda", "no lambda"}) == "");
+}
+
+TEST_CASE("a lambda behind a softplus survives what throws the raw one", "[transformer][mesa]") {
+  const Tensor tokens = random_tensor({2, 9, 6}, 4), labels = random_tensor({2, 9, 2}, 5);
+  // the loss rewards small lambdas (or rhos), without end
+  const auto train = [&](bool softplus_lambda) {
+    LinearTransformer::Options options = small;
+    options.mesa = true;
+    options.softplus_lambda = softplus_lambda;
+    options.clip = 4;
+    LinearTransformer model(options, 3);
+    SGD optimizer(model.parameters());
+    for (int update = 0; update < 10; ++update) {
+      zero_grad(model.parameters());
+      Tape tape;
+      Tensor loss = squared_error(model(tokens), labels);
+      for (const SelfAttention& block : model.blocks) {
+        loss = loss + real{1e5} * sum(softplus_lambda ? block.rho : block.lambda);
+      }
+      tape.backward(loss);
+      optimizer.step(0.01);
+    }
+    return model;
+  };
+  CHECK(lacks([&] { train(false); }, {"lambda", "must be positive"}) == "");
+  LinearTransformer model = train(true);
+  for (const Parameter& p : model.parameters()) {
+    INFO(p.name);
+    for (const real x : numbers_of(*p.tensor)) CHECK(std::isfinite(x));
+    for (const real g : gradient_of(*p.tensor)) CHECK(std::isfinite(g));
+  }
+  CHECK(model.blocks[0].rho[0] < -9000);
+  for (const real x : numbers_of(model(tokens))) CHECK(std::isfinite(x));
+}
+
+}  // namespace mesagrad

@@ -1,0 +1,114 @@
+// How far back a layer looks, on layers whose answer is known.
+#include "tests/catch.h"  // first, because it is precompiled
+
+#include "tasks/token_binding.h"
+
+#include "tasks/linear_dynamics.h"
+#include "tests/helpers.h"
+
+namespace mesagrad {
+namespace {
+
+const Transformer::Options small{.inputs = 3, .outputs = 3, .width = 6, .blocks = {Attention::softmax},
+                                 .heads = 2, .key_size = 3, .tokens = 8, .init_deviation = 0.6};
+
+}  // namespace
+
+TEST_CASE("sensitivity is the mean norm of the derivative", "[binding]") {
+  const Transformer model = snapshot(Transformer(small, 3));
+  const Tensor x = random_tensor({2, 5, 3}, 1);
+  const Index t = 3, T = 5, d = 3, D = 6;
+  const auto f = [&](const Tensor& s) { return model.residual_streams(s)[1]; };
+  const std::vector<double> ours = sensitivity(f, x, t);
+  REQUIRE(ours.size() == 5);
+  const double h = in_double ? 1e-5 : 1e-2;
+  for (Index s = 0; s < T; ++s) {
+    double expected = 0;
+    for (Index b = 0; b < 2; ++b) {
+      for (Index l = 0; l < D; ++l) {
+        double squares = 0;
+        for (Index j = 0; j < d; ++j) {
+          Tensor above = x.copy(), below = x.copy();
+          above[(b * T + s) * d + j] += static_cast<real>(h);
+          below[(b * T + s) * d + j] -= static_cast<real>(h);
+          const Index place = (b * T + t) * D + l;
+          const double slope = (static_cast<double>(f(above)[place]) - static_cast<double>(f(below)[place])) / (2 * h);
+          squares += slope * slope;
+        }
+        expected += std::sqrt(squares) / (2 * D);
+      }
+    }
+    INFO("token " << s);
+    CHECK(std::abs(ours[static_cast<std::size_t>(s)] - expected) < (in_double ? 1e-8 : 1e-3));
+  }
+  CHECK(ours[4] == 0);  // the future
+  CHECK(ours[3] > 0);
+  CHECK(ours[0] > 0);
+}
+
+TEST_CASE("sensitivity leaves its input as it was", "[binding]") {
+  const Tensor x = random_tensor({1, 2, 3}, 1);
+  const std::vector<double> s = sensitivity([](const Tensor& y) { return real{2} * y; }, x, 1);
+  CHECK(std::abs(s[1] - 2) < 10 * epsilon);
+  CHECK(s[0] == 0);
+  CHECK(!x.has_grad());
+  CHECK(lacks([&] { sensitivity([](const Tensor& y) { return y; }, x, 2); }, {"sensitivity", "position 2"}) == "");
+}
+
+TEST_CASE("the token probe finds the states that a stream holds", "[binding]") {
+  const Tensor states = random_tensor({400, 6, 2}, 1), noise = random_tensor({400, 6, 2}, 2);
+  const Tensor stream({400, 6, 5});  // s_t, 0.5·s_{t-2} + noise, and a constant
+  for (Index n = 0; n < 400; ++n) {
+    for (Index t = 2; t < 6; ++t) {
+      real* to = stream.data() + (n * 6 + t) * 5;
+      for (Index j = 0; j < 2; ++j) {
+        to[j] = states[(n * 6 + t) * 2 + j];
+        to[2 + j] = states[(n * 6 + t - 2) * 2 + j] / 2 + noise[(n * 6 + t) * 2 + j] / 2;
+      }
+      to[4] = 1;
+    }
+  }
+  const std::vector<double> error = token_probe(stream, states, 4);
+  REQUIRE(error.size() == 6);
+  CHECK(error[4] < 1e-9);
+  CHECK(std::abs(error[2] - 0.5) < 0.1);  // half signal, half noise: half of the variance is explained
+  for (const std::size_t other : {0, 1, 3, 5}) CHECK(std::abs(error[other] - 1) < 0.15);
+  CHECK(lacks([&] { token_probe(stream, states, 6); }, {"token_probe", "position 6"}) == "");
+}
+
+TEST_CASE("attention maps are the softmax weights that the layer uses", "[binding]") {
+  const Transformer model(small, 5);
+  const SelfAttention& layer = model.blocks[0].attention;
+  const Tensor x = random_tensor({3, 7, 6}, 2);
+  const std::vector<Matrix> maps = attention_maps(layer, x, model.table);
+  REQUIRE(maps.size() == 2);
+  for (const Matrix& map : maps) {
+    for (Index t = 0; t < 7; ++t) {
+      double sum = 0;
+      for (Index s = 0; s < 7; ++s) {
+        sum += map(t, s);
+        if (s > t) CHECK(map(t, s) == 0);
+      }
+      CHECK(std::abs(sum - 1) < 1e-12);
+    }
+  }
+  // With values that say which token they are from, the layer's own result is the map: one sequence, and
+  // values e_s in the columns of each head.
+  const Tensor one = random_tensor({1, 3, 6}, 3);
+  const Tensor seen = concatenate_positions(one, model.table);
+  const Tensor q = matmul(seen, layer.wq), k = matmul(seen, layer.wk), v({1, 3, 6});
+  for (Index s = 0; s < 3; ++s) v[s * 6 + s] = v[s * 6 + 3 + s] = 1;
+  const Tensor out = causal_softmax_attention(q, k, v, 2);
+  const std::vector<Matrix> weights = attention_maps(layer, one, model.table);
+  for (Index h = 0; h < 2; ++h)
+    for (Index t = 0; t < 3; ++t)
+      for (Index s = 0; s < 3; ++s) {
+        const double expected = static_cast<double>(out[t * 6 + h * 3 + s]);
+        CHECK(std::abs(weights[static_cast<std::size_t>(h)](t, s) - expected) < 100 * epsilon);
+      }
+  SelfAttention linear = layer;
+  linear.kind = Attention::linear;
+  CHECK(lacks([&] { attention_maps(linear, x, model.table); }, {"attention_maps", "softmax"}) == "");
+}
+
+}  // namespace mesagrad

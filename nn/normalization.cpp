@@ -9,108 +9,84 @@
 namespace mesagrad {
 namespace {
 
-double dot(Index n, const real* a, const real* b) {
-  double sum = 0;
+template <class Term>
+real sum_of(Index n, const Term& term) {
+  real sum = 0;
 #pragma omp simd reduction(+ : sum)
-  for (Index j = 0; j < n; ++j) sum += static_cast<double>(a[j]) * b[j];
+  for (Index j = 0; j < n; ++j) sum += term(j);
   return sum;
 }
 
-double mean(Index n, const real* a) {
-  double sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (Index j = 0; j < n; ++j) sum += a[j];
-  return sum / static_cast<double>(n);
+template <class Term>
+real mean_of(Index n, const Term& term) {
+  return sum_of(n, term) / static_cast<real>(n);
 }
 
-double variance(Index n, const real* a, double mean_of_a) {
-  double sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (Index j = 0; j < n; ++j) sum += (a[j] - mean_of_a) * (a[j] - mean_of_a);
-  return sum / static_cast<double>(n);
-}
-
-// Every row with mean 0 and variance 1: x̂ = r·(x - μ) with r = 1/√(σ² + 10⁻⁶).
-Tensor standardized(const Tensor& x) {
-  const Index D = x.dim(-1), rows = x.rows();
-  const Tensor out = Tape::output(x.shape(), {&x}), r = Tensor::uninitialized({rows});
-  each_row(rows, D, [=, from = x.data(), to = out.data(), r_of = r.data()](Index row) {
-    const real* x_row = from + row * D;
-    const double mu = mean(D, x_row), r_row = 1 / std::sqrt(variance(D, x_row, mu) + 1e-6);
-    r_of[row] = static_cast<real>(r_row);
-#pragma omp simd
-    for (Index j = 0; j < D; ++j) to[row * D + j] = static_cast<real>(r_row * (x_row[j] - mu));
-  });
-  Tape::record("layer_norm", out, [=] {
-    // dx = r·(dx̂ - mean(dx̂) - x̂·mean(dx̂·x̂)): a common shift of the row, and a common factor, change
-    // nothing but μ and r, so the gradient has no part along these two directions.
-    const auto [dx, add] = x.grad_part();
-    each_row(rows, D, [=, add = add, to = dx, from = out.data(), grad = out.grad()](Index row) {
-      const real *x_hat = from + row * D, *d = grad + row * D;
-      real* dx_row = to + row * D;
-      const real shifting = static_cast<real>(mean(D, d)), r_row = r[row];
-      const real scaling = static_cast<real>(dot(D, d, x_hat) / static_cast<double>(D));
-#pragma omp simd
-      for (Index j = 0; j < D; ++j) {
-        const real part = r_row * (d[j] - shifting - x_hat[j] * scaling);
-        dx_row[j] = add ? dx_row[j] + part : part;
-      }
-    });
-  });
-  return out;
-}
-
-// x_j·scale_j + shift_j for every row of x (..., D).
-Tensor scaled_and_shifted(const Tensor& x, const Tensor& scale, const Tensor& shift) {
-  const Index D = x.dim(-1), rows = x.rows();
-  const Tensor out = Tape::output(x.shape(), {&x, &scale, &shift});
-  each_row(rows, D, [=, from = x.data(), to = out.data(), a = scale.data(), b = shift.data()](Index row) {
-#pragma omp simd
-    for (Index j = 0; j < D; ++j) {
-      const Index i = row * D + j;
-      to[i] = (a != nullptr ? a[j] : 1) * from[i] + (b != nullptr ? b[j] : 0);
-    }
-  });
-  Tape::record("scale and shift", out, [=] {
-    const real* d = out.grad();
-    if (x.has_grad()) {
-      const auto [dx, add] = x.grad_part();
-      each_row(rows, D, [=, add = add, to = dx, a = scale.data()](Index row) {
-#pragma omp simd
-        for (Index j = 0; j < D; ++j) {
-          const Index i = row * D + j;
-          const real part = (a != nullptr ? a[j] : 1) * d[i];
-          to[i] = add ? to[i] + part : part;
-        }
-      });
-    }
-    // dscale_j = Σ dout_j·x_j and dshift_j = Σ dout_j over the rows (in double: there can be many)
-    const auto add_columns = [=](const Tensor& parameter, const auto& term) {
-      if (!parameter.has_grad()) return;
-      std::vector<double> sum(static_cast<std::size_t>(D));
-      for (Index row = 0; row < rows; ++row) {
-#pragma omp simd
-        for (Index j = 0; j < D; ++j) sum[static_cast<std::size_t>(j)] += term(row * D + j);
-      }
-      real* grad = parameter.grad();
-      for (Index j = 0; j < D; ++j) grad[j] += static_cast<real>(sum[static_cast<std::size_t>(j)]);
-    };
-    add_columns(scale, [d, from = x.data()](Index i) { return static_cast<double>(d[i]) * from[i]; });
-    add_columns(shift, [d](Index i) { return static_cast<double>(d[i]); });
-  });
-  return out;
-}
+// A row's μ and 1/√(σ² + 10⁻⁶).
+struct Moments {
+  real mean, inverse;
+  Moments(Index D, const real* x) : mean(mean_of(D, [=](Index j) { return x[j]; })) {
+    const real variance = mean_of(D, [=, m = mean](Index j) { return (x[j] - m) * (x[j] - m); });
+    inverse = 1 / std::sqrt(variance + static_cast<real>(1e-6));
+  }
+};
 
 }  // namespace
 
 Tensor layer_norm(const Tensor& x, const Tensor& scale, const Tensor& shift) {
-  check(x.shape().rank() >= 1, "layer_norm: x ", x.shape(), ": expected at least a row");
-  const Shape channels{x.dim(-1)};
-  const auto fits = [&](const Tensor& p) { return !p.defined() || p.shape() == channels; };
-  check(fits(scale) && fits(shift), "layer_norm: x ", x.shape(), ", scale ", scale.shape(), ", shift ",
-        shift.shape(), ": expected x (..., D), scale and shift (D) or empty");
-  const Tensor x_hat = standardized(x);
-  return scale.defined() || shift.defined() ? scaled_and_shifted(x_hat, scale, shift) : x_hat;
+  check(x.shape().rank() >= 1 && scale.shape() == Shape{x.dim(-1)} && shift.shape() == scale.shape(),
+        "layer_norm: x ", x.shape(), ", scale ", scale.shape(), ", shift ", shift.shape(),
+        ": expected x (..., D), scale and shift (D)");
+  const Index D = x.dim(-1), rows = x.rows();
+  const Tensor out = Tape::output(x.shape(), {&x, &scale, &shift});
+  each_row(rows, 4 * D, [=, from = x.data(), to = out.data(), a = scale.data(), b = shift.data()](Index row) {
+    const real* x_row = from + row * D;
+    real* out_row = to + row * D;
+    const Moments m(D, x_row);
+#pragma omp simd
+    for (Index j = 0; j < D; ++j) out_row[j] = a[j] * ((x_row[j] - m.mean) * m.inverse) + b[j];
+  });
+  Tape::record("layer_norm", out, [=] {
+    // out_j = scale_j x̂_j + shift_j with x̂ = (x - μ)r, so dx̂_j = scale_j dout_j, and
+    //     dx = r(dx̂ - mean(dx̂) - x̂ mean(dx̂·x̂)):
+    // a common shift of the row, and a common factor, change nothing but μ and r, and the gradient has no
+    // part along these two directions. dscale_j = Σ dout_j x̂_j and dshift_j = Σ dout_j over the rows.
+    const Tensor::GradPart dx = x.has_grad() ? x.grad_part() : Tensor::GradPart{};
+    std::vector<double> dscale(static_cast<std::size_t>(D)), dshift(dscale);
+    const real* a = scale.data();
+    std::vector<real> x_hat(static_cast<std::size_t>(D)), dx_hat(x_hat);
+    for (Index row = 0; row < rows; ++row) {
+      const real *x_row = x.data() + row * D, *d = out.grad() + row * D;
+      const Moments m(D, x_row);
+      real *xh = x_hat.data(), *dxh = dx_hat.data();
+      double *to_scale = dscale.data(), *to_shift = dshift.data();
+#pragma omp simd
+      for (Index j = 0; j < D; ++j) {
+        xh[j] = (x_row[j] - m.mean) * m.inverse;
+        dxh[j] = a[j] * d[j];
+        to_scale[j] += static_cast<double>(d[j] * xh[j]);
+        to_shift[j] += static_cast<double>(d[j]);
+      }
+      if (dx.values == nullptr) continue;
+      const real along_shift = mean_of(D, [=](Index j) { return dxh[j]; });
+      const real along_x = mean_of(D, [=](Index j) { return dxh[j] * xh[j]; });
+      real* dx_row = dx.values + row * D;
+#pragma omp simd
+      for (Index j = 0; j < D; ++j) {
+        const real part = m.inverse * (dxh[j] - along_shift - xh[j] * along_x);
+        dx_row[j] = dx.add ? dx_row[j] + part : part;
+      }
+    }
+    for (const auto& [parameter, sum] : {std::pair{&scale, &dscale}, {&shift, &dshift}}) {
+      if (!parameter->has_grad()) continue;
+      const auto [to, add] = parameter->grad_part();
+      for (Index j = 0; j < D; ++j) {
+        const real part = static_cast<real>((*sum)[static_cast<std::size_t>(j)]);
+        to[j] = add ? to[j] + part : part;
+      }
+    }
+  });
+  return out;
 }
 
 Tensor unit_length(const Tensor& x, Index heads) {
@@ -118,10 +94,17 @@ Tensor unit_length(const Tensor& x, Index heads) {
         heads, " heads do not divide the last dimension");
   const Index K = x.dim(-1) / heads, vectors = x.rows() * heads;
   constexpr double least = 1e-16;
+  // Σ a_j b_j, in double: the squares of large floats are too large for a float.
+  const auto dot = [K](const real* a, const real* b) {
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (Index j = 0; j < K; ++j) sum += static_cast<double>(a[j]) * static_cast<double>(b[j]);
+    return sum;
+  };
   const Tensor out = Tape::output(x.shape(), {&x});
   each_row(vectors, K, [=, from = x.data(), to = out.data()](Index v) {
     const real* x_v = from + v * K;
-    const real factor = static_cast<real>(1 / (least + std::sqrt(dot(K, x_v, x_v))));
+    const real factor = static_cast<real>(1 / (least + std::sqrt(dot(x_v, x_v))));
 #pragma omp simd
     for (Index j = 0; j < K; ++j) to[v * K + j] = factor * x_v[j];
   });
@@ -132,9 +115,9 @@ Tensor unit_length(const Tensor& x, Index heads) {
     each_row(vectors, K, [=, add = add, to = dx, from = x.data(), y = out.data(), dy = out.grad()](Index v) {
       const real *x_v = from + v * K, *d = dy + v * K;
       real* dx_v = to + v * K;
-      const double n = std::sqrt(dot(K, x_v, x_v));
+      const double n = std::sqrt(dot(x_v, x_v));
       const real factor = static_cast<real>(1 / (least + n));
-      const real along = static_cast<real>(n > 0 ? dot(K, y + v * K, d) / n : 0);
+      const real along = static_cast<real>(n > 0 ? dot(y + v * K, d) / n : 0);
 #pragma omp simd
       for (Index j = 0; j < K; ++j) {
         const real part = factor * (d[j] - x_v[j] * along);

@@ -12,6 +12,7 @@
 #include "nn/mesa.h"
 #include "nn/optimizer.h"
 #include "nn/training.h"
+#include "nn/transformer.h"
 
 namespace mesagrad::bench {
 namespace {
@@ -53,17 +54,19 @@ void add_matmul(std::vector<Row>& rows, Index M, Index K, Index N) {
 
 // An attention layer on B sequences of T tokens, H heads of key and value size K: forward, and forward
 // with backward. The scores and their sums cost 2·T²·K flops each; what lies above the diagonal, half
-// of it, is not counted.
-void add_attention(std::vector<Row>& rows, Index B, Index T, Index H, Index K) {
+// of it, is not counted, nor are the softmax's exponentials.
+void add_attention(std::vector<Row>& rows, const std::string& name,
+                   Tensor (*attention)(const Tensor&, const Tensor&, const Tensor&, Index), Index B, Index T, Index H,
+                   Index K) {
   const double flops = 2 * product(B, H, T, T, K), bytes = size_of_reals(product(B, T, H, K));
   const std::string size = text(" ", B, "x", T, ", ", H, " heads of ", K);
   const Shape shape{B, T, H * K};
-  rows.push_back({"linear attention" + size, flops, 4 * bytes, [=] {
+  rows.push_back({name + size, flops, 4 * bytes, [=] {
     const Tensor q = random_tensor(shape, 1), k = random_tensor(shape, 2), v = random_tensor(shape, 3);
     Arena memory;
     return time([&] {
       Tape tape(memory);
-      causal_linear_attention(q, k, v, H);
+      attention(q, k, v, H);
     });
   }});
   rows.push_back({"  with gradient" + size, 3 * flops, 11 * bytes, [=] {
@@ -74,7 +77,7 @@ void add_attention(std::vector<Row>& rows, Index B, Index T, Index H, Index K) {
     return time([&] {
       for (Tensor* x : {&q, &k, &v}) x->zero_grad();
       Tape tape(memory);
-      tape.backward(causal_linear_attention(q, k, v, H), cotangent);
+      tape.backward(attention(q, k, v, H), cotangent);
     });
   }});
 }
@@ -99,20 +102,21 @@ void add_mesa(std::vector<Row>& rows, Index B, Index T, Index H, Index K) {
   }});
 }
 
-// A whole training step, data excluded: forward, backward, clipping, AdamW.
-void add_step(std::vector<Row>& rows, const std::string& name, Index B, Index T,
-              const LinearTransformer::Options& options) {
-  const Index D = options.width, inner = options.heads * options.key_size, labels = 10;
-  double flops = 3 * product(options.blocks, B) * (8 * product(T, D, inner) + 2 * product(T, T, inner));
-  if (options.mesa) flops += 20 * product(options.blocks, B, T, inner, options.key_size);
-  const double weights = 4 * product(options.blocks, D, inner);
+// A whole training step, data excluded: forward, backward, clipping, AdamW. Each token
+// has `inputs` numbers.
+template <class Model>
+Row step(const std::string& name, Index B, Index T, Index inputs, const typename Model::Options& options,
+         double flops, Index tokens_in_a_pass = 200) {
+  constexpr Index labels = 10;
+  double weights = 0;
+  for (const Parameter& p : Model(options, 1).parameters()) weights += static_cast<double>(p.tensor->size());
   // Tokens and labels are read; weights and two averages of the gradient are read and written.
-  const double bytes = size_of_reals(product(B, T, D + labels) + 6 * weights);
-  rows.push_back({name, flops, bytes, [=] {
-    LinearTransformer model(options, 1);
+  const double bytes = size_of_reals(product(B, T, inputs + labels) + 6 * weights);
+  return {name, flops, bytes, [=] {
+    Model model(options, 1);
     std::vector<Tensor> x, y;  // one of each for each sequence
     for (std::uint64_t i = 0; i < static_cast<std::uint64_t>(B); ++i) {
-      x.push_back(random_tensor({1, T, D}, 2 * i));
+      x.push_back(random_tensor({1, T, inputs}, 2 * i));
       y.push_back(random_tensor({1, T, labels}, 2 * i + 1));
     }
     const auto together = [](const std::vector<Tensor>& parts, Index first, Index count) {
@@ -123,16 +127,45 @@ void add_step(std::vector<Row>& rows, const std::string& name, Index B, Index T,
       }
       return result;
     };
-    Training training(model, B, T);
+    Training training(model, B, T, tokens_in_a_pass);
     AdamW optimizer(model.parameters(), {.decay = 0.05});
     return time([&] {
-      training([&](const LinearTransformer& part, Index first, Index count) {
+      training([&](const Model& part, Index first, Index count) {
         return squared_error(part(together(x, first, count)), together(y, first, count), B);
       });
       clip_by_value(model.parameters(), 1);
       optimizer.step(3e-4);
     });
-  }});
+  }};
+}
+
+// Flops of a layer of attention on B sequences: four products with (D, H·K) matrices (queries and keys of
+// inputs `seen` wide), and half of two with (T, T) scores; three times that with the backward step. A
+// softmax adds an exponential, counted as one, for each score and step; a mesa-layer what it adds above.
+double attention_flops(Attention kind, Index B, Index T, Index D, Index seen, Index H, Index K) {
+  const Index inner = H * K;
+  double flops = 3 * (product(B, T, inner) * 4 * static_cast<double>(D + seen) + 2 * product(B, T, T, inner));
+  if (kind == Attention::softmax) flops += product(B, H, T, T);
+  if (kind == Attention::mesa) flops += 20 * product(B, T, inner, K);
+  return flops;
+}
+
+void add_step(std::vector<Row>& rows, const std::string& name, Index B, Index T,
+              const LinearTransformer::Options& o) {
+  const Attention kind = o.mesa ? Attention::mesa : Attention::linear;
+  const double layer = attention_flops(kind, B, T, o.width, o.width, o.heads, o.key_size);
+  rows.push_back(step<LinearTransformer>(name, B, T, o.width, o, static_cast<double>(o.blocks) * layer,
+                                         o.mesa ? 800 : 200));
+}
+
+void add_step(std::vector<Row>& rows, const std::string& name, Index B, Index T, const Transformer::Options& o) {
+  double flops = 6 * product(B, T, o.width, o.inputs + o.outputs);
+  for (std::size_t b = 0; b < o.blocks.size(); ++b) {
+    const bool wide = b == 0 && o.positions == Transformer::Positions::keys;
+    flops += attention_flops(o.blocks[b], B, T, o.width, wide ? 2 * o.width : o.width, o.heads, o.key_size);
+    flops += 12 * product(B, T, o.width, o.mlp);
+  }
+  rows.push_back(step<Transformer>(name, B, T, o.inputs, o, flops));
 }
 
 }  // namespace
@@ -144,7 +177,8 @@ std::vector<Row> rows() {
   add_matmul(result, B * T, 40, 240);
   add_matmul(result, B * T, 80, 40);
   add_matmul(result, 1024, 1024, 1024);
-  add_attention(result, B, T, 4, 20);
+  add_attention(result, "linear attention", causal_linear_attention, B, T, 4, 20);
+  add_attention(result, "softmax attention", causal_softmax_attention, B, T, 4, 20);
   add_mesa(result, B, T, 1, 40);
   add_mesa(result, B, T, 4, 20);
   const LinearTransformer::Options two = {.width = 40, .blocks = 2, .heads = 4, .key_size = 20};
@@ -162,6 +196,14 @@ std::vector<Row> rows() {
   mesa = changed(40, 1, 4, 20);
   mesa.mesa = true;
   add_step(result, "mesa-1, 4 heads of 20", B, T, mesa);
+  // Seven layers as in a GPT, but for positions; then the paper's models, which have neither MLP nor norms.
+  const auto none = Transformer::Positions::none;
+  add_step(result, "softmax-7-mlp", B, T,
+           Transformer::Options{.positions = none, .clip = real{1.5}, .mlp = 160, .layer_norm = true});
+  add_step(result, "softmax-7", B, T, Transformer::Options{});
+  const std::vector<Attention> hybrid = {Attention::softmax, Attention::mesa};
+  add_step(result, "hybrid-mesa", B, T, Transformer::Options{.blocks = hybrid, .positions = none, .clip = real{1.5}});
+  add_step(result, "hybrid-mesa with positions", B, T, Transformer::Options{.blocks = hybrid, .clip = 1});
   add_step(result, "linear-2, 64 sequences", 64, T, two);
   add_step(result, "linear-2, 512 sequences", 512, T, two);
   add_step(result, "linear-2, 224 tokens", B, 224, two);

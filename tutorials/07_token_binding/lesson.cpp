@@ -1,0 +1,290 @@
+// Token binding: before a model can learn from examples, it has to make them.
+//
+// Until now we built the tokens: each held a state and the one before it, an example of "this follows
+// that" ready for regression. From here on the model sees the bare states s_0, s_1, s_2, ... No single
+// token holds an example any more. If layers above the first are to do what lesson 3 found, the first
+// has to bind neighbours: token t must fetch s_{t-1} from the token before it.
+//
+// Attention can do that if it knows where tokens are. So queries and keys of the first layer are made of
+// the token and a table of sines and cosines, its position. Nobody tells the model that one step back is
+// the place to look. This lesson watches it find out.
+#include <algorithm>
+#include <cmath>
+
+#include "tasks/token_binding.h"
+#include "tutorials/lesson/paper.h"
+#include "tutorials/lesson/train.h"
+
+using namespace mesagrad;
+
+namespace {
+
+const LinearDynamics task;  // lesson 1's
+constexpr Index last = 49;  // the token that we look at
+constexpr Index back = 5;   // and how many tokens before it we tell apart
+
+struct Candidate {
+  std::string name;
+  Transformer::Options model;
+  Index authors_updates;
+  double peak;  // of the learning rate, at lesson scale
+};
+
+// Softmax attention in every layer, as in a GPT; or softmax attention, then a mesa-layer, whose stream is
+// kept within ±1 as in the authors' code.
+const std::vector<Candidate> candidates = {
+    {"softmax", {.blocks = std::vector<Attention>(7, Attention::softmax)}, 10000, 2e-3},
+    {"hybrid", {.blocks = {Attention::softmax, Attention::mesa}, .clip = 1}, 12000, 2e-3},
+};
+
+lesson::Recipe<Transformer> recipe_for(const lesson::Lesson& L, const Candidate& one) {
+  const Index updates = L.scaled<Index>({.smoke = 20, .lesson = 1600, .paper = one.authors_updates});
+  const bool paper = L.scale() == lesson::Scale::paper;
+  return {.model = one.model,
+          .updates = updates,
+          .batch = L.scaled<Index>({.smoke = 32, .lesson = 64, .paper = 256}),
+          .decay = 0.05,
+          .rate = WarmupCosine{.peak = paper ? 8e-4 : one.peak,
+                               .end = 1e-5,
+                               .warmup = std::min<Index>(paper ? 1000 : 200, updates / 2),
+                               .total = paper ? 30000 : updates},
+          .test_every = L.scaled<Index>({.smoke = 10, .lesson = 40, .paper = 100}),
+          .test_sequences = L.scaled<Index>({.smoke = 64, .lesson = 640, .paper = 1280})};
+}
+
+// Sensitivity of the first layer's last token to the tokens `last`, `last` - 1, ... `last` - back, then the
+// mean over all that are older.
+std::vector<double> how_far_back(const Transformer& model, const Tensor& states) {
+  const Transformer fixed = snapshot(model);  // whose weights want no gradient
+  const auto first_layer = [&](const Tensor& s) { return fixed.after_block(0, matmul(s, fixed.embedding)); };
+  const std::vector<double> all = sensitivity(first_layer, states, last);
+  std::vector<double> result;
+  double older = 0;
+  for (Index t = last; t >= 0; --t) {
+    const double one = all[static_cast<std::size_t>(t)];
+    if (t >= last - back) result.push_back(one);
+    else older += one / static_cast<double>(last - back);
+  }
+  result.push_back(older);
+  return result;
+}
+
+std::vector<Matrix> first_maps(const Transformer& model, const Tensor& states) {
+  return attention_maps(model.blocks[0].attention, matmul(states, model.embedding), model.table);
+}
+
+// The mean share of attention that tokens from the sixth on give to the token `steps` before them.
+double share(const Matrix& map, Index steps) {
+  double sum = 0;
+  for (Index t = 5; t < map.rows(); ++t) sum += map(t, t - steps) / static_cast<double>(map.rows() - 5);
+  return sum;
+}
+
+std::string three_digits(double x) { return lesson::fixed_number(x, 3); }
+
+void lesson_body(lesson::Lesson& L) {
+  // -------------------------------------------------------------------------------------------
+  L.step("Before training");
+  //
+  // An untrained head of attention has no opinion: token t spreads its attention evenly over all tokens
+  // up to t. What it fetches is the mean of the past, in which no neighbour stands out.
+  const Tensor looked_at = current_states(
+      task.sample(L.seed(), stream::analysis_data, 0, L.scaled<Index>({.smoke = 16, .lesson = 256, .paper = 2048})));
+  const Tensor slopes = current_states(task.sample(L.seed(), stream::analysis_data, 10000, 64));
+  {
+    const Transformer untrained(candidates[0].model, L.seed());
+    double most = 0;
+    for (const Matrix& map : first_maps(untrained, looked_at)) most = std::max(most, share(map, 1));
+    const std::vector<double> s = how_far_back(untrained, slopes);
+    L.say(text("With random weights no head gives more than ", three_digits(most),
+               " of its attention to the token before; the first layer's token ", last, " answers to s_", last,
+               " with a slope of ", three_digits(s[0]), ", to s_", last - 1, " with one of ", three_digits(s[1]), "."));
+  }
+
+  // -------------------------------------------------------------------------------------------
+  L.step("Seven layers find the neighbour");
+  //
+  // Now train. From time to time we ask the first layer how much token 49 would change if s_49, s_48,
+  // s_47, ... changed a little: its sensitivity. We expect the line of s_48 to leave the ground, and the
+  // loss not to fall much before it does: what is there to learn from, without examples?
+  std::vector<lesson::Trained<Transformer>> runs;
+  std::vector<std::vector<std::vector<double>>> far;  // [model][moment][how far back]
+  std::vector<std::vector<double>> updates;           // [model][moment]
+  std::vector<double> stands_out;                     // [model]
+  for (const Candidate& one : candidates) {
+    if (runs.size() == 1) {
+      L.step("A mesa-layer above needs the same");
+      //
+      // Does it matter what the layers above do? Replace six of the seven by a single mesa-layer, which
+      // solves least squares exactly. A surprise may wait here: compare when the loss falls, and when the
+      // line of s_48 parts from that of older tokens. A mean over the whole past holds s_{t-1} too, if
+      // only a little of it, and a good solver can make something of that before the layer below it
+      // has learned to look.
+    }
+    const lesson::Recipe<Transformer> recipe = recipe_for(L, one);
+    L.setting(text("updates, ", one.name), recipe.updates);
+    if (runs.empty()) L.setting("batch", recipe.batch);
+    runs.push_back(lesson::train(L, one.name, task, recipe, L.seed()));
+    auto& moments = far.emplace_back();
+    auto& at = updates.emplace_back();
+    for (const Transformer& moment : runs.back().snapshots) {
+      L.check_interrupted();
+      at.push_back(static_cast<double>(recipe.test_every * std::ssize(moments)));
+      moments.push_back(how_far_back(moment, slopes));
+    }
+    lesson::LinePlot plot{.name = text("sensitivity-", one.name),
+                          .title = one.name == "hybrid" ? "Softmax attention and a mesa-layer: the same jump"
+                                                        : "Seven softmax layers: the jump to the neighbour",
+                          .x = "updates",
+                          .y = "",
+                          .caption = "Left: how strongly the first layer's token 49 depends on the states before it. "
+                                     "Right: the loss of the whole model."};
+    plot.panel("sensitivity of token 49 to");
+    const auto line = [&](const std::string& label, std::size_t steps) {
+      std::vector<double> y;
+      for (const auto& moment : moments) y.push_back(moment[steps]);
+      plot.line(label, at, y);
+      L.curve(text(one.name, ": sensitivity to ", label), at, y);
+    };
+    line("s_49", 0);
+    line("s_48", 1);
+    line("s_47", 2);
+    line("older than s_44", back + 1);
+    plot.panel("loss");
+    plot.line("loss", at, runs.back().test_loss);
+    L.curve(text(one.name, ": loss"), at, runs.back().test_loss);
+    L.show(plot);
+
+    const std::vector<double>& loss = runs.back().test_loss;
+    std::size_t half = 0;  // the first moment when half of what the loss will lose is gone
+    while (half + 1 < loss.size() && loss[half] > (loss[0] + loss.back()) / 2) ++half;
+    stands_out.push_back(moments[half][1] / moments[half][back + 1]);
+    L.say(text("When half of what the loss will lose is gone, after ", at[half], " updates, the slope to s_48 is ",
+               lesson::fixed_number(stands_out.back(), 1), " times that to older tokens."));
+  }
+
+  // -------------------------------------------------------------------------------------------
+  L.step("The map that forms");
+  //
+  // The same in pictures: the first layer's attention, averaged over sequences. Row t says where token t
+  // looks. Even rows at first; then the diagonal (itself) and the one below it (the token before) stand
+  // out. Heads share the work, each in its own way.
+  const auto& snapshots = runs[0].snapshots;
+  std::vector<Matrix> maps;
+  {
+    constexpr Index shown = 12;  // tokens
+    lesson::HeatMap figure{.name = "attention",
+                           .title = "Where the first layer looks, while it learns",
+                           .caption = "Tokens 0 to 11, a row for each: the share of its attention that it gives "
+                                      "to itself (diagonal) and to those before it.",
+                           .columns = 5,
+                           .limit = 1};
+    const std::size_t end = snapshots.size() - 1;
+    // Most happens around the moment when the neighbour's line has risen half way.
+    std::size_t jump = 0;
+    while (jump < end && far[0][jump][1] < far[0][end][1] / 2) ++jump;
+    const std::vector<std::size_t> moments = {0, jump > 2 ? jump - 2 : 0, jump, std::min(jump + 4, end), end};
+    for (const std::size_t m : moments) figure.column_titles.push_back(text(updates[0][m], " updates"));
+    std::vector<std::vector<Matrix>> all;
+    for (const std::size_t m : moments) all.push_back(first_maps(snapshots[m], looked_at));
+    maps = all.back();
+    for (std::size_t h = 0; h < maps.size(); ++h) {
+      figure.row_titles.push_back(text("head ", h + 1));
+      for (const auto& moment : all) {
+        std::vector<double> cells;
+        for (Index t = 0; t < shown; ++t)
+          for (Index s = 0; s < shown; ++s) cells.push_back(moment[h](t, s));
+        figure.panel("", shown, shown, cells);
+      }
+    }
+    L.show(figure);
+  }
+  lesson::Table shares{.title = "Attention of trained first layers, tokens 5 to 49",
+                       .columns = {"model, head", "itself", "one back", "two back", "all others"}};
+  double nearest_three = 1;
+  for (std::size_t m = 0; m < runs.size(); ++m) {
+    Index head = 0;
+    for (const Matrix& map : first_maps(runs[m].model, looked_at)) {
+      const double near = share(map, 0) + share(map, 1) + share(map, 2);
+      if (m == 0) nearest_three = std::min(nearest_three, near);
+      shares.row({text(candidates[m].name, ", ", ++head), three_digits(share(map, 0)), three_digits(share(map, 1)),
+                  three_digits(share(map, 2)), three_digits(1 - near)});
+    }
+  }
+  L.show(shares);
+
+  // -------------------------------------------------------------------------------------------
+  L.step("What token 49 knows");
+  //
+  // Attention and slopes tell where a layer looks, not what it keeps. So ask directly: which states can
+  // be computed, by a linear map, from what stands in token 49 after the first layer? A pair for regression
+  // needs s_49 and s_48. All others have variance 1/3, the error of a probe that knows nothing.
+  const Tensor probed = current_states(
+      task.sample(L.seed(), stream::analysis_data, 20000, L.scaled<Index>({.smoke = 128, .lesson = 2048, .paper = 4096})));
+  std::vector<std::vector<double>> errors;
+  {
+    lesson::LinePlot plot{.name = "token-probe",
+                          .title = "The first layer keeps a pair, and nothing older",
+                          .x = "state s_t",
+                          .y = "mean squared error",
+                          .caption = "Error of the best linear readout of each state from token 49, after the first "
+                                     "layer. Dashed: the authors' models.",
+                          .log_y = true};
+    std::vector<double> t;
+    for (Index s = last - 7; s <= last; ++s) t.push_back(static_cast<double>(s));
+    for (std::size_t m = 0; m < runs.size(); ++m) {
+      const std::vector<double> all = token_probe(runs[m].model.residual_streams(probed)[1], probed, last);
+      errors.emplace_back(all.end() - 8, all.end());
+      std::vector<double> drawn = errors.back();
+      for (double& error : drawn) error = std::max(error, 1e-5);  // s_49 itself is there exactly
+      plot.line(candidates[m].name, t, drawn, {.points = true});
+      L.curve(text("token probe, ", candidates[m].name), t, errors.back());
+      std::vector<double> authors =
+          m == 0 ? paper::curve(paper::tf_7_token_probe) : paper::curve(paper::hybrid_token_probe);
+      for (double& error : authors) error = std::max(error, 1e-5);
+      plot.line(text("authors' ", candidates[m].name), t, authors, {.dashed = true, .like = candidates[m].name});
+      for (const std::size_t steps : {1, 2, 3}) {
+        L.compare(text("probe of s_", last - static_cast<Index>(steps), ", ", candidates[m].name), errors[m][7 - steps],
+                  (m == 0 ? paper::tf_7_token_probe : paper::hybrid_token_probe)[7 - steps]);
+      }
+    }
+    L.show(plot);
+  }
+  for (std::size_t m = 0; m < runs.size(); ++m) {
+    // The authors stop after 3000 updates to report sensitivities; so does the paper scale.
+    const std::size_t moment =
+        L.scale() == lesson::Scale::paper ? std::min<std::size_t>(30, far[m].size() - 1) : far[m].size() - 1;
+    for (const std::size_t steps : {0, 1, 2}) {
+      L.compare(text("sensitivity to s_", last - static_cast<Index>(steps), ", ", candidates[m].name),
+                far[m][moment][steps], (m == 0 ? paper::tf_7_sensitivity : paper::hybrid_sensitivity)[steps]);
+    }
+  }
+
+  // -------------------------------------------------------------------------------------------
+  L.step("What could have gone wrong");
+  //
+  // The model could have bound other tokens, or none; it could have kept all of the past in a blur; or
+  // seven layers could have lowered the loss by another trick, before the neighbour was found.
+  for (std::size_t m = 0; m < runs.size(); ++m) {
+    const std::string& name = candidates[m].name;
+    const std::vector<double>& now = far[m].back();
+    L.claim_below(text(name, ": the first layer's state 49 is still there, probe's error"), errors[m][7], 1e-3);
+    L.claim_below(text(name, ": error of the probe of s_48"), errors[m][6], 0.03);
+    L.claim_above(text(name, ": error of the probe of s_45"), errors[m][3], 0.15);
+    L.claim_above(text(name, ": sensitivity to s_48, compared with tokens older than s_44"),
+                  now[1] / now[back + 1], 20);
+    L.claim_above(text(name, ": sensitivity to s_48, compared with before training"), now[1] / far[m][0][1], 50);
+  }
+  L.claim_above("softmax: sensitivity to s_48, compared with older tokens, when half of the loss is gone",
+                stands_out[0], 5);
+  L.claim_above("softmax: attention to the three nearest tokens, least of the heads", nearest_three, 0.5);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return lesson::run({.number = 7, .title = "Token binding",
+                      .question = "How does a model make pairs of neighbours out of bare states?",
+                      .source = __FILE__},
+                     argc, argv, lesson_body);
+}

@@ -4,26 +4,33 @@
 
 #include "core/exponential.h"
 #include "core/parallel.h"
-#include "core/simd.h"
 #include "core/tape.h"
 
 namespace mesagrad {
 namespace {
 
-// ½(1 + tanh u) = 1/(1 + e⁻²ᵘ): one exponential, and no cancellation where tanh u is near -1.
-// 2u = x·(slope + cubic·x²).
+// Beyond ±10 gelu is 0 or x, but for 10⁻³⁶, and is taken to be that: so no power of x gets infinite.
+constexpr real far = 10;
+
+// s = ½(1 + tanh u) = 1/(1 + e⁻²ᵘ), the share of x that gelu lets pass: one exponential, and no
+// cancellation where tanh u is near -1. 2u = z·(slope + cubic·z²), where z is x limited to ±10.
 constexpr real slope = static_cast<real>(1.5957691216057308);  // 2√(2/π)
 constexpr real cubic = static_cast<real>(0.044715 * 1.5957691216057308);
 
-Vector half_one_plus_tanh(Vector x) { return 1 / (1 + exponential(-x * (slope + cubic * x * x))); }
+struct Gate {
+  Vector z, e, s;
+  explicit Gate(Vector x)
+      : z(x > far ? Vector{} + far : x < -far ? Vector{} - far : x),
+        e(exponential(-z * (slope + cubic * z * z))),
+        s(1 / (1 + e)) {}
+};
 
-// to_i = f(x_i, d_i), or added to it, for n numbers, vector by vector. Tensors may be read past their end.
+// to_i (+)= f(i), the vector of the numbers from i on, for i = 0, lanes, ... below n.
 template <class F>
-void vector_by_vector(Index n, const real* x, const real* d, real* to, bool add, const F& f) {
-  constexpr Index cost = 4 * lanes;
-  each_row((n + lanes - 1) / lanes, cost, [=](Index v) {
-    const Index i = v * lanes;
-    store_first(std::min(lanes, n - i), f(load(x + i), load(d + i)), to + i, add);
+void each_vector(Index n, real* to, bool add, const F& f) {
+  each_row((n + lanes - 1) / lanes, lanes, [=](Index row) {
+    const Index i = row * lanes;
+    store_first(std::min(lanes, n - i), f(i), to + i, add);
   });
 }
 
@@ -32,17 +39,17 @@ void vector_by_vector(Index n, const real* x, const real* d, real* to, bool add,
 Tensor gelu(const Tensor& x) {
   check(x.defined(), "gelu: the argument is an empty tensor");
   const Tensor out = Tape::output(x.shape(), {&x});
-  vector_by_vector(x.size(), x.data(), x.data(), out.data(), false,
-                   [](Vector z, Vector) { return z * half_one_plus_tanh(z); });
+  each_vector(x.size(), out.data(), false, [from = x.data()](Index i) {
+    const Vector x_i = load(from + i);
+    return x_i < -far ? Vector{} : x_i * Gate(x_i).s;
+  });
   Tape::record("gelu", out, [=] {
-    // With s = 1/(1 + e⁻²ᵘ): d(x·s)/dx = s + x·s(1 - s)·d(2u)/dx. Beyond ±10 that is 0 or 1 but for
-    // 10⁻³⁴, and we need not compute 0 times x³, which may be infinite.
+    // out = x·s, and with ds = s(1 - s)·d(2u) and 1 - s = e⁻²ᵘ·s (which does not cancel),
+    //     d(x·s)/dx = s + x·s·(e⁻²ᵘ·s)·(slope + 3·cubic·x²)
     const auto [dx, add] = x.grad_part();
-    vector_by_vector(x.size(), x.data(), out.grad(), dx, add, [](Vector from, Vector d) {
-      Vector z = from < -10 ? Vector{} - 10 : from;
-      z = z > 10 ? Vector{} + 10 : z;
-      const Vector s = half_one_plus_tanh(z);
-      return d * (s + z * s * (1 - s) * (slope + 3 * cubic * z * z));
+    each_vector(x.size(), dx, add, [from = x.data(), dout = out.grad()](Index i) {
+      const auto [z, e, s] = Gate(load(from + i));
+      return load(dout + i) * (s + z * s * (e * s) * (slope + 3 * cubic * z * z));
     });
   });
   return out;

@@ -1,128 +1,142 @@
 #include "nn/normalization.h"
 
+#include <algorithm>
 #include <cmath>
-#include <vector>
 
 #include "core/parallel.h"
+#include "core/simd.h"
 #include "core/tape.h"
+#include "core/tile.h"
 
 namespace mesagrad {
 namespace {
 
-template <class Term>
-real sum_of(Index n, const Term& term) {
-  real sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (Index j = 0; j < n; ++j) sum += term(j);
-  return sum;
+// Below, f(j) is the vector of a row's numbers from j on. At the row's end it may hold anything behind them.
+
+// The sum of all n numbers.
+template <class F>
+real sum_of(Index n, const F& f) {
+  Vector sum = {};
+  Index j = 0;
+  for (; j + lanes <= n; j += lanes) sum += f(j);
+  if (j < n) sum += first(n - j, f(j), 0);
+  return over_lanes(sum, [](Vector a, Vector b) { return a + b; })[0];
 }
 
-template <class Term>
-real mean_of(Index n, const Term& term) {
-  return sum_of(n, term) / static_cast<real>(n);
+// to_j (+)= f(j).
+template <class F>
+void fill(Index n, real* to, bool add, const F& f) {
+  for (Index j = 0; j < n; j += lanes) store_first(std::min(lanes, n - j), f(j), to + j, add);
 }
 
-// A row's μ and 1/√(σ² + 10⁻⁶).
-struct Moments {
-  real mean, inverse;
-  Moments(Index D, const real* x) : mean(mean_of(D, [=](Index j) { return x[j]; })) {
-    const real variance = mean_of(D, [=, m = mean](Index j) { return (x[j] - m) * (x[j] - m); });
-    inverse = 1 / std::sqrt(variance + static_cast<real>(1e-6));
+// A row of x with mean 0 and variance 1: x̂_j = r·(x_j - μ), r = 1/√(σ² + 10⁻⁶). All is computed from the
+// distances to the row's first number. So a large part that they have in common costs no digits: a
+// constant row gives zeros.
+struct Standardized {
+  const real* x;
+  real origin, mean, r;  // μ = origin + mean
+
+  Standardized(const real* row, Index D) : x(row), origin(row[0]) {
+    const real share = 1 / static_cast<real>(D);
+    mean = share * sum_of(D, [&](Index j) { return load(x + j) - origin; });
+    const real variance = share * sum_of(D, [&](Index j) {
+      const Vector distance = (load(x + j) - origin) - mean;
+      return distance * distance;
+    });
+    r = 1 / std::sqrt(variance + static_cast<real>(1e-6));
   }
+
+  Vector operator()(Index j) const { return r * ((load(x + j) - origin) - mean); }
 };
 
 }  // namespace
 
 Tensor layer_norm(const Tensor& x, const Tensor& scale, const Tensor& shift) {
-  check(x.shape().rank() >= 1 && scale.shape() == Shape{x.dim(-1)} && shift.shape() == scale.shape(),
-        "layer_norm: x ", x.shape(), ", scale ", scale.shape(), ", shift ", shift.shape(),
-        ": expected x (..., D), scale and shift (D)");
+  check(x.shape().rank() >= 1, "layer_norm: x ", x.shape(), ": expected at least a row");
   const Index D = x.dim(-1), rows = x.rows();
+  const auto fits = [&](const Tensor& p) { return !p.defined() || p.shape() == Shape({D}); };
+  check(fits(scale) && fits(shift), "layer_norm: x ", x.shape(), ", scale ", scale.shape(), ", shift ",
+        shift.shape(), ": expected x (..., D), scale and shift (D) or empty");
+  const Tensor factor = scale.defined() ? scale : Tensor({D}, 1);
+  const Tensor offset = shift.defined() ? shift : Tensor({D}, 0);
   const Tensor out = Tape::output(x.shape(), {&x, &scale, &shift});
-  each_row(rows, 4 * D, [=, from = x.data(), to = out.data(), a = scale.data(), b = shift.data()](Index row) {
-    const real* x_row = from + row * D;
-    real* out_row = to + row * D;
-    const Moments m(D, x_row);
-#pragma omp simd
-    for (Index j = 0; j < D; ++j) out_row[j] = a[j] * ((x_row[j] - m.mean) * m.inverse) + b[j];
+  each_row(rows, D, [=, from = x.data(), to = out.data(), a = factor.data(), b = offset.data()](Index row) {
+    const Standardized x_hat(from + row * D, D);
+    fill(D, to + row * D, false, [&](Index j) { return load(a + j) * x_hat(j) + load(b + j); });
   });
   Tape::record("layer_norm", out, [=] {
-    // out_j = scale_j x̂_j + shift_j with x̂ = (x - μ)r, so dx̂_j = scale_j dout_j, and
-    //     dx = r(dx̂ - mean(dx̂) - x̂ mean(dx̂·x̂)):
-    // a common shift of the row, and a common factor, change nothing but μ and r, and the gradient has no
-    // part along these two directions. dscale_j = Σ dout_j x̂_j and dshift_j = Σ dout_j over the rows.
+    // With dx̂_j = scale_j·dout_j,
+    //     dx = r·(dx̂ - mean(dx̂) - x̂·mean(dx̂·x̂)):
+    // a common shift of the row, and a common factor, change nothing but μ and σ, so that the gradient
+    // has no part along these two directions. For the parameters
+    //     dscale_j = Σ dout_j·x̂_j,   dshift_j = Σ dout_j      over all rows,
+    // summed up in pieces of a fixed number of rows: the same sums on any number of threads.
+    constexpr Index piece = 256;
+    const Index pieces = (rows + piece - 1) / piece, width = padded(D);
+    const bool for_parameters = scale.has_grad() || shift.has_grad();
+    const Tensor sums({for_parameters ? pieces : 0, 2, width});
     const Tensor::GradPart dx = x.has_grad() ? x.grad_part() : Tensor::GradPart{};
-    std::vector<double> dscale(static_cast<std::size_t>(D)), dshift(dscale);
-    const real* a = scale.data();
-    std::vector<real> x_hat(static_cast<std::size_t>(D)), dx_hat(x_hat);
-    for (Index row = 0; row < rows; ++row) {
-      const real *x_row = x.data() + row * D, *d = out.grad() + row * D;
-      const Moments m(D, x_row);
-      real *xh = x_hat.data(), *dxh = dx_hat.data();
-      double *to_scale = dscale.data(), *to_shift = dshift.data();
-#pragma omp simd
-      for (Index j = 0; j < D; ++j) {
-        xh[j] = (x_row[j] - m.mean) * m.inverse;
-        dxh[j] = a[j] * d[j];
-        to_scale[j] += static_cast<double>(d[j] * xh[j]);
-        to_shift[j] += static_cast<double>(d[j]);
+    each_row(pieces, piece * D, [=, from = x.data(), a = factor.data(), grad = out.grad()](Index p) {
+      real *dscale = sums.data() + p * 2 * width, *dshift = dscale + width;
+      for (Index row = p * piece; row < std::min(rows, (p + 1) * piece); ++row) {
+        const Standardized x_hat(from + row * D, D);
+        const real* dout = grad + row * D;
+        const auto dx_hat = [&](Index j) { return load(a + j) * load(dout + j); };
+        if (dx.values != nullptr) {
+          const real share = 1 / static_cast<real>(D);
+          const real shifting = share * sum_of(D, dx_hat);
+          const real scaling = share * sum_of(D, [&](Index j) { return dx_hat(j) * x_hat(j); });
+          fill(D, dx.values + row * D, dx.add,
+               [&](Index j) { return x_hat.r * (dx_hat(j) - shifting - x_hat(j) * scaling); });
+        }
+        for (Index j = 0; for_parameters && j < D; j += lanes) {
+          store(load(dscale + j) + load(dout + j) * x_hat(j), dscale + j);
+          store(load(dshift + j) + load(dout + j), dshift + j);
+        }
       }
-      if (dx.values == nullptr) continue;
-      const real along_shift = mean_of(D, [=](Index j) { return dxh[j]; });
-      const real along_x = mean_of(D, [=](Index j) { return dxh[j] * xh[j]; });
-      real* dx_row = dx.values + row * D;
-#pragma omp simd
-      for (Index j = 0; j < D; ++j) {
-        const real part = m.inverse * (dxh[j] - along_shift - xh[j] * along_x);
-        dx_row[j] = dx.add ? dx_row[j] + part : part;
+    });
+    const auto add_sums = [&](const Tensor& parameter, Index which) {
+      if (!parameter.has_grad()) return;
+      real* to = parameter.grad();
+      for (Index p = 0; p < pieces; ++p) {
+        for (Index j = 0; j < D; ++j) to[j] += sums[(2 * p + which) * width + j];
       }
-    }
-    for (const auto& [parameter, sum] : {std::pair{&scale, &dscale}, {&shift, &dshift}}) {
-      if (!parameter->has_grad()) continue;
-      const auto [to, add] = parameter->grad_part();
-      for (Index j = 0; j < D; ++j) {
-        const real part = static_cast<real>((*sum)[static_cast<std::size_t>(j)]);
-        to[j] = add ? to[j] + part : part;
-      }
-    }
+    };
+    add_sums(scale, 0);
+    add_sums(shift, 1);
   });
   return out;
 }
+
+namespace {
+
+constexpr real least_length = static_cast<real>(1e-16);
+
+real length(Index n, const real* x) {
+  return std::sqrt(sum_of(n, [=](Index j) { return load(x + j) * load(x + j); }));
+}
+
+}  // namespace
 
 Tensor unit_length(const Tensor& x, Index heads) {
   check(x.shape().rank() >= 1 && heads > 0 && x.dim(-1) % heads == 0, "unit_length: x ", x.shape(), ": ",
         heads, " heads do not divide the last dimension");
   const Index K = x.dim(-1) / heads, vectors = x.rows() * heads;
-  constexpr double least = 1e-16;
-  // Σ a_j b_j, in double: the squares of large floats are too large for a float.
-  const auto dot = [K](const real* a, const real* b) {
-    double sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (Index j = 0; j < K; ++j) sum += static_cast<double>(a[j]) * static_cast<double>(b[j]);
-    return sum;
-  };
   const Tensor out = Tape::output(x.shape(), {&x});
   each_row(vectors, K, [=, from = x.data(), to = out.data()](Index v) {
     const real* x_v = from + v * K;
-    const real factor = static_cast<real>(1 / (least + std::sqrt(dot(x_v, x_v))));
-#pragma omp simd
-    for (Index j = 0; j < K; ++j) to[v * K + j] = factor * x_v[j];
+    const real factor = 1 / (least_length + length(K, x_v));
+    fill(K, to + v * K, false, [=](Index j) { return factor * load(x_v + j); });
   });
   Tape::record("unit_length", out, [=] {
     // With n = ||x||, y = x/(10⁻¹⁶ + n) and dn = x·dx/n:
     //     dx = (dy - (x/n)(y·dy))/(10⁻¹⁶ + n): what points along x would only change the length
     const auto [dx, add] = x.grad_part();
     each_row(vectors, K, [=, add = add, to = dx, from = x.data(), y = out.data(), dy = out.grad()](Index v) {
-      const real *x_v = from + v * K, *d = dy + v * K;
-      real* dx_v = to + v * K;
-      const double n = std::sqrt(dot(x_v, x_v));
-      const real factor = static_cast<real>(1 / (least + n));
-      const real along = static_cast<real>(n > 0 ? dot(y + v * K, d) / n : 0);
-#pragma omp simd
-      for (Index j = 0; j < K; ++j) {
-        const real part = factor * (d[j] - x_v[j] * along);
-        dx_v[j] = add ? dx_v[j] + part : part;
-      }
+      const real *x_v = from + v * K, *y_v = y + v * K, *d = dy + v * K;
+      const real n = length(K, x_v), factor = 1 / (least_length + n);
+      const real along = n > 0 ? sum_of(K, [=](Index j) { return load(y_v + j) * load(d + j); }) / n : 0;
+      fill(K, to + v * K, add, [=](Index j) { return factor * (load(d + j) - load(x_v + j) * along); });
     });
   });
   return out;

@@ -9,9 +9,10 @@ namespace mesagrad {
 //
 //     out_j = scale_j·(x_j - μ)/√(σ² + 10⁻⁶) + shift_j,      μ = Σ x_j / D,   σ² = Σ (x_j - μ)² / D
 //
-// scale, shift: (D). Throws unless the shapes fit.
+// scale, shift: (D), or empty tensors, which count as ones and zeros.
+// Throws unless the shapes fit.
 // Source: Ba, Kiros and Hinton, "Layer normalization", 2016; the 10⁻⁶ is that of the paper's code.
-Tensor layer_norm(const Tensor& x, const Tensor& scale, const Tensor& shift);
+Tensor layer_norm(const Tensor& x, const Tensor& scale = {}, const Tensor& shift = {});
 
 // Every head's vector of x (..., H·K) divided by its length: x_h / (10⁻¹⁶ + ||x_h||). Head h owns
 // columns h·K .. h·K + K - 1. A vector of zeros stays one (its derivative is 10¹⁶).

@@ -15,6 +15,7 @@
 #endif
 
 #include "core/gradcheck.h"
+#include "core/ops.h"
 #include "core/parallel.h"
 #include "core/random.h"
 #include "core/tape.h"
@@ -83,6 +84,20 @@ inline void check_gradient(const std::function<Tensor(const std::vector<Tensor>&
   CHECK(result.error < gradient_tolerance);
 }
 
+// The result of f and then the gradients of its inputs, all computed in this arena.
+inline std::vector<real> result_and_gradients(const std::function<Tensor(const std::vector<Tensor>&)>& f,
+                                              std::vector<Tensor> inputs, Arena& arena) {
+  for (Tensor& x : inputs) x.requires_grad();
+  Tape tape(arena);
+  const Tensor out = f(inputs);
+  std::vector<real> all = numbers_of(out);
+  tape.backward(out, random_tensor(out.shape(), 9));
+  for (const Tensor& x : inputs) {
+    for (const real g : gradient_of(x)) all.push_back(g);
+  }
+  return all;
+}
+
 // An arena whose memory holds NaN: who reads before he writes gives himself away.
 inline void fill_with_nan(Arena& arena) {
   Tape tape(arena);
@@ -102,6 +117,29 @@ class Threads {
  private:
   int before_;
 };
+
+// What every operation owes to the others: its gradient is right, and added to what its inputs hold
+// already; it reads no memory before it writes it.
+inline void check_operation(const std::function<Tensor(const std::vector<Tensor>&)>& f,
+                            const std::vector<Tensor>& inputs) {
+  check_gradient(f, inputs);
+  check_gradient([&](const auto& x) { return f(x) + real{2} * f(x); }, inputs);
+  Arena fresh, used;
+  fill_with_nan(used);
+  CHECK(result_and_gradients(f, inputs, used) == result_and_gradients(f, inputs, fresh));
+}
+
+// The same bits on 1, 2 and 5 threads.
+inline void check_threads(const std::function<Tensor(const std::vector<Tensor>&)>& f,
+                          const std::vector<Tensor>& inputs) {
+  const auto run = [&](int threads) {
+    const Threads guard(threads);
+    Arena arena;
+    return result_and_gradients(f, inputs, arena);
+  };
+  const std::vector<real> one = run(1);
+  for (const int threads : {2, 5}) CHECK(run(threads) == one);
+}
 
 // The path of the running program.
 inline std::string program() {

@@ -235,6 +235,8 @@ TEST_CASE("every parameter of the Transformer has a name, and a gradient of its 
     for (const Parameter& p : model.parameters()) sum += p.tensor->size();
     return sum;
   };
+  const Transformer unit({.unit_keys = true}, 1);
+  for (std::size_t b = 0; b < 7; ++b) CHECK(unit.blocks[b].attention.unit_keys == (b > 0));
   CHECK(count(Transformer({}, 1)) == 96800);  // the paper's seven layers
   CHECK(count(Transformer({.blocks = {Attention::softmax, Attention::mesa}}, 1)) == 32804);  // and its hybrid
 }

@@ -180,10 +180,14 @@ void lesson_body(lesson::Lesson& L) {
                            .columns = 5,
                            .limit = 1};
     const std::size_t end = snapshots.size() - 1;
-    // Most happens around the moment when the neighbour's line has risen half way.
-    std::size_t jump = 0;
-    while (jump < end && far[0][jump][1] < far[0][end][1] / 2) ++jump;
-    const std::vector<std::size_t> moments = {0, jump > 2 ? jump - 2 : 0, jump, std::min(jump + 4, end), end};
+    // Moments when the neighbour's line has risen to a hundredth, a quarter, ... of its height in the end.
+    std::vector<std::size_t> moments = {0};
+    for (const double height : {0.01, 0.25, 0.6}) {
+      std::size_t m = 0;
+      while (m < end && far[0][m][1] < height * far[0][end][1]) ++m;
+      moments.push_back(m);
+    }
+    moments.push_back(end);
     for (const std::size_t m : moments) figure.column_titles.push_back(text(updates[0][m], " updates"));
     std::vector<std::vector<Matrix>> all;
     for (const std::size_t m : moments) all.push_back(first_maps(snapshots[m], looked_at));
@@ -224,7 +228,7 @@ void lesson_body(lesson::Lesson& L) {
   std::vector<std::vector<double>> errors;
   {
     lesson::LinePlot plot{.name = "token-probe",
-                          .title = "The first layer keeps a pair, and nothing older",
+                          .title = "The first layer keeps a pair, and little that is older",
                           .x = "state s_t",
                           .y = "mean squared error",
                           .caption = "Error of the best linear readout of each state from token 49, after the first "

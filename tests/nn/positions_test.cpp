@@ -1,0 +1,91 @@
+// Positions against their formula.
+#include "tests/catch.h"  // first, because it is precompiled
+
+#include "nn/positions.h"
+
+#include "tests/helpers.h"
+
+namespace mesagrad {
+namespace {
+
+const std::vector<Shape> shapes = {{1, 1, 1}, {2, 3, 1}, {2, 5, 10}, {1, 4, 16}, {3, 2, 33}, {2, 2, 40},
+                                   {0, 3, 4}, {2, 0, 4}, {2, 3, 0}};
+
+}  // namespace
+
+TEST_CASE("the table holds sines and cosines of ever slower clocks", "[positions]") {
+  for (const Index D : {0, 1, 2, 3, 10, 16, 33, 40}) {
+    for (const Index T : {0, 1, 7, 200}) {
+      INFO("T " << T << ", D " << D);
+      const Tensor table = sinusoidal_table(T, D);
+      CHECK(table.shape() == Shape({T, D}));
+      std::vector<double> exact;
+      for (Index p = 0; p < T; ++p) {
+        for (Index i = 0; 2 * i < D; ++i) {
+          const double turn = std::exp(-2.0 * static_cast<double>(i) / static_cast<double>(D) * std::log(10000.0));
+          exact.push_back(std::sin(static_cast<double>(p) * turn));
+          if (2 * i + 1 < D) exact.push_back(std::cos(static_cast<double>(p) * turn));
+        }
+      }
+      CHECK(largest_difference(numbers_of(table), exact) < 2 * epsilon + 1e-12);
+    }
+  }
+}
+
+TEST_CASE("a shorter table is the beginning of a longer one", "[positions]") {
+  const std::vector<real> longer = numbers_of(sinusoidal_table(50, 10)), shorter = numbers_of(sinusoidal_table(20, 10));
+  CHECK(std::equal(shorter.begin(), shorter.end(), longer.begin()));
+}
+
+TEST_CASE("positions stand behind every token, or are added to it", "[positions]") {
+  for (const Shape& shape : shapes) {
+    const Index B = shape[0], T = shape[1], D = shape[2];
+    for (const Index P : {Index{0}, Index{1}, Index{10}, D}) {
+      for (const Index more : {0, 3}) {  // the first rows of a table that goes on
+        INFO(shape << ", P " << P << ", " << more << " more positions");
+        const Tensor x = random_tensor(shape, 1), table = random_tensor({T + more, P}, 2);
+        std::vector<real> behind, added;
+        for (Index b = 0; b < B; ++b) {
+          for (Index t = 0; t < T; ++t) {
+            for (Index j = 0; j < D; ++j) behind.push_back(x[(b * T + t) * D + j]);
+            for (Index j = 0; j < P; ++j) behind.push_back(table[t * P + j]);
+            for (Index j = 0; j < D && P == D; ++j) added.push_back(x[(b * T + t) * D + j] + table[t * P + j]);
+          }
+        }
+        const Tensor y = concatenate_positions(x, table);
+        CHECK(y.shape() == Shape({B, T, D + P}));
+        CHECK(numbers_of(y) == behind);
+        check_operation([&](const auto& in) { return concatenate_positions(in[0], table); }, {x});
+        if (P != D) continue;
+        const Tensor z = add_positions(x, table);
+        CHECK(z.shape() == shape);
+        CHECK(numbers_of(z) == added);
+        check_operation([&](const auto& in) { return add_positions(in[0], table); }, {x});
+      }
+    }
+  }
+}
+
+TEST_CASE("positions are the same on any number of threads", "[positions][threads]") {
+  const Tensor x = random_tensor({31, 101, 40}, 1), table = random_tensor({101, 40}, 2);
+  check_threads([&](const auto& in) { return concatenate_positions(in[0], table); }, {x});
+  check_threads([&](const auto& in) { return add_positions(in[0], table); }, {x});
+}
+
+TEST_CASE("positions that do not fit are refused", "[positions][errors]") {
+  const Tensor x({2, 3, 4}), flat({6, 4});
+  using Op = Tensor (*)(const Tensor&, const Tensor&);
+  for (const auto& [name, op] : {std::pair<const char*, Op>{"concatenate_positions", concatenate_positions},
+                                 std::pair<const char*, Op>{"add_positions", add_positions}}) {
+    const auto message = [op = op](const Tensor& a, const Tensor& b) { return message_of([&] { op(a, b); }); };
+    CHECK(message(flat, flat) == text(name, ": x (6, 4), table (6, 4): expected x (B, T, D) and a matrix"));
+    CHECK(message(x, x) == text(name, ": x (2, 3, 4), table (2, 3, 4): expected x (B, T, D) and a matrix"));
+    CHECK(message(x, Tensor()) == text(name, ": x (2, 3, 4), table (): expected x (B, T, D) and a matrix"));
+    CHECK(message(x, Tensor({2, 4})) == text(name, ": x (2, 3, 4) has 3 tokens, the table (2, 4) only 2 positions"));
+  }
+  CHECK(message_of([&] { add_positions(x, Tensor({3, 5})); }) ==
+        "add_positions: x (2, 3, 4) and table (3, 5) differ in their last dimension");
+  CHECK(message_of([] { sinusoidal_table(-1, 4); }) == "shape: dimension 0 is -1, it can't be negative");
+}
+
+}  // namespace mesagrad

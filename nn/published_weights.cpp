@@ -73,8 +73,8 @@ std::string block_name(Index block) { return text("tf_block.blocklist_", block, 
 
 // K, when a matrix of this shape (width, H·K) makes the queries of H heads.
 Index key_size(const PublishedFile& file, const Shape& queries, Index heads) {
-  check(heads > 0 && queries[1] % heads == 0, file.path(), ": ", heads, " heads do not divide the ", queries[1],
-        " columns of its queries");
+  check(heads > 0 && queries[1] % heads == 0, file.path(), ": ", heads, " heads do not divide the ",
+        queries[1], " columns of its queries");
   return queries[1] / heads;
 }
 
@@ -98,7 +98,8 @@ LinearTransformer load_published_linear_transformer(const std::filesystem::path&
 
 Transformer load_published_transformer(const std::filesystem::path& path, Transformer::Options options) {
   PublishedFile file(path);
-  const Shape input = file.matrix_shape("input_layer.kernel"), output = file.matrix_shape("output_layer.kernel");
+  const Shape input = file.matrix_shape("input_layer.kernel"),
+              output = file.matrix_shape("output_layer.kernel");
   options.inputs = input[0];
   options.width = input[1];
   options.outputs = output[1];

@@ -66,7 +66,8 @@ std::vector<double> token_probe(const Tensor& stream, const Tensor& states, Inde
 }
 
 std::vector<Matrix> attention_maps(const SelfAttention& layer, const Tensor& x, const Tensor& positions) {
-  check(layer.kind == Attention::softmax, "attention_maps: only softmax attention has weights that add up to 1");
+  check(layer.kind == Attention::softmax,
+        "attention_maps: only softmax attention has weights that add up to 1");
   check_position("attention_maps", x, 0);
   const Tensor seen = positions.defined() ? concatenate_positions(x, positions) : x;
   const Tensor q = matmul(seen, layer.wq), k = matmul(seen, layer.wk);
@@ -77,7 +78,9 @@ std::vector<Matrix> attention_maps(const SelfAttention& layer, const Tensor& x, 
     Matrix& map = result[static_cast<std::size_t>(h)];
     for (Index b = 0; b < B; ++b) {
       for (Index t = 0; t < T; ++t) {
-        const auto row = [&](const Tensor& of, Index token) { return of.data() + (b * T + token) * width + h * K; };
+        const auto row = [&](const Tensor& of, Index token) {
+          return of.data() + (b * T + token) * width + h * K;
+        };
         const auto end = weight.begin() + t + 1;
         for (Index s = 0; s <= t; ++s) {
           double score = 0;
@@ -87,7 +90,8 @@ std::vector<Matrix> attention_maps(const SelfAttention& layer, const Tensor& x, 
         const double largest = *std::max_element(weight.begin(), end);
         double sum = 0;
         for (auto w = weight.begin(); w != end; ++w) sum += *w = std::exp(*w - largest);
-        for (Index s = 0; s <= t; ++s) map(t, s) += weight[static_cast<std::size_t>(s)] / sum / static_cast<double>(B);
+        for (Index s = 0; s <= t; ++s)
+          map(t, s) += weight[static_cast<std::size_t>(s)] / sum / static_cast<double>(B);
       }
     }
   }

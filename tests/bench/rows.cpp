@@ -44,11 +44,13 @@ void add_matmul(std::vector<Row>& rows, Index M, Index K, Index N) {
   }});
   rows.push_back({"matmul dC.B' " + size, flops, bytes, [=] {
     const Tensor dc = random_tensor({M, N}, 1), b = random_tensor({K, N}, 2), da({M, K});
-    return time([&] { gemm(M, K, N, rows_of(dc.data(), N), columns_of(b.data(), N), da.data(), K, false); });
+    return time(
+        [&] { gemm(M, K, N, rows_of(dc.data(), N), columns_of(b.data(), N), da.data(), K, false); });
   }});
   rows.push_back({"matmul A'.dC " + size, flops, bytes, [=] {
     const Tensor a = random_tensor({M, K}, 1), dc = random_tensor({M, N}, 2), db({K, N});
-    return time([&] { gemm(K, N, M, columns_of(a.data(), K), rows_of(dc.data(), N), db.data(), N, false); });
+    return time(
+        [&] { gemm(K, N, M, columns_of(a.data(), K), rows_of(dc.data(), N), db.data(), N, false); });
   }});
 }
 
@@ -56,8 +58,8 @@ void add_matmul(std::vector<Row>& rows, Index M, Index K, Index N) {
 // with backward. The scores and their sums cost 2·T²·K flops each; what lies above the diagonal, half
 // of it, is not counted, nor are the softmax's exponentials.
 void add_attention(std::vector<Row>& rows, const std::string& name,
-                   Tensor (*attention)(const Tensor&, const Tensor&, const Tensor&, Index), Index B, Index T, Index H,
-                   Index K) {
+                   Tensor (*attention)(const Tensor&, const Tensor&, const Tensor&, Index), Index B,
+                   Index T, Index H, Index K) {
   const double flops = 2 * product(B, H, T, T, K), bytes = size_of_reals(product(B, T, H, K));
   const std::string size = text(" ", B, "x", T, ", ", H, " heads of ", K);
   const Shape shape{B, T, H * K};
@@ -88,18 +90,20 @@ void add_mesa(std::vector<Row>& rows, Index B, Index T, Index H, Index K) {
   const double flops = product(B, T, H, K, K) * 20 + 6 * product(B, H, T, T, K);
   const double bytes = size_of_reals(product(B, T, H, K));
   const Shape shape{B, T, H * K};
-  rows.push_back({text("mesa with gradient ", B, "x", T, ", ", H, " heads of ", K), flops, 11 * bytes, [=] {
-    Tensor q = random_tensor(shape, 1), k = random_tensor(shape, 2), v = random_tensor(shape, 3);
-    Tensor lambda({H}, 1);
-    const Tensor cotangent = random_tensor(shape, 4);
-    for (Tensor* x : {&q, &k, &v, &lambda}) x->requires_grad();
-    Arena memory;
-    return time([&] {
-      for (Tensor* x : {&q, &k, &v, &lambda}) x->zero_grad();
-      Tape tape(memory);
-      tape.backward(causal_linear_attention(preconditioned_queries(q, k, lambda, H), k, v, H), cotangent);
-    });
-  }});
+  rows.push_back(
+      {text("mesa with gradient ", B, "x", T, ", ", H, " heads of ", K), flops, 11 * bytes, [=] {
+         Tensor q = random_tensor(shape, 1), k = random_tensor(shape, 2), v = random_tensor(shape, 3);
+         Tensor lambda({H}, 1);
+         const Tensor cotangent = random_tensor(shape, 4);
+         for (Tensor* x : {&q, &k, &v, &lambda}) x->requires_grad();
+         Arena memory;
+         return time([&] {
+           for (Tensor* x : {&q, &k, &v, &lambda}) x->zero_grad();
+           Tape tape(memory);
+           tape.backward(causal_linear_attention(preconditioned_queries(q, k, lambda, H), k, v, H),
+                         cotangent);
+         });
+       }});
 }
 
 // A whole training step, data excluded: forward, backward, clipping, AdamW. Each token
@@ -109,7 +113,8 @@ Row step(const std::string& name, Index B, Index T, Index inputs, const typename
          double flops, Index tokens_in_a_pass = 200) {
   constexpr Index labels = 10;
   double weights = 0;
-  for (const Parameter& p : Model(options, 1).parameters()) weights += static_cast<double>(p.tensor->size());
+  for (const Parameter& p : Model(options, 1).parameters())
+    weights += static_cast<double>(p.tensor->size());
   // Tokens and labels are read; weights and two averages of the gradient are read and written.
   const double bytes = size_of_reals(product(B, T, inputs + labels) + 6 * weights);
   return {name, flops, bytes, [=] {
@@ -144,7 +149,8 @@ Row step(const std::string& name, Index B, Index T, Index inputs, const typename
 // softmax adds an exponential, counted as one, for each score and step; a mesa-layer what it adds above.
 double attention_flops(Attention kind, Index B, Index T, Index D, Index seen, Index H, Index K) {
   const Index inner = H * K;
-  double flops = 3 * (product(B, T, inner) * 4 * static_cast<double>(D + seen) + 2 * product(B, T, T, inner));
+  double flops =
+      3 * (product(B, T, inner) * 4 * static_cast<double>(D + seen) + 2 * product(B, T, T, inner));
   if (kind == Attention::softmax) flops += product(B, H, T, T);
   if (kind == Attention::mesa) flops += 20 * product(B, T, inner, K);
   return flops;
@@ -158,11 +164,13 @@ void add_step(std::vector<Row>& rows, const std::string& name, Index B, Index T,
                                          o.mesa ? 800 : 200));
 }
 
-void add_step(std::vector<Row>& rows, const std::string& name, Index B, Index T, const Transformer::Options& o) {
+void add_step(std::vector<Row>& rows, const std::string& name, Index B, Index T,
+              const Transformer::Options& o) {
   double flops = 6 * product(B, T, o.width, o.inputs + o.outputs);
   for (std::size_t b = 0; b < o.blocks.size(); ++b) {
     const bool wide = b == 0 && o.positions == Transformer::Positions::keys;
-    flops += attention_flops(o.blocks[b], B, T, o.width, wide ? 2 * o.width : o.width, o.heads, o.key_size);
+    flops +=
+        attention_flops(o.blocks[b], B, T, o.width, wide ? 2 * o.width : o.width, o.heads, o.key_size);
     flops += 12 * product(B, T, o.width, o.mlp);
   }
   rows.push_back(step<Transformer>(name, B, T, o.inputs, o, flops));
@@ -183,7 +191,8 @@ std::vector<Row> rows() {
   add_mesa(result, B, T, 4, 20);
   const LinearTransformer::Options two = {.width = 40, .blocks = 2, .heads = 4, .key_size = 20};
   const auto changed = [&](Index width, Index blocks, Index heads, Index key_size) {
-    return LinearTransformer::Options{.width = width, .blocks = blocks, .heads = heads, .key_size = key_size};
+    return LinearTransformer::Options{
+        .width = width, .blocks = blocks, .heads = heads, .key_size = key_size};
   };
   LinearTransformer::Options one = changed(40, 1, 2, 20);
   one.masked_channels = 20;
@@ -202,7 +211,8 @@ std::vector<Row> rows() {
            Transformer::Options{.positions = none, .clip = real{1.5}, .mlp = 160, .layer_norm = true});
   add_step(result, "softmax-7", B, T, Transformer::Options{});
   const std::vector<Attention> hybrid = {Attention::softmax, Attention::mesa};
-  add_step(result, "hybrid-mesa", B, T, Transformer::Options{.blocks = hybrid, .positions = none, .clip = real{1.5}});
+  add_step(result, "hybrid-mesa", B, T,
+           Transformer::Options{.blocks = hybrid, .positions = none, .clip = real{1.5}});
   add_step(result, "hybrid-mesa with positions", B, T, Transformer::Options{.blocks = hybrid, .clip = 1});
   add_step(result, "linear-2, 64 sequences", 64, T, two);
   add_step(result, "linear-2, 512 sequences", 512, T, two);

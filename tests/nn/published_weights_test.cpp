@@ -44,7 +44,8 @@ auto loaded(const Safetensors& file, const Options& options) {
     std::filesystem::path path;
     ~Removal() { std::filesystem::remove(path); }
   } removal{path};
-  if constexpr (std::is_same_v<Options, Transformer::Options>) return load_published_transformer(path, options);
+  if constexpr (std::is_same_v<Options, Transformer::Options>)
+    return load_published_transformer(path, options);
   else return load_published_linear_transformer(path, options);
 }
 
@@ -137,7 +138,8 @@ TEST_CASE("published weights say how large the model is", "[published]") {
 }
 
 TEST_CASE("published weights that do not fit are refused", "[published][errors]") {
-  const auto complaint = [](const auto& change, std::initializer_list<const char*> parts, Index heads = H) {
+  const auto complaint = [](const auto& change, std::initializer_list<const char*> parts,
+                            Index heads = H) {
     Safetensors file = random_file(2, true);
     change(file.tensors);
     LinearTransformer::Options options = settings;
@@ -151,16 +153,20 @@ TEST_CASE("published weights that do not fit are refused", "[published][errors]"
     return [=](auto& tensors) { tensors[name] = Tensor(shape); };
   };
   const auto same = [](auto&) {};
-  CHECK(complaint(without(0, "q_proj.kernel"), {"published", "has no tensor", "0.self_attn.q_proj"}) == "");
+  CHECK(complaint(without(0, "q_proj.kernel"), {"published", "has no tensor", "0.self_attn.q_proj"}) ==
+        "");
   CHECK(complaint(without(1, "o_proj.kernel"), {"has no tensor", "1.self_attn.o_proj"}) == "");
   CHECK(complaint(without(1, "lambdas"), {"has no tensor", "1.self_attn.lambdas"}) == "");
   CHECK(complaint(without(0, "lambdas"), {"1.self_attn.lambdas", "is not part of"}) == "");
   CHECK(complaint(without(1, "q_proj.kernel"), {"1.self_attn.k_proj", "is not part of"}) == "");
   CHECK(complaint(with(name_of(0, "q_proj.kernel"), {42}), {"q_proj", "shape (42)"}) == "");
-  CHECK(complaint(with(name_of(1, "q_proj.kernel"), {D, 4}), {"1.self_attn.q_proj", "shape (7, 4)", "(7, 6)"}) == "");
-  CHECK(complaint(with(name_of(0, "o_proj.kernel"), {D, 6}), {"0.self_attn.o_proj", "shape (7, 6)", "(6, 7)"}) == "");
+  CHECK(complaint(with(name_of(1, "q_proj.kernel"), {D, 4}),
+                  {"1.self_attn.q_proj", "shape (7, 4)", "(7, 6)"}) == "");
+  CHECK(complaint(with(name_of(0, "o_proj.kernel"), {D, 6}),
+                  {"0.self_attn.o_proj", "shape (7, 6)", "(6, 7)"}) == "");
   CHECK(complaint(with(name_of(1, "lambdas"), {2}), {"1.self_attn.lambdas", "shape (2)", "(3)"}) == "");
-  CHECK(complaint(with("input_layer.kernel", {3, 4}), {"input_layer.kernel", "(3, 4)", "is not part of"}) == "");
+  CHECK(complaint(with("input_layer.kernel", {3, 4}),
+                  {"input_layer.kernel", "(3, 4)", "is not part of"}) == "");
   CHECK(complaint(same, {"4 heads do not divide the 6 columns"}, 4) == "");
   CHECK(complaint(same, {"0 heads do not divide"}, 0) == "");
   const auto missing = [] { load_published_linear_transformer("no/such/file.safetensors", {}); };
@@ -208,14 +214,21 @@ TEST_CASE("the published mesa-layer has the loss that its authors report", "[pub
 }
 
 TEST_CASE("a published Transformer keeps its meaning", "[published]") {
-  const Transformer::Options options{.inputs = 3, .outputs = 2, .width = 6,
+  const Transformer::Options options{.inputs = 3,
+                                     .outputs = 2,
+                                     .width = 6,
                                      .blocks = {Attention::softmax, Attention::softmax, Attention::mesa},
-                                     .heads = 2, .key_size = 3, .tokens = 9, .clip = 1, .init_deviation = 0.5};
+                                     .heads = 2,
+                                     .key_size = 3,
+                                     .tokens = 9,
+                                     .clip = 1,
+                                     .init_deviation = 0.5};
   const Transformer model(options, 4);
   Safetensors file;
   file.tensors = {{"input_layer.kernel", model.embedding}, {"output_layer.kernel", model.readout}};
   for (std::size_t b = 0; b < 3; ++b) {
-    const std::string prefix = b == 0 ? "hybrid_block.self_attn." : text("tf_block.blocklist_", b - 1, ".self_attn.");
+    const std::string prefix =
+        b == 0 ? "hybrid_block.self_attn." : text("tf_block.blocklist_", b - 1, ".self_attn.");
     const SelfAttention& layer = model.blocks[b].attention;
     const bool mesa = b == 2;
     file.tensors[prefix + "q_proj.kernel"] = layer.wq;
@@ -237,12 +250,14 @@ TEST_CASE("a published Transformer keeps its meaning", "[published]") {
     change(changed.tensors);
     return lacks([&] { loaded(changed, Transformer::Options{.heads = 2}); }, parts);
   };
-  CHECK(complaint([](auto& t) { t.erase("input_layer.kernel"); }, {"no tensor \"input_layer.kernel\""}) == "");
+  CHECK(complaint([](auto& t) { t.erase("input_layer.kernel"); }, {"no tensor \"input_layer.kernel\""}) ==
+        "");
   CHECK(complaint([](auto& t) { t["output_layer.kernel"] = Tensor({5, 2}); },
                   {"output_layer.kernel", "shape (5, 2), expected (6, 2)"}) == "");
   CHECK(complaint([](auto& t) { t["hybrid_block.self_attn.q_proj.kernel"] = Tensor({6, 6}); },
                   {"hybrid_block.self_attn.q_proj", "shape (6, 6), expected (12, 6)"}) == "");
-  CHECK(complaint([](auto& t) { t["mlp.kernel"] = Tensor({2}); }, {"mlp.kernel", "is not part of"}) == "");
+  CHECK(complaint([](auto& t) { t["mlp.kernel"] = Tensor({2}); }, {"mlp.kernel", "is not part of"}) ==
+        "");
 }
 
 TEST_CASE("published Transformers have the losses that their authors report", "[published]") {

@@ -28,7 +28,8 @@ Rows product(const Rows& a, const Tensor& w) {
     auto& out = result.emplace_back(static_cast<std::size_t>(w.dim(1)));
     for (std::size_t j = 0; j < out.size(); ++j)
       for (std::size_t i = 0; i < row.size(); ++i)
-        out[j] += row[i] * static_cast<double>(w[static_cast<Index>(i) * w.dim(1) + static_cast<Index>(j)]);
+        out[j] +=
+            row[i] * static_cast<double>(w[static_cast<Index>(i) * w.dim(1) + static_cast<Index>(j)]);
   }
   return result;
 }
@@ -92,10 +93,12 @@ Rows naive_attention(const SelfAttention& layer, const Rows& seen, const Rows& x
         if (layer.unit_keys) for (std::size_t j = first; j < end; ++j) row[j] /= std::sqrt(length);
       }
     for (std::size_t t = 0; t < x.size(); ++t) {
-      std::vector<double> query(q[t].begin() + static_cast<Index>(first), q[t].begin() + static_cast<Index>(end));
+      std::vector<double> query(q[t].begin() + static_cast<Index>(first),
+                                q[t].begin() + static_cast<Index>(end));
       if (layer.kind == Attention::mesa) {
         Rows A(K, std::vector<double>(K));
-        for (std::size_t i = 0; i < K; ++i) A[i][i] = 1 / static_cast<double>(layer.lambda[static_cast<Index>(h)]);
+        for (std::size_t i = 0; i < K; ++i)
+          A[i][i] = 1 / static_cast<double>(layer.lambda[static_cast<Index>(h)]);
         for (std::size_t s = 0; s <= t; ++s)
           for (std::size_t i = 0; i < K; ++i)
             for (std::size_t j = 0; j < K; ++j) A[i][j] += k[s][first + i] * k[s][first + j];
@@ -129,7 +132,9 @@ Rows naive_mlp(const MLP& mlp, const Rows& x) {
 Rows naive_transformer(const Transformer& model, const Rows& observations) {
   const Index D = model.options.width;
   Rows x = product(observations, model.embedding);
-  const auto positions = [&](std::size_t t, std::size_t j) { return naive_position(static_cast<Index>(t), j, D); };
+  const auto positions = [&](std::size_t t, std::size_t j) {
+    return naive_position(static_cast<Index>(t), j, D);
+  };
   if (model.options.positions == Positions::tokens) {
     for (std::size_t t = 0; t < x.size(); ++t)
       for (std::size_t j = 0; j < x[t].size(); ++j) x[t][j] += positions(t, j);
@@ -154,8 +159,14 @@ Rows naive_transformer(const Transformer& model, const Rows& observations) {
 // Small models that together use every part.
 std::vector<Transformer> models() {
   const auto linear = Attention::linear, softmax = Attention::softmax, mesa = Attention::mesa;
-  const Transformer::Options small{.inputs = 3, .outputs = 2, .width = 6, .blocks = {softmax, softmax, mesa},
-                                   .heads = 2, .key_size = 3, .tokens = 7, .init_deviation = 0.4};
+  const Transformer::Options small{.inputs = 3,
+                                   .outputs = 2,
+                                   .width = 6,
+                                   .blocks = {softmax, softmax, mesa},
+                                   .heads = 2,
+                                   .key_size = 3,
+                                   .tokens = 7,
+                                   .init_deviation = 0.4};
   std::vector<Transformer> result;
   const auto add = [&](const auto& change) {
     Transformer::Options options = small;
@@ -238,12 +249,20 @@ TEST_CASE("every parameter of the Transformer has a name, and a gradient of its 
   const Transformer unit({.unit_keys = true}, 1);
   for (std::size_t b = 0; b < 7; ++b) CHECK(unit.blocks[b].attention.unit_keys == (b > 0));
   CHECK(count(Transformer({}, 1)) == 96800);  // the paper's seven layers
-  CHECK(count(Transformer({.blocks = {Attention::softmax, Attention::mesa}}, 1)) == 32804);  // and its hybrid
+  CHECK(count(Transformer({.blocks = {Attention::softmax, Attention::mesa}}, 1)) ==
+        32804);  // and its hybrid
 }
 
 TEST_CASE("dropout belongs to a training's sequences, not to its passes", "[transformer][dropout]") {
-  Transformer::Options options{.inputs = 3, .outputs = 2, .width = 6, .blocks = {2, Attention::softmax},
-                               .heads = 2, .key_size = 3, .mlp = 5, .dropout = 0.5, .init_deviation = 0.4};
+  Transformer::Options options{.inputs = 3,
+                               .outputs = 2,
+                               .width = 6,
+                               .blocks = {2, Attention::softmax},
+                               .heads = 2,
+                               .key_size = 3,
+                               .mlp = 5,
+                               .dropout = 0.5,
+                               .init_deviation = 0.4};
   const Transformer model(options, 1);
   const Tensor x = random_tensor({4, 5, 3}, 3);
   const Transformer::Noise whole{.seed = 1, .first = 100}, other{.seed = 1, .first = 101};
@@ -262,8 +281,17 @@ TEST_CASE("a Transformer's training step does not depend on threads", "[transfor
   std::vector<std::vector<real>> gradients;
   for (const int threads : {1, 2, 5}) {
     const Threads limit(threads);
-    Transformer model({.inputs = 3, .outputs = 3, .width = 8, .blocks = {Attention::softmax, Attention::mesa},
-                       .heads = 2, .key_size = 4, .tokens = 9, .mlp = 6, .layer_norm = true, .dropout = 0.1}, 3);
+    Transformer model({.inputs = 3,
+                       .outputs = 3,
+                       .width = 8,
+                       .blocks = {Attention::softmax, Attention::mesa},
+                       .heads = 2,
+                       .key_size = 4,
+                       .tokens = 9,
+                       .mlp = 6,
+                       .layer_norm = true,
+                       .dropout = 0.1},
+                      3);
     Training training(model, 33, 9);
     training([&](const Transformer& part, Index first, Index count) {
       const Transformer::Noise noise{.seed = 1, .first = static_cast<std::uint64_t>(first)};

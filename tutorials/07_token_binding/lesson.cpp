@@ -56,7 +56,9 @@ lesson::Recipe<Transformer> recipe_for(const lesson::Lesson& L, const Candidate&
 // mean over all that are older.
 std::vector<double> how_far_back(const Transformer& model, const Tensor& states) {
   const Transformer fixed = snapshot(model);  // whose weights want no gradient
-  const auto first_layer = [&](const Tensor& s) { return fixed.after_block(0, matmul(s, fixed.embedding)); };
+  const auto first_layer = [&](const Tensor& s) {
+    return fixed.after_block(0, matmul(s, fixed.embedding));
+  };
   const std::vector<double> all = sensitivity(first_layer, states, last);
   std::vector<double> result;
   double older = 0;
@@ -88,8 +90,8 @@ void lesson_body(lesson::Lesson& L) {
   //
   // An untrained head of attention has no opinion: token t spreads its attention evenly over all tokens
   // up to t. What it fetches is the mean of the past, in which no neighbour stands out.
-  const Tensor looked_at = current_states(
-      task.sample(L.seed(), stream::analysis_data, 0, L.scaled<Index>({.smoke = 16, .lesson = 256, .paper = 2048})));
+  const Tensor looked_at = current_states(task.sample(
+      L.seed(), stream::analysis_data, 0, L.scaled<Index>({.smoke = 16, .lesson = 256, .paper = 2048})));
   const Tensor slopes = current_states(task.sample(L.seed(), stream::analysis_data, 10000, 64));
   {
     const Transformer untrained(candidates[0].model, L.seed());
@@ -97,8 +99,9 @@ void lesson_body(lesson::Lesson& L) {
     for (const Matrix& map : first_maps(untrained, looked_at)) most = std::max(most, share(map, 1));
     const std::vector<double> s = how_far_back(untrained, slopes);
     L.say(text("With random weights no head gives more than ", three_digits(most),
-               " of its attention to the token before; the first layer's token ", last, " answers to s_", last,
-               " with a slope of ", three_digits(s[0]), ", to s_", last - 1, " with one of ", three_digits(s[1]), "."));
+               " of its attention to the token before; the first layer's token ", last, " answers to s_",
+               last, " with a slope of ", three_digits(s[0]), ", to s_", last - 1, " with one of ",
+               three_digits(s[1]), "."));
   }
 
   // -------------------------------------------------------------------------------------------
@@ -132,13 +135,15 @@ void lesson_body(lesson::Lesson& L) {
       at.push_back(static_cast<double>(recipe.test_every * std::ssize(moments)));
       moments.push_back(how_far_back(moment, slopes));
     }
-    lesson::LinePlot plot{.name = text("sensitivity-", one.name),
-                          .title = one.name == "hybrid" ? "Softmax attention and a mesa-layer: the same jump"
-                                                        : "Seven softmax layers: the jump to the neighbour",
-                          .x = "updates",
-                          .y = "",
-                          .caption = "Left: how strongly the first layer's token 49 depends on the states before it. "
-                                     "Right: the loss of the whole model."};
+    lesson::LinePlot plot{
+        .name = text("sensitivity-", one.name),
+        .title = one.name == "hybrid" ? "Softmax attention and a mesa-layer: the same jump"
+                                      : "Seven softmax layers: the jump to the neighbour",
+        .x = "updates",
+        .y = "",
+        .caption =
+            "Left: how strongly the first layer's token 49 depends on the states before it. "
+            "Right: the loss of the whole model."};
     plot.panel("sensitivity of token 49 to");
     const auto line = [&](const std::string& label, std::size_t steps) {
       std::vector<double> y;
@@ -159,8 +164,9 @@ void lesson_body(lesson::Lesson& L) {
     std::size_t half = 0;  // the first moment when half of what the loss will lose is gone
     while (half + 1 < loss.size() && loss[half] > (loss[0] + loss.back()) / 2) ++half;
     stands_out.push_back(moments[half][1] / moments[half][back + 1]);
-    L.say(text("When half of what the loss will lose is gone, after ", at[half], " updates, the slope to s_48 is ",
-               lesson::fixed_number(stands_out.back(), 1), " times that to older tokens."));
+    L.say(text("When half of what the loss will lose is gone, after ", at[half],
+               " updates, the slope to s_48 is ", lesson::fixed_number(stands_out.back(), 1),
+               " times that to older tokens."));
   }
 
   // -------------------------------------------------------------------------------------------
@@ -175,8 +181,9 @@ void lesson_body(lesson::Lesson& L) {
     constexpr Index shown = 12;  // tokens
     lesson::HeatMap figure{.name = "attention",
                            .title = "Where the first layer looks, while it learns",
-                           .caption = "Tokens 0 to 11, a row for each: the share of its attention that it gives "
-                                      "to itself (diagonal) and to those before it.",
+                           .caption =
+                               "Tokens 0 to 11, a row for each: the share of its attention that it gives "
+                               "to itself (diagonal) and to those before it.",
                            .columns = 5,
                            .limit = 1};
     const std::size_t end = snapshots.size() - 1;
@@ -211,8 +218,8 @@ void lesson_body(lesson::Lesson& L) {
     for (const Matrix& map : first_maps(runs[m].model, looked_at)) {
       const double near = share(map, 0) + share(map, 1) + share(map, 2);
       if (m == 0) nearest_three = std::min(nearest_three, near);
-      shares.row({text(candidates[m].name, ", ", ++head), three_digits(share(map, 0)), three_digits(share(map, 1)),
-                  three_digits(share(map, 2)), three_digits(1 - near)});
+      shares.row({text(candidates[m].name, ", ", ++head), three_digits(share(map, 0)),
+                  three_digits(share(map, 1)), three_digits(share(map, 2)), three_digits(1 - near)});
     }
   }
   L.show(shares);
@@ -223,21 +230,25 @@ void lesson_body(lesson::Lesson& L) {
   // Attention and slopes tell where a layer looks, not what it keeps. So ask directly: which states can
   // be computed, by a linear map, from what stands in token 49 after the first layer? A pair for regression
   // needs s_49 and s_48. All others have variance 1/3, the error of a probe that knows nothing.
-  const Tensor probed = current_states(
-      task.sample(L.seed(), stream::analysis_data, 20000, L.scaled<Index>({.smoke = 128, .lesson = 2048, .paper = 4096})));
+  const Tensor probed =
+      current_states(task.sample(L.seed(), stream::analysis_data, 20000,
+                                 L.scaled<Index>({.smoke = 128, .lesson = 2048, .paper = 4096})));
   std::vector<std::vector<double>> errors;
   {
-    lesson::LinePlot plot{.name = "token-probe",
-                          .title = "The first layer keeps a pair, and little that is older",
-                          .x = "state s_t",
-                          .y = "mean squared error",
-                          .caption = "Error of the best linear readout of each state from token 49, after the first "
-                                     "layer. Dashed: the authors' models.",
-                          .log_y = true};
+    lesson::LinePlot plot{
+        .name = "token-probe",
+        .title = "The first layer keeps a pair, and little that is older",
+        .x = "state s_t",
+        .y = "mean squared error",
+        .caption =
+            "Error of the best linear readout of each state from token 49, after the first "
+            "layer. Dashed: the authors' models. Errors below 10⁻⁵ are drawn as 10⁻⁵.",
+        .log_y = true};
     std::vector<double> t;
     for (Index s = last - 7; s <= last; ++s) t.push_back(static_cast<double>(s));
     for (std::size_t m = 0; m < runs.size(); ++m) {
-      const std::vector<double> all = token_probe(runs[m].model.residual_streams(probed)[1], probed, last);
+      const std::vector<double> all =
+          token_probe(runs[m].model.residual_streams(probed)[1], probed, last);
       errors.emplace_back(all.end() - 8, all.end());
       std::vector<double> drawn = errors.back();
       for (double& error : drawn) error = std::max(error, 1e-5);  // s_49 itself is there exactly
@@ -246,9 +257,11 @@ void lesson_body(lesson::Lesson& L) {
       std::vector<double> authors =
           m == 0 ? paper::curve(paper::tf_7_token_probe) : paper::curve(paper::hybrid_token_probe);
       for (double& error : authors) error = std::max(error, 1e-5);
-      plot.line(text("authors' ", candidates[m].name), t, authors, {.dashed = true, .like = candidates[m].name});
+      plot.line(text("authors' ", candidates[m].name), t, authors,
+                {.dashed = true, .like = candidates[m].name});
       for (const std::size_t steps : {1, 2, 3}) {
-        L.compare(text("probe of s_", last - static_cast<Index>(steps), ", ", candidates[m].name), errors[m][7 - steps],
+        L.compare(text("probe of s_", last - static_cast<Index>(steps), ", ", candidates[m].name),
+                  errors[m][7 - steps],
                   (m == 0 ? paper::tf_7_token_probe : paper::hybrid_token_probe)[7 - steps]);
       }
     }
@@ -256,11 +269,13 @@ void lesson_body(lesson::Lesson& L) {
   }
   for (std::size_t m = 0; m < runs.size(); ++m) {
     // The authors stop after 3000 updates to report sensitivities; so does the paper scale.
-    const std::size_t moment =
-        L.scale() == lesson::Scale::paper ? std::min<std::size_t>(30, far[m].size() - 1) : far[m].size() - 1;
+    const std::size_t moment = L.scale() == lesson::Scale::paper
+                                   ? std::min<std::size_t>(30, far[m].size() - 1)
+                                   : far[m].size() - 1;
     for (const std::size_t steps : {0, 1, 2}) {
       L.compare(text("sensitivity to s_", last - static_cast<Index>(steps), ", ", candidates[m].name),
-                far[m][moment][steps], (m == 0 ? paper::tf_7_sensitivity : paper::hybrid_sensitivity)[steps]);
+                far[m][moment][steps],
+                (m == 0 ? paper::tf_7_sensitivity : paper::hybrid_sensitivity)[steps]);
     }
   }
 
@@ -272,12 +287,14 @@ void lesson_body(lesson::Lesson& L) {
   for (std::size_t m = 0; m < runs.size(); ++m) {
     const std::string& name = candidates[m].name;
     const std::vector<double>& now = far[m].back();
-    L.claim_below(text(name, ": the first layer's state 49 is still there, probe's error"), errors[m][7], 1e-3);
+    L.claim_below(text(name, ": the first layer's state 49 is still there, probe's error"), errors[m][7],
+                  1e-3);
     L.claim_below(text(name, ": error of the probe of s_48"), errors[m][6], 0.03);
     L.claim_above(text(name, ": error of the probe of s_45"), errors[m][3], 0.15);
     L.claim_above(text(name, ": sensitivity to s_48, compared with tokens older than s_44"),
                   now[1] / now[back + 1], 20);
-    L.claim_above(text(name, ": sensitivity to s_48, compared with before training"), now[1] / far[m][0][1], 50);
+    L.claim_above(text(name, ": sensitivity to s_48, compared with before training"),
+                  now[1] / far[m][0][1], 50);
   }
   L.claim_above("softmax: sensitivity to s_48, compared with older tokens, when half of the loss is gone",
                 stands_out[0], 5);

@@ -99,13 +99,16 @@ void lesson_body(lesson::Lesson& L) {
   const LossCurve all_pairs = classical(least_squares_predictor({})),
                   one_behind = classical(least_squares_predictor({.newest_pair = false})),
                   plan_3 = plan(2), plan_7 = plan(6);
-  lesson::Table table{.title = "Mean loss",
-                      .caption = "Proposition 2 and the second row of least squares leave the newest pair out.",
-                      .columns = {"", "parameters", "this run", "authors"}};
+  lesson::Table table{
+      .title = "Mean loss",
+      .caption = "Proposition 2 and the second row of least squares leave the newest pair out.",
+      .columns = {"", "parameters", "this run", "authors"}};
   table.row({"least squares, all pairs", "", loss_text(all_pairs.total()), ""});
   table.row({"least squares", "", loss_text(one_behind.total()), loss_text(paper::mean(paper::lsq))});
-  table.row({"Proposition 2, 3 layers", "", loss_text(plan_3.total()), loss_text(paper::mean(paper::proposition_2_of_3))});
-  table.row({"Proposition 2, 7 layers", "", loss_text(plan_7.total()), loss_text(paper::mean(paper::proposition_2_of_7))});
+  table.row({"Proposition 2, 3 layers", "", loss_text(plan_3.total()),
+             loss_text(paper::mean(paper::proposition_2_of_3))});
+  table.row({"Proposition 2, 7 layers", "", loss_text(plan_7.total()),
+             loss_text(paper::mean(paper::proposition_2_of_7))});
   L.show(table);
 
   // -------------------------------------------------------------------------------------------
@@ -129,8 +132,9 @@ void lesson_body(lesson::Lesson& L) {
     double sum = 0;
     const Index count = one.model.blocks.size() == 12 ? 1 : seeds;
     for (Index seed = 0; seed < count; ++seed) {
-      lesson::Trained<Transformer> run = lesson::train(L, text(file, "-seed-", seed + 1), task, recipe,
-                                                       L.seed() + 1000 * static_cast<std::uint64_t>(seed));
+      lesson::Trained<Transformer> run =
+          lesson::train(L, text(file, "-seed-", seed + 1), task, recipe,
+                        L.seed() + 1000 * static_cast<std::uint64_t>(seed));
       const LossCurve curve =
           loss_curve(task, L.seed(), stream::test_data, sequences, run.model, current_states);
       sum += curve.total() / static_cast<double>(count);
@@ -143,13 +147,15 @@ void lesson_body(lesson::Lesson& L) {
   std::vector<double> t;
   for (Index i = 0; i < task.tokens; ++i) t.push_back(static_cast<double>(i));
   {
-    lesson::LinePlot plot{.name = "comparison",
-                          .title = "Two layers with a mesa-layer beat seven of softmax",
-                          .x = "position t",
-                          .y = "loss",
-                          .caption = "Loss of trained models at each position. Dashed: Proposition 2 with learned "
-                                     "coefficients; thin: least squares on all pairs.",
-                          .log_y = true};
+    lesson::LinePlot plot{
+        .name = "comparison",
+        .title = "Two layers with a mesa-layer beat seven of softmax",
+        .x = "position t",
+        .y = "loss",
+        .caption =
+            "Loss of trained models at each position. Dashed: Proposition 2 with learned "
+            "coefficients; thin: least squares on all pairs.",
+        .log_y = true};
     for (std::size_t n = 0; n < candidates.size(); ++n) {
       plot.line(candidates[n].name, t, curves[n].mean);
       L.curve(candidates[n].name, t, curves[n].mean, curves[n].deviation);
@@ -158,16 +164,18 @@ void lesson_body(lesson::Lesson& L) {
     plot.line("Proposition 2, 7 layers", t, plan_7.mean, {.dashed = true, .like = candidates[1].name});
     plot.line("least squares", t, all_pairs.mean, {.thin = true});
     L.show(plot);
-    lesson::LinePlot training{.name = "training",
-                              .title = "Nothing for a while, then everything at once",
-                              .x = "updates",
-                              .y = "test loss",
-                              .caption = "The plateau ends when the first layer has found the neighbour (lesson 7).",
-                              .log_y = true};
+    lesson::LinePlot training{
+        .name = "training",
+        .title = "Nothing for a while, then everything at once",
+        .x = "updates",
+        .y = "test loss",
+        .caption = "The plateau ends when the first layer has found the neighbour (lesson 7).",
+        .log_y = true};
     for (std::size_t n = 0; n < candidates.size(); ++n) {
       std::vector<double> at;
       const Index every = recipe_for(L, candidates[n]).test_every;
-      for (Index i = 0; i < std::ssize(trained[n].test_loss); ++i) at.push_back(static_cast<double>(i * every));
+      for (Index i = 0; i < std::ssize(trained[n].test_loss); ++i)
+        at.push_back(static_cast<double>(i * every));
       training.line(candidates[n].name, at, trained[n].test_loss, {.points = true});
       L.curve(text(candidates[n].name, ": test loss by updates"), at, trained[n].test_loss);
     }
@@ -179,16 +187,19 @@ void lesson_body(lesson::Lesson& L) {
       for (const double loss : candidates[n].authors) sum += loss;
       return sum / static_cast<double>(candidates[n].authors.size());
     }();
-    table.row({candidates[n].name, text(size_of(trained[n].model)), loss_text(mean_loss[n]), loss_text(authors)});
+    table.row({candidates[n].name, text(size_of(trained[n].model)), loss_text(mean_loss[n]),
+               loss_text(authors)});
     L.compare(candidates[n].name, mean_loss[n], authors);
     for (const std::size_t position : {4, 9, 19, 49}) {
-      L.compare(text(candidates[n].name, ", t = ", position), curves[n].mean[position], candidates[n].authors[position]);
+      L.compare(text(candidates[n].name, ", t = ", position), curves[n].mean[position],
+                candidates[n].authors[position]);
     }
   }
   L.show(table);
   const Tensor& lambda = trained[2].model.blocks[1].attention.lambda;
   std::string lambdas;
-  for (Index h = 0; h < lambda.size(); ++h) lambdas += text(h > 0 ? ", " : "", lesson::fixed_number(lambda[h], 2));
+  for (Index h = 0; h < lambda.size(); ++h)
+    lambdas += text(h > 0 ? ", " : "", lesson::fixed_number(lambda[h], 2));
   L.say(text("The mesa-layer's heads chose λ = ", lambdas, " (the authors' 2.03, 2.34, 3.81, 3.42)."));
 
   // -------------------------------------------------------------------------------------------
@@ -215,7 +226,8 @@ void lesson_body(lesson::Lesson& L) {
                           .log_y = true};
     std::vector<double> depth;
     for (Index l = 0; l <= 7; ++l) depth.push_back(static_cast<double>(l));
-    for (const auto& [name, probe] : {std::pair{"next state", &next_probe}, {"preconditioned state", &preconditioned_probe}}) {
+    for (const auto& [name, probe] :
+         {std::pair{"next state", &next_probe}, {"preconditioned state", &preconditioned_probe}}) {
       plot.panel(name);
       for (const Index position : {9, 19, 49}) {
         std::vector<double> y;
@@ -233,10 +245,11 @@ void lesson_body(lesson::Lesson& L) {
   // Softmax attention could have been no good at regression; raw tokens could have cost more than they
   // did; and a mesa-layer could have been of no use above a layer that it did not choose.
   if (L.scale() == lesson::Scale::paper) {
-    const double authors[] = {paper::mean(paper::tf_3), paper::mean(paper::tf_7), paper::mean(paper::hybrid),
-                              paper::mean(paper::tf_12)};
+    const double authors[] = {paper::mean(paper::tf_3), paper::mean(paper::tf_7),
+                              paper::mean(paper::hybrid), paper::mean(paper::tf_12)};
     for (std::size_t n = 0; n < candidates.size(); ++n) {
-      L.claim_below(text("loss of ", candidates[n].name), mean_loss[n], (n == 3 ? 1.05 : 1.03) * authors[n]);
+      L.claim_below(text("loss of ", candidates[n].name), mean_loss[n],
+                    (n == 3 ? 1.05 : 1.03) * authors[n]);
     }
   } else {
     L.claim_below("loss of softmax, 3 layers", mean_loss[0], 0.40);
@@ -245,20 +258,25 @@ void lesson_body(lesson::Lesson& L) {
   }
   L.claim_below("7 layers, compared with 3", mean_loss[1] / mean_loss[0], 0.85);
   L.claim_below("hybrid, compared with 7 layers", mean_loss[2] / mean_loss[1], 0.92);
-  L.claim_below("hybrid's parameters, compared with 7 layers'",
-                static_cast<double>(size_of(trained[2].model)) / static_cast<double>(size_of(trained[1].model)), 0.35,
-                {.from = lesson::Scale::smoke});
+  L.claim_below(
+      "hybrid's parameters, compared with 7 layers'",
+      static_cast<double>(size_of(trained[2].model)) / static_cast<double>(size_of(trained[1].model)),
+      0.35, {.from = lesson::Scale::smoke});
   L.claim_above("hybrid, compared with least squares on all pairs", mean_loss[2] / all_pairs.total(), 1);
-  L.claim_below("next state, probe after layer 7 at t = 49, input = 1", next_probe(7, 49) / next_probe(0, 49), 0.1);
+  L.claim_below("next state, probe after layer 7 at t = 49, input = 1",
+                next_probe(7, 49) / next_probe(0, 49), 0.1);
   double rises = 0;  // by how much a layer makes the next state harder to read, at worst
   for (Index l = 1; l <= 7; ++l) rises = std::max(rises, next_probe(l, 49) / next_probe(l - 1, 49));
-  L.claim_below("next state, probe at t = 49: a layer's loss over that of the one before, at worst", rises, 1.05);
+  L.claim_below("next state, probe at t = 49: a layer's loss over that of the one before, at worst",
+                rises, 1.05);
   double best_preconditioned = 1;
   for (Index l = 1; l <= 7; ++l) {
-    best_preconditioned = std::min(best_preconditioned, preconditioned_probe(l, 19) / preconditioned_probe(0, 19));
+    best_preconditioned =
+        std::min(best_preconditioned, preconditioned_probe(l, 19) / preconditioned_probe(0, 19));
   }
   L.claim_below("preconditioned state, best layer at t = 19, input = 1", best_preconditioned, 0.7);
-  L.claim_between("control: the next state from the preconditioned one, t = 19", control(0, 19), 1.4, 1.8);
+  L.claim_between("control: the next state from the preconditioned one, t = 19", control(0, 19), 1.4,
+                  1.8);
 }
 
 }  // namespace

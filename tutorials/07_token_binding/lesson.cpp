@@ -137,7 +137,7 @@ void lesson_body(lesson::Lesson& L) {
     }
     lesson::LinePlot plot{
         .name = text("sensitivity-", one.name),
-        .title = one.name == "hybrid" ? "Softmax attention and a mesa-layer: the same jump"
+        .title = one.name == "hybrid" ? "Softmax attention and a mesa-layer"
                                       : "Seven softmax layers: the jump to the neighbour",
         .x = "updates",
         .y = "",

@@ -169,7 +169,7 @@ void lesson_body(lesson::Lesson& L) {
         .title = "Nothing for a while, then everything at once",
         .x = "updates",
         .y = "test loss",
-        .caption = "The plateau ends when the first layer has found the neighbour (lesson 7).",
+        .caption = "The plateau ends when the first layer learns to look at the recent past (lesson 7).",
         .log_y = true};
     for (std::size_t n = 0; n < candidates.size(); ++n) {
       std::vector<double> at;

@@ -14,8 +14,8 @@ Tensor dropout(const Tensor& x, double probability, std::uint64_t seed, std::uin
   check(site < 256, "dropout: the site is ", site, ", it must be below 256");
   const Index B = x.dim(0), n = B == 0 ? 0 : x.size() / B;  // numbers of a sequence
   constexpr std::uint64_t sequences = std::uint64_t{1} << 56;  // the site takes 8 of the index's 64 bits
-  check(first <= sequences - static_cast<std::uint64_t>(B), "dropout: sequences ", first, " to ", first, " + ", B,
-        ", their numbers must be below 2^56");
+  check(first <= sequences - static_cast<std::uint64_t>(B), "dropout: sequences ", first, " to ", first,
+        " + ", B, ", their numbers must be below 2^56");
   if (probability == 0) return x;
 
   const Tensor mask = Tensor::uninitialized(x.shape());  // 0, or 1/(1 - probability)

@@ -11,7 +11,7 @@
 namespace mesagrad {
 namespace {
 
-// Below, f(j) is the vector of a row's numbers from j on. At the row's end it may hold anything behind them.
+// Below, f(j) is the vector of a row's numbers from j on. Behind the row's end it may hold anything.
 
 // The sum of all n numbers.
 template <class F>
@@ -112,8 +112,12 @@ namespace {
 
 constexpr real least_length = static_cast<real>(1e-16);
 
+// In double: the squares of large floats are too large for a float, those of small ones too small.
 real length(Index n, const real* x) {
-  return std::sqrt(sum_of(n, [=](Index j) { return load(x + j) * load(x + j); }));
+  double squares = 0;
+#pragma omp simd reduction(+ : squares)
+  for (Index j = 0; j < n; ++j) squares += static_cast<double>(x[j]) * static_cast<double>(x[j]);
+  return static_cast<real>(std::sqrt(squares));
 }
 
 }  // namespace
@@ -132,7 +136,8 @@ Tensor unit_length(const Tensor& x, Index heads) {
     // With n = ||x||, y = x/(10⁻¹⁶ + n) and dn = x·dx/n:
     //     dx = (dy - (x/n)(y·dy))/(10⁻¹⁶ + n): what points along x would only change the length
     const auto [dx, add] = x.grad_part();
-    each_row(vectors, K, [=, add = add, to = dx, from = x.data(), y = out.data(), dy = out.grad()](Index v) {
+    const real *from = x.data(), *y = out.data(), *dy = out.grad();
+    each_row(vectors, K, [=, add = add, to = dx](Index v) {
       const real *x_v = from + v * K, *y_v = y + v * K, *d = dy + v * K;
       const real n = length(K, x_v), factor = 1 / (least_length + n);
       const real along = n > 0 ? sum_of(K, [=](Index j) { return load(y_v + j) * load(d + j); }) / n : 0;

@@ -43,8 +43,9 @@ Tensor apply(const std::vector<Tensor>& x) { return gelu(x[0]); }
 }  // namespace
 
 TEST_CASE("gelu is x/2 (1 + tanh u)", "[gelu]") {
-  for (const Shape& shape : {Shape(), Shape({1}), Shape({0}), Shape({10}), Shape({16}), Shape({33}), Shape({3, 1}),
-                             Shape({4, 40}), Shape({2, 0, 3}), Shape({2, 3, 10}), Shape({2, 2, 3, 5})}) {
+  for (const Shape& shape : {Shape(), Shape({1}), Shape({0}), Shape({10}), Shape({16}), Shape({33}),
+                             Shape({3, 1}), Shape({4, 40}), Shape({2, 0, 3}), Shape({2, 3, 10}),
+                             Shape({2, 2, 3, 5})}) {
     INFO(shape);
     const Tensor x = random_tensor(shape, 1, 2);
     const Tensor y = gelu(x);

@@ -23,7 +23,9 @@ double share(std::size_t n, const F& f) {
 }
 
 // Five standard deviations of a share of n independent events of probability p.
-double five_deviations(double p, std::size_t n) { return 5 * std::sqrt(p * (1 - p) / static_cast<double>(n)); }
+double five_deviations(double p, std::size_t n) {
+  return 5 * std::sqrt(p * (1 - p) / static_cast<double>(n));
+}
 
 constexpr std::uint64_t last_sequence = (std::uint64_t{1} << 56) - 1;
 
@@ -45,8 +47,8 @@ TEST_CASE("dropout drops its share, and keeps the mean", "[dropout]") {
 }
 
 TEST_CASE("a dropped element is 0, a kept one scaled", "[dropout]") {
-  for (const Shape& shape : {Shape({1}), Shape({0}), Shape({10}), Shape({3, 1}), Shape({2, 0, 3}), Shape({0, 4}),
-                             Shape({2, 16}), Shape({2, 3, 33}), Shape({2, 2, 3, 10})}) {
+  for (const Shape& shape : {Shape({1}), Shape({0}), Shape({10}), Shape({3, 1}), Shape({2, 0, 3}),
+                             Shape({0, 4}), Shape({2, 16}), Shape({2, 3, 33}), Shape({2, 2, 3, 10})}) {
     INFO(shape);
     const Tensor x = random_tensor(shape, 1);
     const std::vector<real> m = mask(shape, 0.4, 5, 6, 7);
@@ -71,14 +73,17 @@ TEST_CASE("what is dropped of a sequence depends on its number, the seed and the
     for (const Index pass : {1, 2, 3, 4, 6}) {
       std::vector<real> pieces;
       for (Index b = 0; b < 12; b += pass) {
-        for (const real m : mask({pass, T, D}, 0.3, 4, first + static_cast<std::uint64_t>(b), 5)) pieces.push_back(m);
+        const std::uint64_t number = first + static_cast<std::uint64_t>(b);
+        for (const real m : mask({pass, T, D}, 0.3, 4, number, 5)) pieces.push_back(m);
       }
       CHECK(pieces == all);
     }
     std::vector<real> expected;
     for (std::uint64_t b = 0; b < 12; ++b) {
       Random random(4, stream::dropout, (first + b) * 256 + 5);
-      for (Index i = 0; i < T * D; ++i) expected.push_back(random.uniform() < 0.3 ? 0 : static_cast<real>(1 / 0.7));
+      for (Index i = 0; i < T * D; ++i) {
+        expected.push_back(random.uniform() < 0.3 ? 0 : static_cast<real>(1 / 0.7));
+      }
     }
     CHECK(all == expected);
   }
@@ -88,8 +93,11 @@ TEST_CASE("sequences, sites and seeds drop independently of each other", "[dropo
   const double p = 0.3;
   const Shape shape({1, 50000});
   const std::vector<real> a = mask(shape, p, 1, 2, 3);
-  for (const std::vector<real>& b : {mask(shape, p, 1, 3, 3), mask(shape, p, 1, 2, 4), mask(shape, p, 2, 2, 3),
-                                     mask(shape, p, 1, 0, 3), mask(shape, p, 1, 2, 255), mask(shape, p, 1, 3, 2)}) {
+  const auto other = [&](std::uint64_t seed, std::uint64_t first, std::uint32_t site) {
+    return mask(shape, p, seed, first, site);
+  };
+  for (const std::vector<real>& b : {other(1, 3, 3), other(1, 2, 4), other(2, 2, 3), other(1, 0, 3),
+                                     other(1, 2, 255), other(1, 3, 2)}) {
     const double both = share(a.size(), [&](std::size_t i) { return a[i] == 0 && b[i] == 0; });
     CHECK(std::abs(both - p * p) < five_deviations(p * p, a.size()));
   }
@@ -110,8 +118,9 @@ TEST_CASE("dropout refuses what makes no sense", "[dropout][errors]") {
   CHECK(message_of([&] { dropout(x, 0.1, 1, last_sequence, 3); }) ==
         "dropout: sequences 72057594037927935 to 72057594037927935 + 2, their numbers must be below 2^56");
   CHECK(message_of([&] { dropout(x, 0.1, 1, last_sequence - 1, 255); }) == "nothing was thrown");
-  CHECK(message_of([] { dropout(Tensor(), 0.1, 1, 2, 3); }) == "dropout: x (): expected a batch (B, ...)");
-  CHECK(message_of([] { dropout(Tensor(Shape()), 0.1, 1, 2, 3); }) == "dropout: x (): expected a batch (B, ...)");
+  for (const Tensor& none : {Tensor(), Tensor(Shape())}) {
+    CHECK(message_of([&] { dropout(none, 0.1, 1, 2, 3); }) == "dropout: x (): expected a batch (B, ...)");
+  }
 }
 
 }  // namespace mesagrad

@@ -8,9 +8,10 @@
 namespace mesagrad {
 namespace {
 
-const std::vector<Shape> shapes = {Shape({1}),     Shape({10}),    Shape({0}),        Shape({0, 4}),   Shape({3, 0}),
-                                   Shape({5, 1}),  Shape({3, 3}),  Shape({4, 16}),    Shape({3, 33}),  Shape({2, 40}),
-                                   Shape({2, 0, 3}), Shape({2, 3, 10}), Shape({2, 2, 3, 5})};
+const std::vector<Shape> shapes = {Shape({1}),        Shape({10}),       Shape({0}),    Shape({0, 4}),
+                                   Shape({3, 0}),     Shape({5, 1}),     Shape({3, 3}), Shape({4, 16}),
+                                   Shape({3, 33}),    Shape({2, 40}),    Shape({2, 0, 3}),
+                                   Shape({2, 3, 10}), Shape({2, 2, 3, 5})};
 
 // The formulas without cleverness, and their gradients for dout.
 struct Oracle {
@@ -24,7 +25,9 @@ struct Oracle {
     for (std::size_t i = 0; i < out.size(); i += D) {
       double mean = 0, variance = 0;
       for (std::size_t j = 0; j < D; ++j) mean += at(x, i + j) / static_cast<double>(D);
-      for (std::size_t j = 0; j < D; ++j) variance += std::pow(at(x, i + j) - mean, 2) / static_cast<double>(D);
+      for (std::size_t j = 0; j < D; ++j) {
+        variance += std::pow(at(x, i + j) - mean, 2) / static_cast<double>(D);
+      }
       const double r = 1 / std::sqrt(variance + 1e-6);
       steepest = std::max(steepest, r);
       const auto x_hat = [&](std::size_t j) { return r * (at(x, i + j) - mean); };
@@ -103,8 +106,10 @@ void check_unit_length(Tensor x, Index heads) {
 TEST_CASE("layer_norm and its gradients equal the formula", "[normalization]") {
   for (const Shape& shape : shapes) check_layer_norm(random_tensor(shape, 1));
   for (const Index D : {2, 7, 8, 9, 31, 32, 47, 48, 128, 200}) check_layer_norm(random_tensor({11, D}, 1));
-  for (const double size : {1e-3, 30.0, 1e4}) check_layer_norm(random_tensor({7, 40}, 1, size));  // 10⁻³: σ² like the 10⁻⁶
-  for (const Index rows : {255, 256, 257, 1000}) check_layer_norm(random_tensor({rows, 10}, 1));  // pieces of 256
+  // At 10⁻³ σ² is like the 10⁻⁶.
+  for (const double size : {1e-3, 30.0, 1e4}) check_layer_norm(random_tensor({7, 40}, 1, size));
+  // Rows are summed up in pieces of 256.
+  for (const Index rows : {255, 256, 257, 1000}) check_layer_norm(random_tensor({rows, 10}, 1));
 }
 
 TEST_CASE("the gradients of layer_norm agree with the definition", "[normalization]") {
@@ -131,7 +136,8 @@ TEST_CASE("layer_norm of a constant row is the shift", "[normalization]") {
     for (const Index D : {1, 10, 16, 33, 40}) {
       INFO(value << " " << D);
       Tensor x({3, D}, value);
-      const Tensor scale = random_tensor({D}, 1), shift = random_tensor({D}, 2), dout = random_tensor({3, D}, 3);
+      const Tensor scale = random_tensor({D}, 1), shift = random_tensor({D}, 2);
+      const Tensor dout = random_tensor({3, D}, 3);
       const Oracle exact(Tensor({3, D}), scale, shift, dout);
       x.requires_grad();
       Tape tape;
@@ -169,14 +175,19 @@ TEST_CASE("unit_length and its gradient equal the formula", "[normalization]") {
       if (shape[-1] % heads == 0) check_unit_length(random_tensor(shape, 1), heads);
     }
   }
-  for (const Index K : {1, 2, 7, 8, 9, 20, 31, 32, 47, 48, 128}) check_unit_length(random_tensor({3, 5, 2 * K}, 1), 2);
-  for (const double size : {1e-16, 1e-8, 1e8, 1e16}) check_unit_length(random_tensor({4, 40}, 1, size), 2);
+  for (const Index K : {1, 2, 7, 8, 9, 20, 31, 32, 47, 48, 128}) {
+    check_unit_length(random_tensor({3, 5, 2 * K}, 1), 2);
+  }
+  for (const double size : {1e-25, 1e-16, 1e-8, 1e8, 1e30}) {
+    check_unit_length(random_tensor({4, 40}, 1, size), 2);
+  }
 }
 
 TEST_CASE("the gradient of unit_length agrees with the definition", "[normalization]") {
   for (const Shape& shape : shapes) {
     for (const Index heads : {1, 2, 3}) {
-      if (shape[-1] % heads != 0 || shape[-1] == heads) continue;  // a number of length 1 is ±1, its gradient 0
+      // A single number becomes ±1, and its gradient is 0.
+      if (shape[-1] % heads != 0 || shape[-1] == heads) continue;
       INFO(shape << ", " << heads << " heads");
       check_operation([=](const auto& in) { return unit_length(in[0], heads); }, {random_tensor(shape, 1)});
     }
@@ -194,7 +205,8 @@ TEST_CASE("unit_length of a vector of zeros is zero, its derivative 10^16", "[no
 }
 
 TEST_CASE("normalization gives the same bits on any number of threads", "[normalization][threads]") {
-  const Tensor x = random_tensor({3001, 40}, 1), scale = random_tensor({40}, 2), shift = random_tensor({40}, 3);
+  const Tensor x = random_tensor({3001, 40}, 1);
+  const Tensor scale = random_tensor({40}, 2), shift = random_tensor({40}, 3);
   check_threads([](const auto& in) { return layer_norm(in[0], in[1], in[2]); }, {x, scale, shift});
   check_threads([](const auto& in) { return unit_length(in[0], 2); }, {x});
 }
@@ -210,6 +222,7 @@ TEST_CASE("normalization refuses what does not fit", "[normalization][errors]") 
   CHECK(norm(x, five, six) == "layer_norm: x (2, 3, 6), scale (5), shift (6)" + expected);
   CHECK(norm(x, six, five) == "layer_norm: x (2, 3, 6), scale (6), shift (5)" + expected);
   CHECK(norm(x, x, {}) == "layer_norm: x (2, 3, 6), scale (2, 3, 6), shift ()" + expected);
+  CHECK(norm(x, Tensor({2, 3}), {}) == "layer_norm: x (2, 3, 6), scale (2, 3), shift ()" + expected);
   CHECK(norm(x, {}, number) == "layer_norm: x (2, 3, 6), scale (), shift ()" + expected);
   const auto unit = [](const Tensor& a, Index heads) { return message_of([&] { unit_length(a, heads); }); };
   CHECK(unit(x, 4) == "unit_length: x (2, 3, 6): 4 heads do not divide the last dimension");

@@ -22,7 +22,8 @@ TEST_CASE("the table holds sines and cosines of ever slower clocks", "[positions
       std::vector<double> exact;
       for (Index p = 0; p < T; ++p) {
         for (Index i = 0; 2 * i < D; ++i) {
-          const double turn = std::exp(-2.0 * static_cast<double>(i) / static_cast<double>(D) * std::log(10000.0));
+          const double part = 2.0 * static_cast<double>(i) / static_cast<double>(D);
+          const double turn = std::exp(-part * std::log(10000.0));
           exact.push_back(std::sin(static_cast<double>(p) * turn));
           if (2 * i + 1 < D) exact.push_back(std::cos(static_cast<double>(p) * turn));
         }
@@ -33,7 +34,8 @@ TEST_CASE("the table holds sines and cosines of ever slower clocks", "[positions
 }
 
 TEST_CASE("a shorter table is the beginning of a longer one", "[positions]") {
-  const std::vector<real> longer = numbers_of(sinusoidal_table(50, 10)), shorter = numbers_of(sinusoidal_table(20, 10));
+  const std::vector<real> longer = numbers_of(sinusoidal_table(50, 10));
+  const std::vector<real> shorter = numbers_of(sinusoidal_table(20, 10));
   CHECK(std::equal(shorter.begin(), shorter.end(), longer.begin()));
 }
 
@@ -49,7 +51,9 @@ TEST_CASE("positions stand behind every token, or are added to it", "[positions]
           for (Index t = 0; t < T; ++t) {
             for (Index j = 0; j < D; ++j) behind.push_back(x[(b * T + t) * D + j]);
             for (Index j = 0; j < P; ++j) behind.push_back(table[t * P + j]);
-            for (Index j = 0; j < D && P == D; ++j) added.push_back(x[(b * T + t) * D + j] + table[t * P + j]);
+            for (Index j = 0; j < D && P == D; ++j) {
+              added.push_back(x[(b * T + t) * D + j] + table[t * P + j]);
+            }
           }
         }
         const Tensor y = concatenate_positions(x, table);
@@ -77,11 +81,14 @@ TEST_CASE("positions that do not fit are refused", "[positions][errors]") {
   using Op = Tensor (*)(const Tensor&, const Tensor&);
   for (const auto& [name, op] : {std::pair<const char*, Op>{"concatenate_positions", concatenate_positions},
                                  std::pair<const char*, Op>{"add_positions", add_positions}}) {
-    const auto message = [op = op](const Tensor& a, const Tensor& b) { return message_of([&] { op(a, b); }); };
+    const auto message = [op = op](const Tensor& a, const Tensor& b) {
+      return message_of([&] { op(a, b); });
+    };
     CHECK(message(flat, flat) == text(name, ": x (6, 4), table (6, 4): expected x (B, T, D) and a matrix"));
     CHECK(message(x, x) == text(name, ": x (2, 3, 4), table (2, 3, 4): expected x (B, T, D) and a matrix"));
     CHECK(message(x, Tensor()) == text(name, ": x (2, 3, 4), table (): expected x (B, T, D) and a matrix"));
-    CHECK(message(x, Tensor({2, 4})) == text(name, ": x (2, 3, 4) has 3 tokens, the table (2, 4) only 2 positions"));
+    CHECK(message(x, Tensor({2, 4})) ==
+          text(name, ": x (2, 3, 4) has 3 tokens, the table (2, 4) only 2 positions"));
   }
   CHECK(message_of([&] { add_positions(x, Tensor({3, 5})); }) ==
         "add_positions: x (2, 3, 4) and table (3, 5) differ in their last dimension");

@@ -7,6 +7,7 @@
 
 #include "nn/safetensors.h"
 #include "tasks/loss_curve.h"
+#include "tasks/token_binding.h"
 #include "tests/helpers.h"
 
 namespace mesagrad {
@@ -282,6 +283,37 @@ TEST_CASE("published Transformers have the losses that their authors report", "[
       check_agreement(curve.mean[t], report.losses[n], curve.standard_error(static_cast<Index>(t)));
     }
     check_agreement(curve.total(), report.total, curve.standard_error());
+  }
+}
+
+// The mean share of attention that the first layer's heads give to the token itself, to the one before and
+// to the one before that, from the sixth token on.
+TEST_CASE("published first layers look at the tokens that their authors report", "[published]") {
+  struct Report {
+    const char* file;
+    real clip;
+    double shares[4][3];
+  };
+  for (const Report& report : std::initializer_list<Report>{
+           {"fully_observed_tf7.safetensors", 0,
+            {{.59, .24, .06}, {.44, .51, .03}, {.02, .85, .12}, {.98, .03, .00}}},
+           {"fully_observed_hybrid_mesa.safetensors", 1,
+            {{.53, .41, .06}, {.65, .32, .02}, {.54, .41, .05}, {.32, .61, .07}}}}) {
+    const std::filesystem::path path = published(report.file);
+    if (path.empty()) continue;
+    INFO(report.file);
+    const Transformer model = load_published_transformer(path, {.clip = report.clip});
+    const Tensor states = current_states(LinearDynamics{}.sample(1, stream::test_data, 0, 256));
+    const std::vector<Matrix> maps =
+        attention_maps(model.blocks[0].attention, matmul(states, model.embedding), model.table);
+    for (std::size_t h = 0; h < 4; ++h) {
+      for (Index back = 0; back < 3; ++back) {
+        double share = 0;
+        for (Index t = 5; t < 50; ++t) share += maps[h](t, t - back) / 45;
+        INFO("head " << h << ", " << back << " back");
+        CHECK(std::abs(share - report.shares[h][back]) < 0.02);
+      }
+    }
   }
 }
 

@@ -31,8 +31,10 @@ inline Panel transposed(Panel m, Index rows, Index columns, real* to) {
 
 // out (+)= x·yᵀ for x (rows, size), and as many columns as a group of rows reaches: the tokens before
 // `end`, padded. y_columns is yᵀ, packed.
-inline void group_scores(Index rows, Index end, Index size, Panel x, Panel y_columns, real* out, Index width) {
-  tiles(rows, size, rows_of(x.data, x.width), y_columns.data, y_columns.width, out, width, padded(end), false);
+inline void group_scores(Index rows, Index end, Index size, Panel x, Panel y_columns, real* out,
+                         Index width) {
+  tiles(rows, size, rows_of(x.data, x.width), y_columns.data, y_columns.width, out, width, padded(end),
+        false);
 }
 
 // Below, `scores` are those of the n tokens from `begin` on with all tokens up to the last of them:
@@ -51,7 +53,8 @@ inline void weighted_sum(Index begin, Index n, Index size, Panel scores, Panel y
 // What is there of the tokens before `begin` is always added to.
 inline void transposed_sum(Index begin, Index n, Index size, Panel scores, Panel x, real* out, Index row,
                            bool add) {
-  if (begin > 0) tiles(begin, n, columns_of(scores.data, scores.width), x.data, x.width, out, row, size, true);
+  if (begin > 0)
+    tiles(begin, n, columns_of(scores.data, scores.width), x.data, x.width, out, row, size, true);
   each_group(n, [&](Index i, Index rows) {
     tiles(rows, n - i, columns_of(scores.data + i * scores.width + begin + i, scores.width),
           x.data + i * x.width, x.width, out + (begin + i) * row, row, size, add);

@@ -193,7 +193,8 @@ Tensor preconditioned_queries(const Tensor& q, const Tensor& k, const Tensor& la
     const Tensor::GradPart dq = part(q), dk = part(k);
     std::vector<real> dlambda(static_cast<std::size_t>(B * H));
     each_group([&](Index first, const Problems& problems, Vector group_lambda) {
-      backward(T, K, problems, k.data(), out.data(), out.grad(), group_lambda, dq, dk, &dlambda[static_cast<std::size_t>(first)]);
+      backward(T, K, problems, k.data(), out.data(), out.grad(), group_lambda, dq, dk,
+               &dlambda[static_cast<std::size_t>(first)]);
     });
     if (!lambda.has_grad()) return;
     for (Index problem = 0; problem < B * H; ++problem) {

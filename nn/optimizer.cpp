@@ -100,8 +100,8 @@ void AdamW::step(double rate) {
 
 double WarmupCosine::operator()(Index n) const {
   if (n < warmup) return peak * static_cast<double>(n) / static_cast<double>(warmup);
-  const double progress =
-      std::min(1.0, static_cast<double>(n - warmup) / static_cast<double>(std::max<Index>(1, total - warmup)));
+  const double progress = std::min(
+      1.0, static_cast<double>(n - warmup) / static_cast<double>(std::max<Index>(1, total - warmup)));
   return end + (peak - end) * 0.5 * (1 + std::cos(std::numbers::pi * progress));
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 #include <cmath>
 #include <string>
+#include <utility>
 
 #include "core/ops.h"
 #include "nn/attention.h"
@@ -42,18 +43,24 @@ struct SelfAttention {
   //
   // With `positions`, a table of P numbers for each token, queries and keys are made of [x_t, P_t].
   Tensor operator()(const Tensor& x, const Tensor& positions = {}) const {
-    const Tensor seen = positions.defined() ? concatenate_positions(x, positions) : x;
-    Tensor q = matmul(seen, wq), k = matmul(seen, wk);
-    if (unit_keys) {
-      q = unit_length(q, heads);
-      k = unit_length(k, heads);
-    }
+    auto [q, k] = queries_and_keys(x, positions);
     if (kind == Attention::mesa) {
       q = preconditioned_queries(q, k, rho.defined() ? positive_lambda(rho) : lambda, heads);
     }
     const Tensor v = matmul(x, wv);
     return matmul(kind == Attention::softmax ? causal_softmax_attention(q, k, v, heads)
                                              : causal_linear_attention(q, k, v, heads), wo);
+  }
+
+  // Of x (B, T, D): two tensors (B, T, H·K), before a mesa-layer preconditions its queries.
+  std::pair<Tensor, Tensor> queries_and_keys(const Tensor& x, const Tensor& positions = {}) const {
+    const Tensor seen = positions.defined() ? concatenate_positions(x, positions) : x;
+    Tensor q = matmul(seen, wq), k = matmul(seen, wk);
+    if (unit_keys) {
+      q = unit_length(q, heads);
+      k = unit_length(k, heads);
+    }
+    return {std::move(q), std::move(k)};
   }
 
   Parameters parameters(const std::string& prefix) {

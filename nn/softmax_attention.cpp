@@ -68,7 +68,8 @@ struct SoftmaxHead : AttentionHead {
     real* p = scratch.take<real>(height * width);
     real* d = for_scores ? scratch.take<real>(height * width) : nullptr;  // dP, then dS
     const Panel k_columns = transposed(keys(k, 0), T, K, scratch.take<real>(K * width));
-    const Panel v_columns = for_scores ? transposed(values(v, 0), T, V, scratch.take<real>(V * width)) : Panel{};
+    const Panel v_columns =
+        for_scores ? transposed(values(v, 0), T, V, scratch.take<real>(V * width)) : Panel{};
     for (Index begin = 0; begin < T; begin += stripe_tokens) {
       const Index n = std::min(stripe_tokens, T - begin);
       const Panel q_s = keys(q, begin), dout_s = values(dout, begin);

@@ -133,7 +133,8 @@ double effective_step_size(const LinearTransformer& model, Index d) {
 
 LinearTransformer gradient_descent_transformer(Index d, double eta) {
   constexpr real infinity = std::numeric_limits<real>::infinity();
-  LinearTransformer model({.width = 4 * d, .heads = 1, .key_size = d, .clip = infinity, .init_deviation = 0}, 0);
+  LinearTransformer model(
+      {.width = 4 * d, .heads = 1, .key_size = d, .clip = infinity, .init_deviation = 0}, 0);
   const SelfAttention& head = model.blocks[0];
   for (Index i = 0; i < d; ++i) {
     head.wq[(2 * d + i) * d + i] = 1;

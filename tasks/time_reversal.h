@@ -31,7 +31,8 @@ struct TimeReversal {
       add_outer(A_, 1, Vec(p_t, p_t + K), Vec(q_t, q_t + K));
       Vec sum(count(K));
       for (Index i = 0; i < K; ++i) {
-        for (Index j = 0; j < K; ++j) sum[count(i)] += (A_[count(i * K + j)] + A_[count(j * K + i)]) * w[count(j)];
+        for (Index j = 0; j < K; ++j)
+          sum[count(i)] += (A_[count(i * K + j)] + A_[count(j * K + i)]) * w[count(j)];
       }
       const Vec g = times(R_, sum.data());
       for (Index i = 0; i < K; ++i) dk[count(t * K + i)] = -g[count(i)];
@@ -54,7 +55,8 @@ struct TimeReversal {
     for (Index i = 0; i < K; ++i) {
       dlambda += A_[count(i * K + i)];
       for (Index j = 0; j < K; ++j) {
-        const double error = std::abs(static_cast<double>(R(i, j) - (i == j ? lambda : 0)) / static_cast<double>(lambda));
+        const double error =
+            std::abs(static_cast<double>(R(i, j) - (i == j ? lambda : 0)) / static_cast<double>(lambda));
         start_error = error <= start_error ? start_error : error;  // a NaN counts as an error
       }
     }

@@ -69,8 +69,8 @@ std::vector<Matrix> attention_maps(const SelfAttention& layer, const Tensor& x, 
   check(layer.kind == Attention::softmax,
         "attention_maps: only softmax attention has weights that add up to 1");
   check_position("attention_maps", x, 0);
-  const Tensor seen = positions.defined() ? concatenate_positions(x, positions) : x;
-  const Tensor q = matmul(seen, layer.wq), k = matmul(seen, layer.wk);
+  const auto [q_of_all, k_of_all] = layer.queries_and_keys(x, positions);
+  const Tensor &q = q_of_all, &k = k_of_all;  // lambdas cannot capture the names above
   const Index B = x.dim(0), T = x.dim(1), width = q.dim(-1), K = width / layer.heads;
   std::vector<Matrix> result(static_cast<std::size_t>(layer.heads), Matrix(T, T));
   std::vector<double> weight(static_cast<std::size_t>(T));

@@ -101,9 +101,11 @@ void run(const lesson::Options& options) {
   }
   json.end_array();
 
-  std::printf("\nMilliseconds are medians. Roofline: the least that %d threads could need.\n"
-              "%-36s %9s %9s %8s %8s %6s %9s %9s %7s\n", most, "", "1 thread",
-              text(most, " threads").c_str(), "speed-up", "GFLOP/s", "peak", "MB moved", "roofline", "memory");
+  std::printf(
+      "\nMilliseconds are medians. Roofline: the least that %d threads could need.\n"
+      "%-36s %9s %9s %8s %8s %6s %9s %9s %7s\n",
+      most, "", "1 thread", text(most, " threads").c_str(), "speed-up", "GFLOP/s", "peak", "MB moved",
+      "roofline", "memory");
   json.key("rows").begin_array();
   for (const bench::Row& row : bench::rows()) {
     std::vector<Measured> measured;
@@ -129,7 +131,8 @@ void run(const lesson::Options& options) {
       json.key("share_of_peak").number(row.flops / times.median / machine[i].flops);
       json.key("speed_up").number(measured[0].times.median / times.median);
       json.key("mbytes_moved").number(row.bytes / 1e6);
-      json.key("ms_roofline").number(std::max(row.flops / machine[i].flops, row.bytes / machine[i].bytes) * 1e3);
+      json.key("ms_roofline")
+          .number(std::max(row.flops / machine[i].flops, row.bytes / machine[i].bytes) * 1e3);
       json.key("peak_rss_mb").number(static_cast<double>(peak_rss_kb) / 1024).end_object();
     }
   }

@@ -50,7 +50,8 @@ double error_of(const Tensor& result, const Tensor& q, const Tensor& k, const Te
           size = std::max(size, std::abs(exact(i, 0)));
           error += std::abs(ours(i, 0) - exact(i, 0));
         }
-        largest = std::isfinite(error) ? std::max(largest, error / size) : std::numeric_limits<double>::infinity();
+        largest = std::isfinite(error) ? std::max(largest, error / size)
+                                       : std::numeric_limits<double>::infinity();
       }
     }
   }
@@ -87,8 +88,9 @@ TEST_CASE("mesa-layer gradients agree with the definition in every element") {
     CAPTURE(s);
     const Shape shape{s.B, s.T, s.H * s.K};
     const Tensor q = random_tensor(shape, 1), k = random_tensor(shape, 2, 0.6), v = random_tensor(shape, 3);
-    check_gradient([&](const std::vector<Tensor>& x) { return preconditioned_queries(x[0], x[1], x[2], s.H); },
-                   {q, k, lambdas(s.H)});
+    check_gradient(
+        [&](const std::vector<Tensor>& x) { return preconditioned_queries(x[0], x[1], x[2], s.H); },
+        {q, k, lambdas(s.H)});
     check_gradient([&](const std::vector<Tensor>& x) {
       return causal_linear_attention(preconditioned_queries(x[0], x[1], x[3], s.H), x[1], x[2], s.H);
     }, {q, k, v, lambdas(s.H)});
@@ -111,7 +113,8 @@ TEST_CASE("mesa-layer gradients are added to what is there, and only where they 
     }
     std::vector<real> all;
     for (const Tensor* x : {&q, &k, &lambda}) {
-      const auto part = x->has_grad() ? gradient_of(*x) : std::vector<real>(static_cast<std::size_t>(x->size()));
+      const auto part =
+          x->has_grad() ? gradient_of(*x) : std::vector<real>(static_cast<std::size_t>(x->size()));
       all.insert(all.end(), part.begin(), part.end());
     }
     return all;
@@ -141,9 +144,11 @@ TEST_CASE("a mesa-layer with a large lambda finds the matrix behind noiseless pa
   const Sizes s{1, 12, 1, 4};
   const Tensor q = random_tensor({1, s.T, s.K}, 1), k = random_tensor({1, s.T, s.K}, 2);
   const Tensor Phi = random_tensor({s.K, s.K}, 3);
-  const Tensor out = causal_linear_attention(preconditioned_queries(q, k, Tensor({1}, real{1e4}), 1), k, matmul(k, Phi), 1);
+  const Tensor out = causal_linear_attention(preconditioned_queries(q, k, Tensor({1}, real{1e4}), 1), k,
+                                             matmul(k, Phi), 1);
   const Tensor expected = matmul(q, Phi);
-  for (Index i = 6 * s.K; i < out.size(); ++i) CHECK(out[i] == Approx(expected[i]).margin(in_double ? 1e-2 : 5e-2));
+  for (Index i = 6 * s.K; i < out.size(); ++i)
+    CHECK(out[i] == Approx(expected[i]).margin(in_double ? 1e-2 : 5e-2));
 }
 
 TEST_CASE("preconditioned queries stay finite and near a double-precision solution under stress") {
@@ -155,7 +160,8 @@ TEST_CASE("preconditioned queries stay finite and near a double-precision soluti
         const Sizes s{1, T, 1, 20};
         const Tensor q = random_tensor({1, T, s.K}, 1), k = keys_of_length(length, s, 2);
         const Tensor lambda({1}, lambda_value);
-        const double error = error_of(preconditioned_queries(q, k, lambda, 1), q, k, lambda, s, T > 50 ? 61 : 1);
+        const double error =
+            error_of(preconditioned_queries(q, k, lambda, 1), q, k, lambda, s, T > 50 ? 61 : 1);
         const double ratio = static_cast<double>(lambda_value) * length * length;
         INFO("T " << T << ", |k| " << length << ", lambda " << lambda_value << ": error " << error);
         CHECK(error < epsilon * (50 + 20 * ratio + static_cast<double>(T) / 30));
@@ -170,10 +176,12 @@ TEST_CASE("preconditioned queries stay bounded where float has no digits left") 
   const Tensor q = random_tensor({s.B, s.T, s.K}, 1);
   for (const double length : {1e3, 1e5}) {
     for (const double lambda : {1e2, 1e6}) {
-      const Tensor result = preconditioned_queries(q, keys_of_length(length, s, 2), Tensor({1}, static_cast<real>(lambda)), 1);
+      const Tensor result = preconditioned_queries(q, keys_of_length(length, s, 2),
+                                                   Tensor({1}, static_cast<real>(lambda)), 1);
       double largest = 0;
       for (const real x : numbers_of(result)) {
-        largest = std::isfinite(x) ? std::max(largest, std::abs(static_cast<double>(x))) : std::numeric_limits<double>::infinity();
+        largest = std::isfinite(x) ? std::max(largest, std::abs(static_cast<double>(x)))
+                                   : std::numeric_limits<double>::infinity();
       }
       INFO("|k| " << length << ", lambda " << lambda);
       CHECK(largest < 20 * lambda);
@@ -225,7 +233,8 @@ TEST_CASE("mesa-layer gradients in float are those of a double-precision solutio
 TEST_CASE("the paper's time-reversed backward pass agrees, until keys are long") {
   const Sizes s{1, 50, 1, 20};
   const auto reversal = [&](double length, double lambda_value) {
-    const Tensor q = random_tensor({1, s.T, s.K}, 1), k = keys_of_length(length, s, 2), p = random_tensor({1, s.T, s.K}, 3);
+    const Tensor q = random_tensor({1, s.T, s.K}, 1), k = keys_of_length(length, s, 2),
+                 p = random_tensor({1, s.T, s.K}, 3);
     return TimeReversal<real>(s.T, s.K, q.data(), k.data(), p.data(), static_cast<real>(lambda_value));
   };
   Tensor q = random_tensor({1, s.T, s.K}, 1), k = keys_of_length(1, s, 2), lambda({1}, 1);
@@ -256,7 +265,8 @@ TEST_CASE("a NaN stays where the mathematics puts it") {
   const auto finite_tokens = [&](bool in_key) {
     Tensor q = random_tensor({s.B, s.T, s.H * s.K}, 1), k = random_tensor({s.B, s.T, s.H * s.K}, 2);
     Tensor& broken = in_key ? k : q;
-    broken[((7 * s.T + 3) * s.H + 1) * s.K + 2] = std::numeric_limits<real>::quiet_NaN();  // sequence 7, token 3, head 1
+    // of sequence 7, token 3, head 1
+    broken[((7 * s.T + 3) * s.H + 1) * s.K + 2] = std::numeric_limits<real>::quiet_NaN();
     const Tensor result = preconditioned_queries(q, k, Tensor({s.H}, 1), s.H);
     std::vector<bool> finite;
     for (Index row_number = 0; row_number < s.B * s.T * s.H; ++row_number) {
@@ -275,14 +285,20 @@ TEST_CASE("a NaN stays where the mathematics puts it") {
 
 TEST_CASE("preconditioned queries refuse what makes no sense") {
   const Tensor x = random_tensor({2, 3, 4}, 1);
-  const auto with_lambda = [&](real value) { return [=] { preconditioned_queries(x, x, Tensor({2}, value), 2); }; };
+  const auto with_lambda = [&](real value) {
+    return [=] { preconditioned_queries(x, x, Tensor({2}, value), 2); };
+  };
   CHECK(lacks(with_lambda(0), {"lambda of head 0 is 0", "positive"}) == "");
   CHECK(lacks(with_lambda(-1), {"lambda of head 0 is -1"}) == "");
   CHECK(lacks(with_lambda(std::numeric_limits<real>::quiet_NaN()), {"lambda of head 0"}) == "");
   CHECK(lacks(with_lambda(std::numeric_limits<real>::infinity()), {"lambda of head 0", "finite"}) == "");
   CHECK(lacks([&] { preconditioned_queries(x, x, Tensor({3}, 1), 3); }, {"(2, 3, 4)", "3 heads"}) == "");
   CHECK(lacks([&] { preconditioned_queries(x, x, Tensor({2}, 1), 4); }, {"lambda (2)", "H = 4"}) == "");
-  CHECK(lacks([&] { preconditioned_queries(x, random_tensor({2, 3, 6}, 1), Tensor({2}, 1), 2); }, {"k (2, 3, 6)"}) == "");
+  CHECK(lacks(
+            [&] {
+              preconditioned_queries(x, random_tensor({2, 3, 6}, 1), Tensor({2}, 1), 2);
+            },
+            {"k (2, 3, 6)"}) == "");
 }
 
 TEST_CASE("preconditioned queries are the same to the last bit on any number of threads") {
@@ -303,7 +319,8 @@ TEST_CASE("preconditioned queries are the same to the last bit on any number of 
 }
 
 TEST_CASE("a Transformer of mesa-layers has a lambda for each head among its parameters") {
-  LinearTransformer model({.width = 8, .blocks = 2, .heads = 2, .key_size = 3, .mesa = true, .init_deviation = 0.3}, 1);
+  LinearTransformer model(
+      {.width = 8, .blocks = 2, .heads = 2, .key_size = 3, .mesa = true, .init_deviation = 0.3}, 1);
   CHECK(model.parameters().size() == 10);
   CHECK(model.parameters()[4].name == "blocks.0.lambda");
   CHECK(numbers_of(model.blocks[1].lambda) == std::vector<real>{1, 1});

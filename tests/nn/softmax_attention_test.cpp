@@ -44,7 +44,8 @@ struct Oracle {
           for (std::size_t i = 0; i < seen; ++i) {
             const Index token = static_cast<Index>(i);
             for (Index m = 0; m < s.K; ++m) p[i] += number(x.q, key(t, m)) * number(x.k, key(token, m));
-            for (Index n = 0; n < s.V; ++n) dp[i] += number(x.dout, value(t, n)) * number(x.v, value(token, n));
+            for (Index n = 0; n < s.V; ++n)
+              dp[i] += number(x.dout, value(t, n)) * number(x.v, value(token, n));
             p[i] *= scale;
           }
           const double largest = *std::max_element(p.begin(), p.end());
@@ -69,7 +70,9 @@ struct Oracle {
 
  private:
   static std::size_t count(const Tensor& x) { return static_cast<std::size_t>(x.size()); }
-  static double number(const Tensor& x, std::size_t i) { return static_cast<double>(x[static_cast<Index>(i)]); }
+  static double number(const Tensor& x, std::size_t i) {
+    return static_cast<double>(x[static_cast<Index>(i)]);
+  }
   static std::size_t at(Index b, Index token, Index h, Index j, Index size, const Sizes& s) {
     return static_cast<std::size_t>(((b * s.T + token) * s.H + h) * size + j);
   }
@@ -77,7 +80,8 @@ struct Oracle {
 
 // The largest error, as a multiple of what rounding may do. `size` is that of the arguments: sums may be
 // small where their terms cancel.
-double error_of(const std::vector<real>& numbers, const std::vector<double>& exact, double size, const Sizes& s) {
+double error_of(const std::vector<real>& numbers, const std::vector<double>& exact, double size,
+                const Sizes& s) {
   double largest = size;
   for (const double number : exact) largest = std::max(largest, std::abs(number));
   return largest_difference(numbers, exact) / (static_cast<double>(s.T + s.K + s.V + 10) * epsilon * largest);

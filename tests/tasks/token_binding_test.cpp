@@ -32,7 +32,8 @@ TEST_CASE("sensitivity is the mean norm of the derivative", "[binding]") {
           above[(b * T + s) * d + j] += static_cast<real>(h);
           below[(b * T + s) * d + j] -= static_cast<real>(h);
           const Index place = (b * T + t) * D + l;
-          const double slope = (static_cast<double>(f(above)[place]) - static_cast<double>(f(below)[place])) / (2 * h);
+          const double slope =
+              (static_cast<double>(f(above)[place]) - static_cast<double>(f(below)[place])) / (2 * h);
           squares += slope * slope;
         }
         expected += std::sqrt(squares) / (2 * D);
@@ -52,7 +53,8 @@ TEST_CASE("sensitivity leaves its input as it was", "[binding]") {
   CHECK(std::abs(s[1] - 2) < 10 * epsilon);
   CHECK(s[0] == 0);
   CHECK(!x.has_grad());
-  CHECK(lacks([&] { sensitivity([](const Tensor& y) { return y; }, x, 2); }, {"sensitivity", "position 2"}) == "");
+  CHECK(lacks([&] { sensitivity([](const Tensor& y) { return y; }, x, 2); },
+              {"sensitivity", "position 2"}) == "");
 }
 
 TEST_CASE("the token probe finds the states that a stream holds", "[binding]") {
@@ -77,8 +79,9 @@ TEST_CASE("the token probe finds the states that a stream holds", "[binding]") {
 }
 
 TEST_CASE("attention maps are the softmax weights that the layer uses", "[binding]") {
-  const Transformer model(small, 5);
-  const SelfAttention& layer = model.blocks[0].attention;
+  Transformer model(small, 5);
+  SelfAttention& layer = model.blocks[0].attention;
+  layer.unit_keys = GENERATE(false, true);
   const Tensor x = random_tensor({3, 7, 6}, 2);
   const std::vector<Matrix> maps = attention_maps(layer, x, model.table);
   REQUIRE(maps.size() == 2);
@@ -96,7 +99,12 @@ TEST_CASE("attention maps are the softmax weights that the layer uses", "[bindin
   // values e_s in the columns of each head.
   const Tensor one = random_tensor({1, 3, 6}, 3);
   const Tensor seen = concatenate_positions(one, model.table);
-  const Tensor q = matmul(seen, layer.wq), k = matmul(seen, layer.wk), v({1, 3, 6});
+  Tensor q = matmul(seen, layer.wq), k = matmul(seen, layer.wk);
+  if (layer.unit_keys) {
+    q = unit_length(q, 2);
+    k = unit_length(k, 2);
+  }
+  const Tensor v({1, 3, 6});
   for (Index s = 0; s < 3; ++s) v[s * 6 + s] = v[s * 6 + 3 + s] = 1;
   const Tensor out = causal_softmax_attention(q, k, v, 2);
   const std::vector<Matrix> weights = attention_maps(layer, one, model.table);

@@ -313,8 +313,10 @@ void lesson_body(lesson::Lesson& L) {
   L.compare("published coefficients", published, 0.2317);
 
   const bool in_double = sizeof(real) == sizeof(double);
-  L.claim("dc/da of c = (a + a) + (a + a)", slope, {.expected = 4, .tolerance = 0, .from = lesson::Scale::smoke});
-  L.claim_below("error of a right gradient", good.error, in_double ? 1e-7 : 2e-2, {.from = lesson::Scale::smoke});
+  L.claim("dc/da of c = (a + a) + (a + a)", slope,
+          {.expected = 4, .tolerance = 0, .from = lesson::Scale::smoke});
+  L.claim_below("error of a right gradient", good.error, in_double ? 1e-7 : 2e-2,
+                {.from = lesson::Scale::smoke});
   L.claim_above("error of a wrong gradient", bad.error, 0.1, {.from = lesson::Scale::smoke});
   L.claim_between("learned step size", step.eta.item(), 0.031, 0.034);
   L.claim_below("learned solver, compared with the plain series", learned / plain, 0.75);

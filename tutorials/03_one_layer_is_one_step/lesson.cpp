@@ -226,8 +226,9 @@ void lesson_body(lesson::Lesson& L) {
   {
     lesson::HeatMap qk{.name = "query-key",
                        .title = "W_q·W_kᵀ of both heads while training",
-                       .caption = "Rows: what the query reads; columns: what the key reads. Out of noise grow "
-                                  "multiples of the identity.",
+                       .caption =
+                           "Rows: what the query reads; columns: what the key reads. Out of noise grow "
+                           "multiples of the identity.",
                        .columns = static_cast<int>(moments.size()),
                        .row_titles = {"head 1", "head 2"},
                        .block = d,
@@ -310,7 +311,8 @@ void lesson_body(lesson::Lesson& L) {
       halfway_losses.back().push_back(test(interpolate(snapshot, end)));
     }
   }
-  const Run again = train(L.seed(), test, every, lesson::checkpoint(L, "again"), [&](Index, double) { L.check_interrupted(); });
+  const Run again = train(L.seed(), test, every, lesson::checkpoint(L, "again"),
+                          [&](Index, double) { L.check_interrupted(); });
   bool repeats = true;
   for (std::size_t p = 0; p < 4; ++p) {
     LinearTransformer first = runs[0].snapshots[1], second = again.snapshots[1];
@@ -328,9 +330,10 @@ void lesson_body(lesson::Lesson& L) {
                           .title = "Three descriptions of the same layer meet",
                           .x = "updates",
                           .y = "test loss",
-                          .caption = seeds > 1 ? "Means over the seeds, with bands of one standard deviation. "
-                                                 "Dashed: the authors' runs."
-                                               : "Dashed: the authors' runs, means over five seeds."};
+                          .caption = seeds > 1
+                                         ? "Means over the seeds, with bands of one standard deviation. "
+                                           "Dashed: the authors' runs."
+                                         : "Dashed: the authors' runs, means over five seeds."};
     plot.line("trained layer", n, mean, {.std = spread});
     plot.line("halfway to the formula", n, halfway, {.std = halfway_spread});
     plot.line("compressed to a formula", n, compressed_line, {.thin = true});
@@ -364,7 +367,8 @@ void lesson_body(lesson::Lesson& L) {
   }
   for (const std::size_t i : {0u, 1u, 2u, 3u, 5u, 10u, 20u, 34u}) {
     if (i >= mean.size()) continue;
-    L.compare(text("halfway after ", i * every, " updates"), halfway[i] / luck, paper::interpolated_training[i]);
+    L.compare(text("halfway after ", i * every, " updates"), halfway[i] / luck,
+              paper::interpolated_training[i]);
   }
   // At paper scale the tables should agree up to what chance allows: 2 % for their test sequences, and
   // three standard errors of the difference of two means over five seeds.
@@ -388,9 +392,11 @@ void lesson_body(lesson::Lesson& L) {
   L.claim_below("largest relative difference to gradient descent at any t >= 2", largest_ratio, 0.035);
   L.claim_below("loss lost by compression to twelve numbers", compressed_loss - layer_loss, 0.003);
   L.claim("learned step size", learned_eta, {.expected = 0.0334, .tolerance = 0.002});
-  L.claim("halfway model before training: 7/16 of the way", halfway[0], {.expected = 1.33, .tolerance = 0.03});
+  L.claim("halfway model before training: 7/16 of the way", halfway[0],
+          {.expected = 1.33, .tolerance = 0.03});
   if (seeds > 1) L.claim_below("largest distance to the authors' table, in units of chance", worst, 1);
-  L.claim_below("halfway model in the end, compared with the layer", std::abs(halfway.back() - mean.back()), 0.005);
+  L.claim_below("halfway model in the end, compared with the layer",
+                std::abs(halfway.back() - mean.back()), 0.005);
 }
 
 }  // namespace

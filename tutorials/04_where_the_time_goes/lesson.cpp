@@ -193,13 +193,14 @@ void lesson_body(lesson::Lesson& L) {
     together.push_back(microseconds(halve_together));
   }
   {
-    lesson::LinePlot plot{.name = "sharing",
-                          .title = "A loop on one core and on all",
-                          .x = "numbers in the loop",
-                          .y = "microseconds",
-                          .caption = text("On ", threads, " threads. Where the curves meet, sharing begins to pay."),
-                          .log_x = true,
-                          .log_y = true};
+    lesson::LinePlot plot{
+        .name = "sharing",
+        .title = "A loop on one core and on all",
+        .x = "numbers in the loop",
+        .y = "microseconds",
+        .caption = text("On ", threads, " threads. Where the curves meet, sharing begins to pay."),
+        .log_x = true,
+        .log_y = true};
     plot.line("one core", sizes, alone, {.points = true});
     plot.line("all cores", sizes, together, {.points = true});
     L.show(plot);
@@ -277,7 +278,8 @@ void lesson_body(lesson::Lesson& L) {
           {.expected = 1, .tolerance = 0, .from = lesson::Scale::smoke});
   L.claim_above("different sums by reduction", static_cast<double>(by_reduction), 1.5,
                 {.from = lesson::Scale::smoke});
-  L.claim_above("sharing sequences, compared with sharing operations, times", by_operation / by_sequence, 1.2);
+  L.claim_above("sharing sequences, compared with sharing operations, times", by_operation / by_sequence,
+                1.2);
   if (threads > 1) {
     L.claim_above("sharing a loop of 64 numbers makes it slower, times", together[0] / alone[0], 2);
     L.claim_above("a second core makes a training step faster, times", on_one / by_sequence, 1.5);

@@ -211,6 +211,7 @@ void lesson_body(lesson::Lesson& L) {
     L.show(figure);
   }
   lesson::Table shares{.title = "Attention of trained first layers, tokens 5 to 49",
+                       .caption = "Heads are in no order: compare the kinds of heads, not their numbers.",
                        .columns = {"model, head", "itself", "one back", "two back", "all others"}};
   double nearest_three = 1;
   for (std::size_t m = 0; m < runs.size(); ++m) {
@@ -220,6 +221,12 @@ void lesson_body(lesson::Lesson& L) {
       if (m == 0) nearest_three = std::min(nearest_three, near);
       shares.row({text(candidates[m].name, ", ", ++head), three_digits(share(map, 0)),
                   three_digits(share(map, 1)), three_digits(share(map, 2)), three_digits(1 - near)});
+    }
+    head = 0;
+    for (const auto& [itself, one_back, two_back] :
+         m == 0 ? paper::tf_7_attention : paper::hybrid_attention) {
+      shares.row({text("authors' ", candidates[m].name, ", ", ++head), lesson::fixed_number(itself, 2),
+                  lesson::fixed_number(one_back, 2), lesson::fixed_number(two_back, 2), ""});
     }
   }
   L.show(shares);

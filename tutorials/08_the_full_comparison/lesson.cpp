@@ -27,6 +27,7 @@ struct Candidate {
   Index lesson_updates;
   double lesson_peak;
   std::vector<double> authors;  // their loss curve
+  Index schedule = 30000;  // updates until the rate has fallen, at paper scale
 };
 
 Transformer::Options softmax_layers(std::size_t count) {
@@ -48,9 +49,12 @@ std::vector<Candidate> candidates_for(const lesson::Lesson& L) {
       {"softmax, 3 layers", softmax_layers(3), 10000, 8e-4, 1800, 4e-3, paper::curve(paper::tf_3)},
       {"softmax, 7 layers", softmax_layers(7), 10000, 8e-4, 2400, 4e-3, paper::curve(paper::tf_7)},
       {"hybrid, 2 layers", hybrid(), 20000, 3e-4, 3000, 4e-3, paper::curve(paper::hybrid)}};
-  if (L.scale() == lesson::Scale::paper) {  // a quarter of an hour
-    all.push_back({"softmax, 12 layers", softmax_layers(12), 10000, 8e-4, 0, 0,
-                   paper::curve(paper::tf_12)});
+  // Twelve layers take a quarter of an hour. The authors do not say how they trained theirs. With the
+  // recipe of seven layers, ours are still learning after 10,000 updates; they are done if the rate starts
+  // twice as high and has fallen to its end by then.
+  if (L.scale() == lesson::Scale::paper) {
+    all.push_back({"softmax, 12 layers", softmax_layers(12), 10000, 1.6e-3, 0, 0,
+                   paper::curve(paper::tf_12), 10000});
   }
   return all;
 }
@@ -66,7 +70,7 @@ lesson::Recipe<Transformer> recipe_for(const lesson::Lesson& L, const Candidate&
           .rate = WarmupCosine{.peak = paper ? one.authors_peak : one.lesson_peak,
                                .end = 1e-5,
                                .warmup = std::min<Index>(paper ? 1000 : 200, updates / 2),
-                               .total = paper ? 30000 : updates},
+                               .total = paper ? one.schedule : updates},
           .test_every = std::max<Index>(updates / 20, 1),
           .test_sequences = L.scaled<Index>({.smoke = 64, .lesson = 640, .paper = 1280})};
 }
@@ -251,6 +255,7 @@ void lesson_body(lesson::Lesson& L) {
       L.claim_below(text("loss of ", candidates[n].name), mean_loss[n],
                     (n == 3 ? 1.05 : 1.03) * authors[n]);
     }
+    L.claim_below("hybrid, compared with 12 layers", mean_loss[2] / mean_loss[3], 1.01);
   } else {
     L.claim_below("loss of softmax, 3 layers", mean_loss[0], 0.40);
     L.claim_below("loss of softmax, 7 layers", mean_loss[1], 0.27);

@@ -55,8 +55,9 @@ Trained<Model> train(Lesson& L, const std::string& name, const LinearDynamics& t
     if (n == recipe.updates) saved.save(n);
     if (recipe.test_every > 0 && n % recipe.test_every == 0) {
       run.snapshots.push_back(snapshot(run.model));
-      run.test_loss.push_back(
-          loss_curve(task, L.seed(), stream::test_data, recipe.test_sequences, run.model, tokens_of<Model>).total());
+      run.test_loss.push_back(loss_curve(task, L.seed(), stream::test_data, recipe.test_sequences,
+                                         run.model, tokens_of<Model>)
+                                  .total());
     }
     if (n == recipe.updates) break;
     const double loss = training([&](const Model& part, Index first, Index count) {

@@ -42,6 +42,7 @@ struct Trial {
   int status(const std::function<void(Lesson&)>& body, const std::string& argument = "SCALE=") {
     const pid_t child = fork();
     if (child == 0) {
+      signal(SIGHUP, on_hangup);
       redirect(STDOUT_FILENO, "/stdout");
       redirect(STDERR_FILENO, "/stderr");
       std::string arguments[] = {"lesson", "OUT=" + directory + "/out", argument};
@@ -61,6 +62,7 @@ struct Trial {
   bool empty() const { return std::filesystem::is_empty(directory + "/out/tutorial-7"); }
 
   std::string directory;
+  void (*on_hangup)(int) = SIG_DFL;  // what the lesson inherits: these tests may run under nohup
 };
 
 void good_lesson(Lesson& L) {
@@ -204,6 +206,15 @@ TEST_CASE("a signal stops a lesson at its next step") {
     CHECK(trial.read("/stderr") == "tutorial 7: interrupted; no result was written\n");
   }
   CHECK(trial.empty());
+}
+
+TEST_CASE("under nohup a lesson outlives its terminal") {
+  Trial trial;
+  trial.on_hangup = SIG_IGN;
+  CHECK(trial.status([](Lesson& L) {
+    raise(SIGHUP);
+    good_lesson(L);
+  }) == 0);
 }
 
 TEST_CASE("source becomes prose and numbered code") {

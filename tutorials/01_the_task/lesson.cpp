@@ -169,7 +169,6 @@ void lesson_body(lesson::Lesson& L) {
   // ladder: approximate A⁻¹ s_t by a few products of A with a vector. The plainest way is the
   // geometric series, 1/a = 1 + (1 - a) + (1 - a)² + ..., known as Neumann's for matrices.
   const std::vector<Index> terms = {1, 2, 4, 6, 12, 20};
-  const std::vector<double> published_neumann = {0.599, 0.478, 0.363, 0.310, 0.246, 0.219};
   std::vector<double> neumann_scores;
   for (const Index K : terms) {
     neumann_scores.push_back(score(play(text("geometric series, ", K, " terms"), predict_with(neumann(K)))));
@@ -235,10 +234,6 @@ void lesson_body(lesson::Lesson& L) {
   L.compare("Proposition 2, 3 layers", score(three), paper::mean(paper::proposition_2_of_3));
   L.compare("Proposition 2, 7 layers", score(seven), paper::mean(paper::proposition_2_of_7));
   L.compare("least squares, newest pair left out", score(lsq_published), paper::mean(paper::lsq));
-  L.compare("least squares", score(lsq), 0.1848);
-  for (std::size_t i = 0; i < terms.size(); ++i) {
-    L.compare(text("geometric series, ", terms[i], " terms"), neumann_scores[i], published_neumann[i]);
-  }
 
   // What this page claims; each line could have come out false.
   L.claim("predicting 0 costs d/6", zero.total(), {.expected = 1.667, .tolerance = 0.01667});
@@ -250,9 +245,11 @@ void lesson_body(lesson::Lesson& L) {
   L.claim_between("loss of one gradient step", score(step), 0.886, 0.905);
   L.claim_between("Proposition 2, 7 layers", score(seven), 0.229, 0.235);
   L.claim_between("Proposition 2, 3 layers", score(three), 0.298, 0.312);
+  // The paper has no numbers for the series; these are from a program independent of this one.
+  const std::vector<double> expected = {0.599, 0.478, 0.363, 0.310, 0.246, 0.219};
   for (std::size_t i = 0; i < terms.size(); ++i) {
     L.claim(text("geometric series, ", terms[i], " terms"), neumann_scores[i],
-            {.expected = published_neumann[i], .tolerance = 0.03 * published_neumann[i]});
+            {.expected = expected[i], .tolerance = 0.03 * expected[i]});
   }
   const double floor = d * task.noise * task.noise / 2;
   L.claim("knowing W costs the noise, dσ²/2", told.total(), {.expected = floor, .tolerance = 0.02 * floor});

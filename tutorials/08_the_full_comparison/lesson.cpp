@@ -3,8 +3,8 @@
 // Everything comes together. The models see bare states, bind neighbours in their first layer (lesson 7),
 // and above it run an optimizer on the pairs (lessons 3 and 5). How good is it? The candidates are three
 // and seven layers of softmax attention, and a hybrid of two layers: one of softmax attention, to bind,
-// and one mesa-layer (lesson 6), to solve. Against them: least squares, and Proposition 2's plan with as
-// many iterations as the Transformers have layers.
+// and one mesa-layer (lesson 6), to solve. Against them: least squares, and Proposition 2's plan for as many
+// layers as the Transformers have (two and six iterations, and a step).
 #include <algorithm>
 #include <cmath>
 
@@ -105,7 +105,8 @@ void lesson_body(lesson::Lesson& L) {
                   plan_3 = plan(2), plan_7 = plan(6);
   lesson::Table table{
       .title = "Mean loss",
-      .caption = "Proposition 2 and the second row of least squares leave the newest pair out.",
+      .caption = "Proposition 2 and the second row of least squares leave the newest pair out. Models: "
+                 "the mean over training seeds, of which twelve layers have one.",
       .columns = {"", "parameters", "this run", "authors"}};
   table.row({"least squares, all pairs", "", loss_text(all_pairs.total()), ""});
   table.row({"least squares", "", loss_text(one_behind.total()), loss_text(paper::mean(paper::lsq))});
@@ -119,7 +120,7 @@ void lesson_body(lesson::Lesson& L) {
   L.step("The candidates learn");
   //
   // If depth buys iterations, seven layers beat three. And if the mesa-layer really solves the problem,
-  // a third of the parameters should beat both.
+  // the hybrid should beat seven layers with a third of their parameters.
   const std::vector<Candidate> candidates = candidates_for(L);
   const Index seeds = L.scaled<Index>({.smoke = 1, .lesson = 1, .paper = 3});
   L.setting("training seeds", seeds);
@@ -157,8 +158,8 @@ void lesson_body(lesson::Lesson& L) {
         .x = "position t",
         .y = "loss",
         .caption =
-            "Loss of trained models at each position. Dashed: Proposition 2 with learned "
-            "coefficients; thin: least squares on all pairs.",
+            "Loss of trained models at each position (first seed). Dashed: Proposition 2 with learned "
+            "coefficients, newest pair left out; thin: least squares on all pairs.",
         .log_y = true};
     for (std::size_t n = 0; n < candidates.size(); ++n) {
       plot.line(candidates[n].name, t, curves[n].mean);
@@ -173,7 +174,8 @@ void lesson_body(lesson::Lesson& L) {
         .title = "Nothing for a while, then everything at once",
         .x = "updates",
         .y = "test loss",
-        .caption = "The plateau ends when the first layer learns to look at the recent past (lesson 7).",
+        .caption =
+            "The plateau of softmax models ends when the first layer finds the token before (lesson 7).",
         .log_y = true};
     for (std::size_t n = 0; n < candidates.size(); ++n) {
       std::vector<double> at;
@@ -186,11 +188,7 @@ void lesson_body(lesson::Lesson& L) {
     L.show(training);
   }
   for (std::size_t n = 0; n < candidates.size(); ++n) {
-    const double authors = [&] {
-      double sum = 0;
-      for (const double loss : candidates[n].authors) sum += loss;
-      return sum / static_cast<double>(candidates[n].authors.size());
-    }();
+    const double authors = paper::mean(candidates[n].authors);
     table.row({candidates[n].name, text(size_of(trained[n].model)), loss_text(mean_loss[n]),
                loss_text(authors)});
     L.compare(candidates[n].name, mean_loss[n], authors);
@@ -200,6 +198,7 @@ void lesson_body(lesson::Lesson& L) {
     }
   }
   L.show(table);
+  // In the mesa-layer the penalty is 1/λ: large λ trusts the examples, small λ the prior guess 0.
   const Tensor& lambda = trained[2].model.blocks[1].attention.lambda;
   std::string lambdas;
   for (Index h = 0; h < lambda.size(); ++h)
@@ -209,9 +208,10 @@ void lesson_body(lesson::Lesson& L) {
   // -------------------------------------------------------------------------------------------
   L.step("Inside the seven layers");
   //
-  // Lesson 5's probes: how well can the next state, and the preconditioned state A_t⁻¹ s_t, be read off
-  // the stream after each layer? Both should become easier with depth, up to the last layers, which turn
-  // the question into the answer.
+  // Lesson 5's probes: how well can the next state, and the preconditioned state, be read off the stream
+  // after each layer? (Preconditioned: A_t⁻¹ s_t, by Proposition 2's six iterations.) The next state should
+  // become easier to read with every layer. The preconditioned state too, but only up to the last layers,
+  // which turn the question into the answer.
   const Index probed = L.scaled<Index>({.smoke = 128, .lesson = 1024, .paper = 2048});
   const Tensor states = task.sample(L.seed(), stream::analysis_data, 0, probed);
   const std::vector<Tensor> streams = trained[1].model.residual_streams(current_states(states));

@@ -7,7 +7,7 @@
 
 namespace mesagrad::paper {
 
-// Sequences behind each mean below.
+// Sequences behind each mean over positions t = 0 .. 49 below.
 inline constexpr int sequences = 5 * 256;
 
 // Least squares, newest pair left out. Figure 6C.
@@ -164,11 +164,11 @@ std::vector<double> curve(const std::array<double, n>& values) {
   return {values.begin(), values.end()};
 }
 
-template <std::size_t n>
-double mean(const std::array<double, n>& values) {
+template <class Numbers>
+double mean(const Numbers& values) {
   double sum = 0;
   for (const double value : values) sum += value;
-  return sum / static_cast<double>(n);
+  return sum / static_cast<double>(values.size());
 }
 
 }  // namespace mesagrad::paper

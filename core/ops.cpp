@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/elementary.h"
 #include "core/gemm.h"
 #include "core/parallel.h"
 
@@ -146,14 +147,14 @@ Tensor softplus(const Tensor& x) {
   const Tensor out = Tape::output(x.shape(), {&x});
   elementwise(out.size(), [from = x.data(), to = out.data()](Index i) {
     // 1 + eˣ = eˣ(1 + e⁻ˣ): in the form whose exponent is not positive, nothing overflows
-    const real x_i = from[i];
-    to[i] = (x_i < 0 ? real{0} : x_i) + std::log1p(std::exp(-std::abs(x_i)));
+    const double x_i = from[i];
+    to[i] = static_cast<real>((x_i < 0 ? 0 : x_i) + log_one_plus(exponential(-std::abs(x_i))));
   });
   Tape::record("softplus", out, [=] {
     // d log(1 + eˣ)/dx = eˣ/(1 + eˣ) = 1/(1 + e⁻ˣ), which is 0 if e⁻ˣ is infinite
     const auto [dx, add] = x.grad_part();
     elementwise(x.size(), [add = add, dx = dx, from = x.data(), d = out.grad()](Index i) {
-      const real part = d[i] / (1 + std::exp(-from[i]));
+      const real part = static_cast<real>(d[i] / (1 + exponential(-static_cast<double>(from[i]))));
       dx[i] = add ? dx[i] + part : part;
     });
   });

@@ -29,8 +29,8 @@ Tensor matmul(const Tensor& a, const Tensor& b);
 // Every element limited to [-bound, bound]. Where it was cut, the gradient is 0.
 Tensor clip(const Tensor& x, real bound);
 
-// log(1 + eˣ) of every element: positive, about eˣ far below 0 and about x far above. Below x = -745 (in
-// float -104) it is 0, because there is no smaller number.
+// log(1 + eˣ) of every element: positive, about eˣ far below 0 and about x far above. Below x = -708 (in
+// float -104) it is 0: there is no smaller number, or none of full precision.
 Tensor softplus(const Tensor& x);
 
 // A copy of x (..., D) with its first `count` channels set to 0, in the gradient too. Throws if

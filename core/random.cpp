@@ -3,6 +3,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "core/elementary.h"
+
 namespace mesagrad {
 namespace {
 
@@ -47,11 +49,11 @@ double Random::normal() {
     has_spare_ = false;
     return spare_normal_;
   }
-  const double radius = std::sqrt(-2 * std::log(uniform()));
+  const double radius = std::sqrt(-2 * logarithm(uniform()));
   const double angle = 2 * std::numbers::pi * uniform();
-  spare_normal_ = radius * std::sin(angle);
+  spare_normal_ = radius * sine(angle);
   has_spare_ = true;
-  return radius * std::cos(angle);
+  return radius * cosine(angle);
 }
 
 }  // namespace mesagrad

@@ -48,8 +48,8 @@ inline void tile(Index K, MatrixView a, const real* __restrict b, Index ldb, rea
     for (Index v = 0; v < V; ++v) b_k[v] = load(b + v * lanes);
 #pragma GCC unroll 8
     for (Index i = 0; i < R; ++i) {
-      const real a_ik = a(i, k);
-      for (Index v = 0; v < V; ++v) sum[i][v] += a_ik * b_k[v];
+      const Vector a_ik = broadcast(a(i, k));
+      for (Index v = 0; v < V; ++v) sum[i][v] = multiply_add(a_ik, b_k[v], sum[i][v]);
     }
   }
   const Index last = columns - (V - 1) * lanes;

@@ -20,8 +20,8 @@ constexpr real cubic = static_cast<real>(0.044715 * 1.5957691216057308);
 struct Gate {
   Vector z, e, s;
   explicit Gate(Vector x)
-      : z(x > far ? Vector{} + far : x < -far ? Vector{} - far : x),
-        e(exponential(-z * (slope + cubic * z * z))),
+      : z(x > far ? broadcast(far) : x < -far ? broadcast(-far) : x),
+        e(exponential(-z * multiply_add(cubic * z, z, broadcast(slope)))),
         s(1 / (1 + e)) {}
 };
 
@@ -49,7 +49,7 @@ Tensor gelu(const Tensor& x) {
     const auto [dx, add] = x.grad_part();
     each_vector(x.size(), dx, add, [from = x.data(), dout = out.grad()](Index i) {
       const auto [z, e, s] = Gate(load(from + i));
-      return load(dout + i) * (s + z * s * (e * s) * (slope + 3 * cubic * z * z));
+      return load(dout + i) * multiply_add(z * s * (e * s), multiply_add(3 * cubic * z, z, broadcast(slope)), s);
     });
   });
   return out;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/sum.h"
 #include "core/tape.h"
 
 namespace mesagrad {
@@ -18,13 +19,10 @@ Tensor squared_error(const Tensor& output, const Tensor& labels, Index sequences
   double sum = 0;
   for (Index row = 0; row < rows; ++row) {
     const real *x = output.data() + row * D, *y = labels.data() + row * d;
-    double squares = 0;
-#pragma omp simd reduction(+ : squares)
-    for (Index j = 0; j < d; ++j) {
+    sum += sum_in_double(d, [=](Index j) {
       const double error = static_cast<double>(x[j]) - y[j];
-      squares += error * error;
-    }
-    sum += squares;
+      return error * error;
+    });
   }
   loss[0] = static_cast<real>(sum / (2 * static_cast<double>(positions)));
   Tape::record("squared_error", loss, [=] {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "core/parallel.h"
@@ -56,7 +57,7 @@ class Problems {
 
 Vector dot(Index n, const Vector* a, const Vector* b) {
   Vector sum = {};
-  for (Index j = 0; j < n; ++j) sum += a[j] * b[j];
+  for (Index j = 0; j < n; ++j) sum = multiply_add(a[j], b[j], sum);
   return sum;
 }
 
@@ -67,7 +68,8 @@ Vector dot(Index n, const Vector* a, const Vector* b) {
 // One pass over R subtracts the outer product of s = u/√δ, and multiplies the result with the next key
 // and the next x. (s_i s_j and s_j s_i round alike, so R stays symmetric to the last bit: drifting
 // apart is how this recursion is known to fail. As R is positive definite, δ >= 1; where rounding says
-// otherwise, the key lies in a direction that has long been settled, and is passed over.)
+// otherwise, the key lies in a direction that has long been settled, and is passed over. A δ that
+// overflows makes everything NaN.)
 template <class X, class Y>
 void solve(Index T, Index K, const Problems& problems, const real* keys, Vector lambda, const X& read_x,
            const Y& take_y, Scratch& scratch) {
@@ -85,10 +87,10 @@ void solve(Index T, Index K, const Problems& problems, const real* keys, Vector 
   }
   for (Index t = 0; t < T; ++t) {
     const Vector delta = 1 + dot(K, k, u);
-    const Vector inverse = delta < 1 ? Vector{} : 1 / delta;  // a NaN stays
+    const Vector inverse = delta < 1 ? Vector{} : (1 + 0 * delta) / delta;  // 0·∞ and 0·NaN are NaN
     const Vector f = dot(K, u, x) * inverse, scale = square_root(inverse);
     for (Index j = 0; j < K; ++j) {
-      y[j] = Rx[j] - u[j] * f;
+      y[j] = multiply_add(-u[j], f, Rx[j]);
       s[j] = u[j] * scale;
     }
     take_y(t, y);
@@ -96,12 +98,13 @@ void solve(Index T, Index K, const Problems& problems, const real* keys, Vector 
     problems.read(keys, t + 1, k);
     read_x(t + 1, x);
     for (Index i = 0; i < K; ++i) {
+      const Vector minus_s_i = -s[i];
       Vector u_i = {}, Rx_i = {};
       for (Index j = 0; j < K; ++j) {
-        const Vector r = R[i * K + j] - s[i] * s[j];
+        const Vector r = multiply_add(minus_s_i, s[j], R[i * K + j]);
         R[i * K + j] = r;
-        u_i += r * k[j];
-        Rx_i += r * x[j];
+        u_i = multiply_add(r, k[j], u_i);
+        Rx_i = multiply_add(r, x[j], Rx_i);
       }
       u[i] = u_i;
       Rx[i] = Rx_i;
@@ -116,7 +119,7 @@ void solve(Index T, Index K, const Problems& problems, const real* keys, Vector 
 //
 // Every k_i is part of H_t for all t >= i, and λ of all H_t, so
 //
-//     dk_i = -Σ_{t>=i} (d_t q̃_tᵀ + q̃_t d_tᵀ) k_i,      dλ = Σ_t d_t·q̃_t / λ²:
+//     dk_i = -Σ_{t>=i} (d_t q̃_tᵀ + q̃_t d_tᵀ) k_i,      dλ = Σ_t (d_t/λ)·(q̃_t/λ):
 //
 // the first is a sum M of outer products that grows from the last token to the first. Nothing has to
 // be undone and no R to be kept. (The paper instead runs the recursion for R backwards, which loses
@@ -130,26 +133,27 @@ void backward(Index T, Index K, const Problems& problems, const real* keys, cons
   Vector* __restrict M = scratch.take<Vector>(K * K);
   Vector *k = scratch.take<Vector>(K), *q = scratch.take<Vector>(K), *g = scratch.take<Vector>(K);
   std::fill_n(M, K * K, Vector{});
+  const Vector inverse_lambda = 1 / lambda;
   Vector sum = {};
   for (Index t = T - 1; t >= 0; --t) {
     const Vector* d_t = d + t * K;
     if (dq.values != nullptr) problems.write(dq, t, d_t);
     problems.read(result, t, q);
-    sum += dot(K, d_t, q);
+    for (Index j = 0; j < K; ++j) sum = multiply_add(d_t[j] * inverse_lambda, q[j] * inverse_lambda, sum);
     if (dk.values == nullptr) continue;
     problems.read(keys, t, k);
     for (Index i = 0; i < K; ++i) {
       Vector g_i = {};
       for (Index j = 0; j < K; ++j) {
-        const Vector m = M[i * K + j] + (d_t[i] * q[j] + q[i] * d_t[j]);
+        const Vector m = multiply_add(d_t[i], q[j], multiply_add(q[i], d_t[j], M[i * K + j]));
         M[i * K + j] = m;
-        g_i -= m * k[j];
+        g_i = multiply_add(m, k[j], g_i);
       }
-      g[i] = g_i;
+      g[i] = -g_i;
     }
     problems.write(dk, t, g);
   }
-  store_first(problems.count(), sum / (lambda * lambda), dlambda, false);
+  store_first(problems.count(), sum, dlambda, false);
 }
 
 }  // namespace
@@ -163,17 +167,18 @@ Tensor preconditioned_queries(const Tensor& q, const Tensor& k, const Tensor& la
   const Index B = q.dim(0), T = q.dim(1), H = heads;
   check(q.dim(2) % H == 0, shapes(), ": ", H, " heads do not divide the last dimension");
   const Index K = q.dim(2) / H;
+  constexpr real least = std::numeric_limits<real>::min();  // 1/λ must be finite, too
   for (Index h = 0; h < H; ++h) {
-    check(lambda[h] > 0 && std::isfinite(lambda[h]), "preconditioned_queries: lambda of head ", h, " is ",
-          lambda[h], "; it must be positive and finite");
+    check(lambda[h] >= least && std::isfinite(lambda[h]), "preconditioned_queries: lambda of head ", h,
+          " is ", lambda[h], "; it must be positive, at least ", least, ", and finite");
   }
   const Tensor out = Tape::output(q.shape(), {&q, &k, &lambda});
   const auto each_group = [=](const auto& f) {
     const auto group = [&](Index number) {
       const Index first = number * lanes;
-      Vector group_lambda;
+      real group_lambda[lanes];
       for (Index p = 0; p < lanes; ++p) group_lambda[p] = lambda[(first + p) % H];
-      f(first, Problems(B, T, H, K, first), group_lambda);
+      f(first, Problems(B, T, H, K, first), load(group_lambda));
     };
     const Index groups = (B * H + lanes - 1) / lanes;
     if (T == 0 || K == 0) return;

@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/parallel.h"
-#include "core/simd.h"
+#include "core/sum.h"
 #include "core/tape.h"
 #include "core/tile.h"
 
@@ -13,40 +14,51 @@ namespace {
 
 // Below, f(j) is the vector of a row's numbers from j on. Behind the row's end it may hold anything.
 
-// The sum of all n numbers.
-template <class F>
-real sum_of(Index n, const F& f) {
-  Vector sum = {};
-  Index j = 0;
-  for (; j + lanes <= n; j += lanes) sum += f(j);
-  if (j < n) sum += first(n - j, f(j), 0);
-  return over_lanes(sum, [](Vector a, Vector b) { return a + b; })[0];
-}
-
 // to_j (+)= f(j).
 template <class F>
 void fill(Index n, real* to, bool add, const F& f) {
   for (Index j = 0; j < n; j += lanes) store_first(std::min(lanes, n - j), f(j), to + j, add);
 }
 
+// A power of two that makes the largest of n numbers about 1, so that squares neither overflow nor
+// vanish; to multiply by it rounds nothing. NaN if a number is infinite or NaN.
+real scale_to_one(Index n, const real* x) {
+  real largest = 0;
+  for (Index j = 0; j < n; ++j) largest = std::abs(x[j]) > largest ? std::abs(x[j]) : largest;
+  if (!std::isfinite(largest)) return std::numeric_limits<real>::quiet_NaN();
+  constexpr int most = std::numeric_limits<real>::max_exponent - 1;
+  return std::ldexp(real{1}, largest == 0 ? 0 : std::min(most, -std::ilogb(largest)));
+}
+
 // A row of x with mean 0 and variance 1: x̂_j = r·(x_j - μ), r = 1/√(σ² + 10⁻⁶). All is computed from the
 // distances to the row's first number. So a large part that they have in common costs no digits: a
-// constant row gives zeros.
+// constant row gives zeros. Where squares overflow, f·x takes the place of x, with a power of two f.
 struct Standardized {
   const real* x;
-  real origin, mean, r;  // μ = origin + mean
+  real f = 1, origin, mean, r;  // f·μ = origin + mean
 
-  Standardized(const real* row, Index D) : x(row), origin(row[0]) {
-    const real share = 1 / static_cast<real>(D);
-    mean = share * sum_of(D, [&](Index j) { return load(x + j) - origin; });
-    const real variance = share * sum_of(D, [&](Index j) {
-      const Vector distance = (load(x + j) - origin) - mean;
-      return distance * distance;
-    });
-    r = 1 / std::sqrt(variance + static_cast<real>(1e-6));
+  Standardized(const real* row, Index D) : x(row) {
+    if (measure(D)) return;
+    f = scale_to_one(D, x) / 4;  // so that a distance, too, is below 1
+    measure(D);
   }
 
-  Vector operator()(Index j) const { return r * ((load(x + j) - origin) - mean); }
+  Vector operator()(Index j) const { return r * ((f * load(x + j) - origin) - mean); }
+
+  real slope() const { return f * r; }  // ∂x̂_j/∂x_j while μ and σ stay as they are
+
+ private:
+  bool measure(Index D) {
+    const real share = 1 / static_cast<real>(D);
+    origin = f * x[0];
+    mean = share * sum_of(D, [&](Index j) { return f * load(x + j) - origin; });
+    const real variance = share * sum_of(D, [&](Index j) {
+      const Vector distance = (f * load(x + j) - origin) - mean;
+      return distance * distance;
+    });
+    r = 1 / std::sqrt(variance + f * f * static_cast<real>(1e-6));
+    return std::isfinite(variance);
+  }
 };
 
 }  // namespace
@@ -87,7 +99,7 @@ Tensor layer_norm(const Tensor& x, const Tensor& scale, const Tensor& shift) {
           const real shifting = share * sum_of(D, dx_hat);
           const real scaling = share * sum_of(D, [&](Index j) { return dx_hat(j) * x_hat(j); });
           fill(D, dx.values + row * D, dx.add,
-               [&](Index j) { return x_hat.r * (dx_hat(j) - shifting - x_hat(j) * scaling); });
+               [&](Index j) { return x_hat.slope() * (dx_hat(j) - shifting - x_hat(j) * scaling); });
         }
         for (Index j = 0; for_parameters && j < D; j += lanes) {
           store(load(dscale + j) + load(dout + j) * x_hat(j), dscale + j);
@@ -112,12 +124,16 @@ namespace {
 
 constexpr real least_length = static_cast<real>(1e-16);
 
-// In double: the squares of large floats are too large for a float, those of small ones too small.
+// In double: the squares of large floats are too large for a float, those of small ones too small. Those
+// of doubles can be, too; then the numbers are brought near 1 before.
 real length(Index n, const real* x) {
-  double squares = 0;
-#pragma omp simd reduction(+ : squares)
-  for (Index j = 0; j < n; ++j) squares += static_cast<double>(x[j]) * static_cast<double>(x[j]);
-  return static_cast<real>(std::sqrt(squares));
+  const auto scaled = [=](double f) {
+    return std::sqrt(sum_in_double(n, [=](Index j) { return (f * x[j]) * (f * x[j]); }));
+  };
+  const double plain = scaled(1);
+  if (plain > 1e-140 && plain < 1e140) return static_cast<real>(plain);
+  const double f = scale_to_one(n, x);
+  return static_cast<real>(scaled(f) / f);
 }
 
 }  // namespace

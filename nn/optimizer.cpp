@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "core/elementary.h"
 #include "core/parallel.h"
 
 namespace mesagrad {
@@ -78,11 +79,10 @@ Parameters AdamW::averages() {
 
 void AdamW::step(double rate) {
   ++updates_;
-  const auto n = static_cast<double>(updates_);
   const auto b1 = static_cast<real>(options_.beta1), b2 = static_cast<real>(options_.beta2);
   const auto c1 = static_cast<real>(1 - options_.beta1), c2 = static_cast<real>(1 - options_.beta2);
-  const auto mean_scale = static_cast<real>(1 / (1 - std::pow(options_.beta1, n)));
-  const auto square_scale = static_cast<real>(1 / (1 - std::pow(options_.beta2, n)));
+  const auto mean_scale = static_cast<real>(1 / (1 - power(options_.beta1, updates_)));
+  const auto square_scale = static_cast<real>(1 / (1 - power(options_.beta2, updates_)));
   const auto epsilon = static_cast<real>(options_.epsilon);
   const auto decay = static_cast<real>(options_.decay);
   const auto r = static_cast<real>(rate);
@@ -102,7 +102,7 @@ double WarmupCosine::operator()(Index n) const {
   if (n < warmup) return peak * static_cast<double>(n) / static_cast<double>(warmup);
   const double progress = std::min(
       1.0, static_cast<double>(n - warmup) / static_cast<double>(std::max<Index>(1, total - warmup)));
-  return end + (peak - end) * 0.5 * (1 + std::cos(std::numbers::pi * progress));
+  return end + (peak - end) * 0.5 * (1 + cosine(std::numbers::pi * progress));
 }
 
 }  // namespace mesagrad

@@ -1,8 +1,8 @@
 #include "nn/positions.h"
 
 #include <algorithm>
-#include <cmath>
 
+#include "core/elementary.h"
 #include "core/parallel.h"
 #include "core/tape.h"
 
@@ -23,8 +23,8 @@ Tensor sinusoidal_table(Index T, Index D) {
   for (Index p = 0; p < T; ++p) {
     for (Index j = 0; j < D; ++j) {
       const double exponent = static_cast<double>(j - j % 2) / static_cast<double>(D);
-      const double angle = static_cast<double>(p) * std::pow(10000.0, -exponent);
-      table[p * D + j] = static_cast<real>(j % 2 == 0 ? std::sin(angle) : std::cos(angle));
+      const double angle = static_cast<double>(p) * exponential(-exponent * logarithm(10000));
+      table[p * D + j] = static_cast<real>(j % 2 == 0 ? sine(angle) : cosine(angle));
     }
   }
   return table;

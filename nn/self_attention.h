@@ -1,9 +1,9 @@
 // A layer of causal self-attention: linear, softmax, or mesa.
 #pragma once
-#include <cmath>
 #include <string>
 #include <utility>
 
+#include "core/elementary.h"
 #include "core/ops.h"
 #include "nn/attention.h"
 #include "nn/mesa.h"
@@ -92,7 +92,7 @@ inline SelfAttention random_self_attention(Attention kind, Index seen, Index wid
   layer.wv = weight(width, inner);
   layer.wo = weight(inner, width);
   if (kind == Attention::mesa && softplus_lambda) {
-    const double rho = std::log(std::expm1(1 - least_lambda));
+    const double rho = logarithm(exponential(1 - least_lambda) - 1);
     layer.rho = Tensor({heads}, static_cast<real>(rho)).requires_grad();
   } else if (kind == Attention::mesa) {
     layer.lambda = Tensor({heads}, 1).requires_grad();

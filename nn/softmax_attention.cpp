@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "core/exponential.h"
+#include "core/sum.h"
 #include "nn/attention_tiles.h"
 
 namespace mesagrad {
@@ -109,15 +110,14 @@ struct SoftmaxHead : AttentionHead {
     for (Index j = 0; j < last; j += lanes) largest = larger(largest, load(scores + j));
     largest = over_lanes(largest, larger);
     const auto f = [&](Vector s) { return exponential((s - largest) * scale()); };
-    Vector sum = f(tail);
-    store(sum, scores + last);
-    for (Index j = 0; j < last; j += lanes) {
+    store(tail, scores + last);
+    const real sum = sum_of(last + lanes, [&](Index j) {
       const Vector e = f(load(scores + j));
       store(e, scores + j);
-      sum += e;
-    }
+      return e;
+    });
     for (Index j = last + lanes; j < end; j += lanes) store(Vector{}, scores + j);
-    return {largest[0], 1 / over_lanes(sum, [](Vector a, Vector b) { return a + b; })[0]};
+    return {largest[0], 1 / sum};
   }
 
   // The same once more, and divided by the sum.
@@ -138,10 +138,8 @@ struct SoftmaxHead : AttentionHead {
 
   // a_t·b_t, for two rows of values.
   real dot(Index t, const real* a, const real* b) const {
-    real sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (Index j = 0; j < V; ++j) sum += a[t * value_row + j] * b[t * value_row + j];
-    return sum;
+    const Index row = t * value_row;
+    return sum_of(V, [=](Index j) { return load(a + row + j) * load(b + row + j); });
   }
 };
 

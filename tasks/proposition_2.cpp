@@ -1,8 +1,9 @@
 #include "tasks/proposition_2.h"
 
-#include <cmath>
 #include <limits>
 #include <numbers>
+
+#include "core/elementary.h"
 
 namespace mesagrad {
 
@@ -40,7 +41,7 @@ std::vector<double> chebyshev_steps(Index K, double least, double greatest) {
   std::vector<double> steps;
   for (Index k = 1; k <= K; ++k) {
     const double angle = std::numbers::pi * static_cast<double>(2 * k - 1) / static_cast<double>(2 * K);
-    steps.push_back(2 / (greatest + least + (greatest - least) * std::cos(angle)));
+    steps.push_back(2 / (greatest + least + (greatest - least) * cosine(angle)));
   }
   return steps;
 }

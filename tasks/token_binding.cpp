@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/elementary.h"
 #include "core/tape.h"
 #include "tasks/probes.h"
 
@@ -89,7 +90,7 @@ std::vector<Matrix> attention_maps(const SelfAttention& layer, const Tensor& x, 
         }
         const double largest = *std::max_element(weight.begin(), end);
         double sum = 0;
-        for (auto w = weight.begin(); w != end; ++w) sum += *w = std::exp(*w - largest);
+        for (auto w = weight.begin(); w != end; ++w) sum += *w = exponential(*w - largest);
         for (Index s = 0; s <= t; ++s)
           map(t, s) += weight[static_cast<std::size_t>(s)] / sum / static_cast<double>(B);
       }

@@ -35,47 +35,62 @@ void pack(Index K, Index columns, MatrixView b, real* to) {
 
 namespace {
 
-// A block of C: `rows` rows and at most a tile's columns. K is cut into pieces, so that the piece of B
-// stays in the first-level cache while all rows of the block pass over it.
-void gemm_block(Index rows, Index columns, Index K, MatrixView a, MatrixView b, real* c, Index ldc,
-                bool add) {
-  constexpr Index depth = 192;
+// K is cut into pieces, so that the piece of B that belongs to a tile stays in the first-level cache while
+// all rows of a block pass over it. Each number of C is the sum of the pieces' sums in their order, so this
+// constant decides bits. 208: the products over the 200 tokens of a training pass are one piece.
+constexpr Index depth = 208;
+
+// C's block of `rows` rows and at most a tile's columns, one piece of K.
+void gemm_piece(Index rows, Index columns, Index K, MatrixView a, MatrixView b, real* c, Index ldc, bool add) {
   alignas(64) real packed[depth * tile_columns];
   const bool in_place = b.column == 1 && b.row < 512;
-  for (Index k = 0; k < K; k += depth) {
-    const Index k_count = std::min(depth, K - k);
-    const MatrixView b_k = {b.data + k * b.row, b.row, b.column};
-    if (!in_place) pack(k_count, columns, b_k, packed);
-    tiles(rows, k_count, {a.data + k * a.column, a.row, a.column}, in_place ? b_k.data : packed,
-          in_place ? b.row : padded(columns), c, ldc, columns, add || k > 0);
+  if (!in_place) pack(K, columns, b, packed);
+  tiles(rows, K, a, in_place ? b.data : packed, in_place ? b.row : padded(columns), c, ldc, columns, add);
+}
+
+// A block of C, tile by tile and piece by piece. If it fits into the second-level cache, the pieces are
+// the outer loop, and B comes from memory once; else the tiles are, and C does.
+void gemm_block(Index M, Index N, Index K, MatrixView a, MatrixView b, real* c, Index ldc, bool add) {
+  const auto piece = [&](Index j, Index k) {
+    const Index columns = std::min(next_tile(N - j), N - j);
+    gemm_piece(M, columns, std::min(depth, K - k), {a.data + k * a.column, a.row, a.column},
+               {b.data + k * b.row + j * b.column, b.row, b.column}, c + j, ldc, add || k > 0);
+  };
+  if (M * N * static_cast<Index>(sizeof(real)) <= Index{1} << 17) {
+    for (Index k = 0; k < K; k += depth) {
+      for (Index j = 0; j < N; j += next_tile(N - j)) piece(j, k);
+    }
+  } else {
+    for (Index j = 0; j < N; j += next_tile(N - j)) {
+      for (Index k = 0; k < K; k += depth) piece(j, k);
+    }
   }
 }
+
+constexpr Index round_up(Index n, Index multiple) { return (n + multiple - 1) / multiple * multiple; }
 
 }  // namespace
 
 void gemm(Index M, Index N, Index K, MatrixView a, MatrixView b, real* c, Index ldc, bool add) {
-  if (K == 0 && !add) {
-    for (Index i = 0; i < M; ++i) std::fill_n(c + i * ldc, N, real{0});
+  if (M <= 0 || N <= 0) return;
+  if (K <= 0) {
+    for (Index i = 0; i < M && !add; ++i) std::fill_n(c + i * ldc, N, real{0});
+    return;
   }
-  if (M <= 0 || N <= 0 || K <= 0) return;
-  // Blocks are outputs independent of each other. A quarter of M makes enough of them for a small C,
-  // 512 rows share the packing of B in a large one.
-  const bool threads = worth_threads(M * N * K);
-  const Index block_rows = threads ? std::clamp<Index>(padded(M / 4), lanes, 512) : M;
-  const auto row_of_blocks = [&](Index block) {
-    const Index i = block * block_rows;
-    const Index rows = std::min(block_rows, M - i);
-    for (Index j = 0; j < N; j += next_tile(N - j)) {
-      gemm_block(rows, std::min(next_tile(N - j), N - j), K, {a.data + i * a.row, a.row, a.column},
-                 {b.data + j * b.column, b.row, b.column}, c + i * ldc + j, ldc, add);
+  if (!worth_threads(M * N * K)) return gemm_block(M, N, K, a, b, c, ldc, add);
+  // Blocks are outputs independent of each other: rows of C or, if there are more of them, columns. A
+  // quarter makes enough blocks of a small C; 512 rows share the packing of B in a large one.
+  const bool by_rows = M >= N;
+  const Index size = by_rows ? M : N;
+  const Index block = std::min<Index>(round_up(size / 4 + 1, by_rows ? tile_rows : tile_columns), 512);
+  parallel_for((size + block - 1) / block, [&](Index number) {
+    const Index from = number * block, count = std::min(block, size - from);
+    if (by_rows) {
+      gemm_block(count, N, K, {a.data + from * a.row, a.row, a.column}, b, c + from * ldc, ldc, add);
+    } else {
+      gemm_block(M, count, K, a, {b.data + from * b.column, b.row, b.column}, c + from, ldc, add);
     }
-  };
-  const Index blocks = (M + block_rows - 1) / block_rows;
-  if (threads) {
-    parallel_for(blocks, row_of_blocks);
-  } else {
-    for (Index block = 0; block < blocks; ++block) row_of_blocks(block);
-  }
+  });
 }
 
 }  // namespace mesagrad

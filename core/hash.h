@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace mesagrad {
@@ -24,6 +25,13 @@ class Hash {
   }
 
   std::uint64_t value() const { return value_; }
+
+  // 0x and 16 hexadecimal digits.
+  std::string text() const {
+    std::string digits = "0x";
+    for (int shift = 60; shift >= 0; shift -= 4) digits += "0123456789abcdef"[value_ >> shift & 15];
+    return digits;
+  }
 
  private:
   std::uint64_t value_ = 0xcbf29ce484222325u;

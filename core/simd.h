@@ -63,23 +63,6 @@ inline Vector multiply_add(Vector a, Vector b, Vector c) {
 #endif
 }
 
-// Stores the first `count` numbers of x, or adds them to what is there, and touches no others. The
-// constant loop becomes one instruction under a mask.
-inline void store_first(Index count, Vector x, real* to, bool add) {
-  const int n = static_cast<int>(count);
-  if (add) {
-#pragma omp simd
-    for (int j = 0; j < static_cast<int>(lanes); ++j) {
-      if (j < n) to[j] += x[j];
-    }
-  } else {
-#pragma omp simd
-    for (int j = 0; j < static_cast<int>(lanes); ++j) {
-      if (j < n) to[j] = x[j];
-    }
-  }
-}
-
 // The first `count` numbers of x, and behind them `rest`.
 inline Vector first(Index count, Vector x, real rest) {
   const int n = static_cast<int>(count);
@@ -101,6 +84,33 @@ Vector rotated(Vector x, std::index_sequence<j...>) {
   return __builtin_shufflevector(x, x, ((static_cast<Index>(j) + distance) % lanes)...);
 }
 
+// Stores the first n numbers of x, or adds them to what is there: one instruction for n = 1, 2, 4, ...
+template <Index n, std::size_t... j>
+void store_part(Vector x, real* to, bool add, std::index_sequence<j...>) {
+  typedef real Part __attribute__((vector_size(n * sizeof(real))));
+  Part part = __builtin_shufflevector(x, x, j...);
+  if (add) {
+    Part there;
+    std::memcpy(&there, to, sizeof there);
+    part = there + part;
+  }
+  std::memcpy(to, &part, sizeof part);
+}
+
+// Stores the first `count` numbers of x, at most `lanes`, or adds them to what is there, and touches no
+// others: a part for each binary digit of `count`, so that no number is stored alone but the last.
+template <Index digit = lanes>
+void store_first(Index count, Vector x, real* to, bool add) {
+  if ((count & digit) != 0) {
+    store_part<digit>(x, to, add, std::make_index_sequence<digit>{});
+    if constexpr (digit < lanes) x = rotated<digit>(x, std::make_index_sequence<lanes>{});
+    to += digit;
+  }
+  if constexpr (digit > 1) {
+    if (digit < lanes || count < lanes) store_first<digit / 2>(count, x, to, add);
+  }
+}
+
 // f of all numbers of x, for example their sum or the largest of them, in every lane of the result.
 template <Index distance = lanes / 2, class F>
 Vector over_lanes(Vector x, const F& f) {
@@ -111,28 +121,50 @@ Vector over_lanes(Vector x, const F& f) {
   }
 }
 
-// The numbers a_i, b_i, a_i+1, b_i+1, ... of two vectors, from i = 0 or i = lanes / 2 on.
-template <int half, std::size_t... j>
+// Below, registers count as rows of 16 bytes, because instructions that stay inside of these are fast.
+constexpr Index quarter = 16 / sizeof(real);
+
+// Of every 16 bytes of a and b the first (half = 0) or second halves, interleaved: a_0 b_0 a_1 b_1 ...
+template <Index half, std::size_t... j>
 Vector interleave(Vector a, Vector b, std::index_sequence<j...>) {
-  return __builtin_shufflevector(a, b, (half * lanes / 2 + j / 2 + (j % 2) * lanes)...);
+  return __builtin_shufflevector(
+      a, b, (j / quarter * quarter + half * quarter / 2 + j % quarter / 2 + (j % 2) * lanes)...);
 }
 
-// Transposes a square of vectors. Number its elements row by row: an element's number, in binary, is
-// its row followed by its column. To interleave row r with row r + lanes / 2 moves the first binary
-// digit behind the last one, so that after as many rounds as a row's number has digits, rows and
-// columns have changed places.
-inline void transpose(Vector (&row)[lanes]) {
+// Blocks of `size` numbers: of every two of a the one with number `which`, and behind it that of b.
+template <Index size, Index which, std::size_t... j>
+Vector choose_blocks(Vector a, Vector b, std::index_sequence<j...>) {
+  return __builtin_shufflevector(
+      a, b, (static_cast<Index>(j & ~size) + which * size + ((j & size) != 0 ? lanes : 0))...);
+}
+
+// One round of a transposition: in every number's place, written in binary as row and column, the digit
+// `distance` of the row changes places with one of the column's.
+template <Index distance>
+void exchange(Vector (&row)[lanes]) {
   constexpr auto all = std::make_index_sequence<lanes>{};
-#pragma GCC unroll 4
-  for (Index round = 1; round < lanes; round *= 2) {
-    Vector next[lanes];
 #pragma GCC unroll 8
-    for (Index r = 0; r < lanes / 2; ++r) {
-      next[2 * r] = interleave<0>(row[r], row[r + lanes / 2], all);
-      next[2 * r + 1] = interleave<1>(row[r], row[r + lanes / 2], all);
+  for (Index pair = 0; pair < lanes / 2; ++pair) {
+    const Index r = pair / distance * 2 * distance + pair % distance;
+    const Vector a = row[r], b = row[r + distance];
+    if constexpr (distance < quarter) {
+      row[r] = interleave<0>(a, b, all);
+      row[r + distance] = interleave<1>(a, b, all);
+    } else {
+      row[r] = choose_blocks<distance, 0>(a, b, all);
+      row[r + distance] = choose_blocks<distance, 1>(a, b, all);
     }
-    std::memcpy(row, next, sizeof next);
   }
+}
+
+// Transposes a square of vectors. A digit from `quarter` on is exchanged with the same digit of the
+// column. Inside of 16 bytes, to interleave takes the column's first digit for the row's, and puts the
+// row's behind the column's last: done for every digit of the row, first to last, that is a transposition.
+inline void transpose(Vector (&row)[lanes]) {
+  if constexpr (quarter > 2) exchange<quarter / 2>(row);
+  exchange<1>(row);
+  if constexpr (lanes > quarter) exchange<quarter>(row);
+  if constexpr (lanes > 2 * quarter) exchange<2 * quarter>(row);
 }
 
 }  // namespace mesagrad

@@ -10,31 +10,32 @@
 //     8 numbers of A│ 8 x 3 registers │ += a[i] * b[j]    24 multiply-adds, independent of each other
 //                   └─────────────────┘
 #pragma once
+#include <algorithm>
+
 #include "core/gemm.h"
 #include "core/simd.h"
 #include "core/tensor.h"
 
 namespace mesagrad {
 
-// Rows of a tile: as many as the registers hold.
-#if defined(__AVX512F__)
-constexpr Index tile_rows = 8;  // 24 of 32 registers
-#elif defined(__ARM_NEON)
-constexpr Index tile_rows = 8;
-#else
-constexpr Index tile_rows = 4;  // 12 of 16 registers
+// A tile's rows and vectors: as many as the registers hold, with room for a row of B and a number of A.
+// (12 sums in 4 rows of 3 would fill all 16 registers, so that every product has to load its vector of B
+// again: a quarter slower.) Each sum runs over k in order, whatever the tile: its shape changes no bit.
+#if defined(__AVX512F__) || defined(__aarch64__)  // 32 registers
+constexpr Index tile_rows = 8, tile_vectors = 3;
+#else  // 16
+constexpr Index tile_rows = 6, tile_vectors = 2;
 #endif
-constexpr Index tile_vectors = 3;
 constexpr Index tile_columns = tile_vectors * lanes;
 static_assert(tile_columns * sizeof(real) <= tensor_slack);
 
 // `columns` rounded up to whole vectors: what the tiles read of a row of B.
 constexpr Index padded(Index columns) { return (columns + lanes - 1) / lanes * lanes; }
 
-// The width of the next tile when `columns` are left: 3 vectors, but 2 + 2 rather than 3 + 1.
+// The width of the next tile when `columns` are left: all vectors of a tile, but 2 + 2 rather than 3 + 1.
 constexpr Index next_tile(Index columns) {
   const Index vectors = padded(columns) / lanes;
-  return (vectors == 1 ? 1 : vectors == 2 || vectors == 4 ? 2 : 3) * lanes;
+  return (vectors == 4 ? 2 : std::min(vectors, tile_vectors)) * lanes;
 }
 
 // c[i][j] (+)= Σ_k a(i, k)·b[k*ldb + j] for i < R and j < columns, of which there are more than V - 1
@@ -78,7 +79,9 @@ inline void tiles(Index rows, Index K, MatrixView a, const real* b, Index ldb, r
       const Index width = next_tile(columns - j);
       const Index count = columns - j < width ? columns - j : width;
       real* c_ij = c + i * ldc + j;
-      if (width == 3 * lanes) tile<R, 3>(K, a_i, b + j, ldb, c_ij, ldc, count, add);
+      if constexpr (tile_vectors == 3) {
+        if (width == 3 * lanes) tile<R, 3>(K, a_i, b + j, ldb, c_ij, ldc, count, add);
+      }
       if (width == 2 * lanes) tile<R, 2>(K, a_i, b + j, ldb, c_ij, ldc, count, add);
       if (width == 1 * lanes) tile<R, 1>(K, a_i, b + j, ldb, c_ij, ldc, count, add);
       j += width;
@@ -86,7 +89,7 @@ inline void tiles(Index rows, Index K, MatrixView a, const real* b, Index ldb, r
   }
   if constexpr (R > 1) {  // the last rows: 4, 2 and 1 at a time
     if (i < rows) {
-      tiles<R / 2>(rows - i, K, {a.data + i * a.row, a.row, a.column}, b, ldb, c + i * ldc, ldc,
+      tiles<R == 6 ? 4 : R / 2>(rows - i, K, {a.data + i * a.row, a.row, a.column}, b, ldb, c + i * ldc, ldc,
                    columns, add);
     }
   }

@@ -88,19 +88,4 @@ TEST_CASE("the vector exponential at the ends of its range", "[exponential]") {
   }
 }
 
-TEST_CASE("numbers of a vector, moved and summed up", "[exponential]") {
-  Vector x = {};
-  for (Index j = 0; j < lanes; ++j) x[j] = static_cast<real>((j * 7 + 3) % lanes);
-  const Vector sum = over_lanes(x, [](Vector a, Vector b) { return a + b; });
-  const Vector largest = over_lanes(x, [](Vector a, Vector b) { return a > b ? a : b; });
-  for (Index j = 0; j < lanes; ++j) {
-    CHECK(sum[j] == static_cast<real>(lanes * (lanes - 1) / 2));
-    CHECK(largest[j] == static_cast<real>(lanes - 1));
-  }
-  for (Index count = 0; count <= lanes; ++count) {
-    const Vector some = first(count, x, -1);
-    for (Index j = 0; j < lanes; ++j) CHECK(some[j] == (j < count ? x[j] : -1));
-  }
-}
-
 }  // namespace mesagrad

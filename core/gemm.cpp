@@ -54,10 +54,11 @@ void gemm_block(Index rows, Index columns, Index K, MatrixView a, MatrixView b, 
 }  // namespace
 
 void gemm(Index M, Index N, Index K, MatrixView a, MatrixView b, real* c, Index ldc, bool add) {
-  if (K == 0 && !add) {
-    for (Index i = 0; i < M; ++i) std::fill_n(c + i * ldc, N, real{0});
+  if (M <= 0 || N <= 0) return;
+  if (K <= 0) {
+    for (Index i = 0; i < M && !add; ++i) std::fill_n(c + i * ldc, N, real{0});
+    return;
   }
-  if (M <= 0 || N <= 0 || K <= 0) return;
   // Blocks are outputs independent of each other. A quarter of M makes enough of them for a small C,
   // 512 rows share the packing of B in a large one.
   const bool threads = worth_threads(M * N * K);

@@ -1,6 +1,7 @@
 #include "core/arena.h"
 
 #include <algorithm>
+#include <limits>
 #include <new>
 #include <utility>
 
@@ -31,8 +32,13 @@ Arena::Scope::Scope(Arena& arena) : outer_(std::exchange(current_arena, &arena))
 Arena::Scope::~Scope() { current_arena = outer_; }
 
 std::shared_ptr<std::byte> Arena::allocate(std::size_t bytes) {
+  if (sanitized) {
+    blocks_.push_back({allocate_block(bytes), bytes});
+    return blocks_.back().memory;
+  }
+  if (bytes > std::numeric_limits<std::size_t>::max() / 2) throw std::bad_alloc();
   bytes = (bytes + cache_line - 1) / cache_line * cache_line;
-  if (blocks_.empty() || used_ + bytes > blocks_.back().size) {
+  if (blocks_.empty() || bytes > blocks_.back().size - used_) {
     const std::size_t size = std::max({bytes, first_block, capacity()});
     blocks_.push_back({allocate_block(size), size});
     used_ = 0;
@@ -44,6 +50,7 @@ std::shared_ptr<std::byte> Arena::allocate(std::size_t bytes) {
 }
 
 void Arena::reset() {
+  if (sanitized) return blocks_.clear();
   const std::size_t size = capacity();
   std::erase_if(blocks_, [](const Block& block) { return block.memory.use_count() > 1; });
   if (blocks_.size() > 1) {  // one block that holds what they all held

@@ -4,6 +4,9 @@
 // reset(). Every piece is a shared_ptr that keeps its whole block alive, so a tensor that outlives
 // the step stays valid: reset() sees that somebody still holds the block, leaves it to him, and goes
 // on with a fresh one. After the first step nothing is asked of the system any more.
+//
+// Not so under the address sanitizer: there every piece is a block of its own, so that the sanitizer sees
+// what is written or read behind its end.
 #pragma once
 #include <cstddef>
 #include <memory>
@@ -11,9 +14,23 @@
 
 namespace mesagrad {
 
+#if defined(__SANITIZE_ADDRESS__)  // g++
+#define MESAGRAD_SANITIZED
+#elif defined(__has_feature)  // clang
+#if __has_feature(address_sanitizer)
+#define MESAGRAD_SANITIZED
+#endif
+#endif
+#ifdef MESAGRAD_SANITIZED
+constexpr bool sanitized = true;
+#else
+constexpr bool sanitized = false;
+#endif
+
 class Arena {
  public:
-  // `bytes` uninitialized bytes that start on a cache line (64 bytes).
+  // `bytes` uninitialized bytes that start on a cache line (64 bytes). Throws std::bad_alloc if there are
+  // not so many.
   std::shared_ptr<std::byte> allocate(std::size_t bytes);
 
   // Forgets every piece. Memory that nobody holds any more is used again.

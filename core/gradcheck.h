@@ -26,6 +26,9 @@ struct GradCheck {
 //     |analytic - numeric| / (|analytic| + |numeric| + r),
 // where r is the root mean square of the input's analytic gradient: a small element of a large
 // gradient can't be told from rounding. In double expect 1e-8, in float 1e-2.
+//
+// Backward runs twice: from gradients of zero, and from others, whose share is then subtracted again. The
+// error is that of the worse one. Whatever happens, the inputs are left as they were.
 GradCheck check_gradients(const std::function<Tensor(const std::vector<Tensor>&)>& f,
                           std::vector<Tensor> inputs, std::uint64_t seed = 1);
 

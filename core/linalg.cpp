@@ -6,23 +6,46 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/norm.h"
 
 namespace mesagrad {
 namespace {
 
 std::string shape_of(const Matrix& a) { return text("(", a.rows(), ", ", a.columns(), ")"); }
 
+void check_finite(const char* op, const char* name, const Matrix& a) {
+  for (Index i = 0; i < a.rows(); ++i) {
+    for (Index j = 0; j < a.columns(); ++j) {
+      check(std::isfinite(a(i, j)), op, ": ", name, " ", shape_of(a), ": entry (", i, ", ", j, ") is ",
+            a(i, j));
+    }
+  }
+}
+
 void check_system(const char* op, const Matrix& a, const Matrix& b) {
   check(a.rows() == a.columns(), op, ": A ", shape_of(a), " is not square");
   check(a.rows() == b.rows(), op, ": A ", shape_of(a), " and B ", shape_of(b),
         " have different numbers of rows");
+  check_finite(op, "A", a);
+  check_finite(op, "B", b);
 }
 
-// What rounding leaves where exact arithmetic would leave 0: n·ε·max|a_ij|.
-double rounding(const Matrix& a) {
+// What rounding leaves, where exact arithmetic would leave 0, of numbers up to `largest` in a column of n.
+double rounding(Index n, double largest) {
+  return static_cast<double>(n) * std::numeric_limits<double>::epsilon() * largest;
+}
+
+// e, where the largest entry is between 2^e and 2^(e+1); 0 if all are 0.
+int exponent_of(const Matrix& a) {
   double largest = 0;
   for (const double x : a.values()) largest = std::max(largest, std::abs(x));
-  return static_cast<double>(a.rows()) * std::numeric_limits<double>::epsilon() * largest;
+  return largest > 0 ? std::ilogb(largest) : 0;
+}
+
+// a·2^e
+Matrix shifted(Matrix a, int e) {
+  for (double& x : a.values()) x = std::ldexp(x, e);
+  return a;
 }
 
 // X in R·X = B for an upper triangular R, from the last row up.
@@ -40,6 +63,8 @@ Matrix back_substitute(const Matrix& r, Matrix b) {
 
 Matrix::Matrix(Index rows, Index columns, double value) : rows_(rows), columns_(columns) {
   check(rows >= 0 && columns >= 0, "matrix: the shape (", rows, ", ", columns, ") is negative");
+  check(rows <= most_numbers / std::max<Index>(1, columns), "matrix: the shape (", rows, ", ", columns,
+        ") is too large for any memory");
   values_.assign(static_cast<std::size_t>(rows * columns), value);
 }
 
@@ -70,16 +95,14 @@ Matrix transpose(const Matrix& a) {
 }
 
 double frobenius_norm(const Matrix& a) {
-  double sum = 0;
-  for (const double x : a.values()) sum += x * x;
-  return std::sqrt(sum);
+  return norm(a.values().data(), std::ssize(a.values()));
 }
 
 Matrix cholesky_solve(Matrix a, Matrix b) {
   check_system("cholesky_solve", a, b);
   const Index n = a.rows(), m = b.columns();
-  const double smallest = rounding(a);
   for (Index j = 0; j < n; ++j) {  // the lower triangle of A becomes L, column by column
+    const double smallest = rounding(n, std::abs(a(j, j)));
     for (Index k = 0; k < j; ++k) a(j, j) -= a(j, k) * a(j, k);
     check(a(j, j) > smallest, "cholesky_solve: A ", shape_of(a), " is not positive definite: pivot ", j,
           " is ", a(j, j));
@@ -105,12 +128,19 @@ Matrix cholesky_solve(Matrix a, Matrix b) {
 Matrix lu_solve(Matrix a, Matrix b) {
   check_system("lu_solve", a, b);
   const Index n = a.rows();
-  const double smallest = rounding(a);
+  std::vector<double> largest(static_cast<std::size_t>(n));  // of each column
+  for (Index i = 0; i < n; ++i) {
+    for (Index j = 0; j < n; ++j) {
+      double& so_far = largest[static_cast<std::size_t>(j)];
+      so_far = std::max(so_far, std::abs(a(i, j)));
+    }
+  }
   for (Index j = 0; j < n; ++j) {
     Index pivot = j;  // the largest entry of the column keeps the multipliers below 1
     for (Index i = j + 1; i < n; ++i) {
       if (std::abs(a(i, j)) > std::abs(a(pivot, j))) pivot = i;
     }
+    const double smallest = rounding(n, largest[static_cast<std::size_t>(j)]);
     check(std::abs(a(pivot, j)) > smallest, "lu_solve: A ", shape_of(a), " is singular: column ", j,
           " depends on those before it");
     if (pivot != j) {
@@ -129,6 +159,7 @@ Matrix lu_solve(Matrix a, Matrix b) {
 QR qr(const Matrix& a) {
   const Index m = a.rows(), n = a.columns();
   check(m >= n, "qr: A ", shape_of(a), " has more columns than rows");
+  check_finite("qr", "A", a);
   Matrix r = a;
   Matrix reflectors(n, m);  // row j: the unit vector v of reflection j, I - 2vvᵀ
   const auto reflect = [m](const double* v, Index from, Matrix& x) {
@@ -140,16 +171,12 @@ QR qr(const Matrix& a) {
   };
   for (Index j = 0; j < n; ++j) {
     double* v = reflectors.row(j);
-    double norm = 0;
-    for (Index i = j; i < m; ++i) norm += r(i, j) * r(i, j);
-    norm = std::sqrt(norm);
-    // Maps the rest of column j to -sign(r_jj)·norm·e_j: the sign that adds, and does not cancel.
+    // Maps the rest x of column j to -sign(x_j)·||x||·e_j: the sign that adds, and does not cancel.
     for (Index i = j; i < m; ++i) v[i] = r(i, j);
-    v[j] += r(j, j) >= 0 ? norm : -norm;
-    double length = 0;
-    for (Index i = j; i < m; ++i) length += v[i] * v[i];
+    const double size = norm(v + j, m - j);
+    v[j] += v[j] >= 0 ? size : -size;
+    const double length = norm(v + j, m - j);
     if (length == 0) continue;  // the column is zero already
-    length = std::sqrt(length);
     for (Index i = j; i < m; ++i) v[i] /= length;
     reflect(v, j, r);
   }
@@ -167,14 +194,21 @@ QR qr(const Matrix& a) {
 Matrix least_squares(const Matrix& a, const Matrix& b, double tolerance) {
   check(a.rows() == b.rows(), "least_squares: A ", shape_of(a), " and B ", shape_of(b),
         " have different numbers of rows");
+  check(tolerance >= 0 && tolerance < 1, "least_squares: the tolerance is ", tolerance,
+        ", it must be in [0, 1)");
+  check_finite("least_squares", "A", a);
+  check_finite("least_squares", "B", b);
+  // A is divided by a power of two near its largest entry, so that no square is too large or too small.
+  const int exponent = exponent_of(a);
+  const Matrix scaled = shifted(a, -exponent);
   if (a.rows() > a.columns()) {  // A = Q·R: the same problem with R and Qᵀ·B
-    const QR f = qr(a);
-    return least_squares(f.r, multiply(transpose(f.q), b), tolerance);
+    const QR f = qr(scaled);
+    return shifted(least_squares(f.r, multiply(transpose(f.q), b), tolerance), -exponent);
   }
   // One-sided Jacobi: rotate pairs of columns until all are orthogonal. Then A·V = U·Σ, and the
   // solution of smallest norm is V·Σ⁻¹·Uᵀ·B over the columns that are not (nearly) zero.
   const Index n = a.columns();
-  Matrix u = transpose(a), v = Matrix::identity(n);  // row j of u: column j of A·V; of v: of V
+  Matrix u = transpose(scaled), v = Matrix::identity(n);  // row j of u: column j of A·V; of v: of V
   const auto dot = [](const double* x, const double* y, Index count) {
     double sum = 0;
     for (Index i = 0; i < count; ++i) sum += x[i] * y[i];
@@ -217,7 +251,7 @@ Matrix least_squares(const Matrix& a, const Matrix& b, double tolerance) {
       for (Index i = 0; i < n; ++i) x(i, k) += v(j, i) * projection / square;
     }
   }
-  return x;
+  return shifted(std::move(x), -exponent);
 }
 
 Matrix random_orthogonal(Index n, Random& random) {

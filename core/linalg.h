@@ -1,4 +1,5 @@
 // Small dense linear algebra in double precision, for baselines, analyses and data. Not differentiable.
+// The solvers and qr throw if an entry is infinite or NaN; no square overflows or vanishes in silence.
 #pragma once
 #include <span>
 #include <vector>
@@ -12,7 +13,7 @@ namespace mesagrad {
 class Matrix {
  public:
   Matrix() = default;
-  Matrix(Index rows, Index columns, double value = 0);
+  Matrix(Index rows, Index columns, double value = 0);  // throws if one is negative, or both too large
   static Matrix identity(Index n);
 
   Index rows() const { return rows_; }

@@ -11,7 +11,8 @@ namespace mesagrad {
 namespace {
 
 void check_same_shape(const char* op, const Tensor& a, const Tensor& b) {
-  check(a.defined() && b.defined(), op, ": an argument is an empty tensor");
+  check_defined(op, a);
+  check_defined(op, b);
   check(a.shape() == b.shape(), op, ": ", a.shape(), " and ", b.shape(), " differ in shape");
 }
 
@@ -67,6 +68,7 @@ Tensor operator*(const Tensor& a, const Tensor& b) {
 }
 
 Tensor operator*(real factor, const Tensor& x) {
+  check_defined("factor * x", x);
   const Tensor out = Tape::output(x.shape(), {&x});
   elementwise(out.size(), [=, from = x.data(), to = out.data()](Index i) { to[i] = factor * from[i]; });
   Tape::record("factor * x", out, [=] { add_to_grad(x, out.grad(), factor); });
@@ -74,6 +76,7 @@ Tensor operator*(real factor, const Tensor& x) {
 }
 
 Tensor scale(const Tensor& x, const Tensor& factor) {
+  check_defined("scale", x);
   check(factor.size() == 1, "scale: the factor must be a single number, its shape is ",
         factor.shape());
   const Tensor out = Tape::output(x.shape(), {&x, &factor});
@@ -92,6 +95,7 @@ Tensor scale(const Tensor& x, const Tensor& factor) {
 }
 
 Tensor sum(const Tensor& x) {
+  check_defined("sum", x);
   const Tensor out = Tape::output({}, {&x});
   double total = 0;
   for (Index i = 0; i < x.size(); ++i) total += x[i];
@@ -126,6 +130,7 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
 }
 
 Tensor clip(const Tensor& x, real bound) {
+  check_defined("clip", x);
   check(bound > 0, "clip: the bound is ", bound, ", it must be positive");
   const Tensor out = Tape::output(x.shape(), {&x});
   elementwise(out.size(), [=, from = x.data(), to = out.data()](Index i) {
@@ -143,7 +148,7 @@ Tensor clip(const Tensor& x, real bound) {
 }
 
 Tensor softplus(const Tensor& x) {
-  check(x.defined(), "softplus: the argument is an empty tensor");
+  check_defined("softplus", x);
   const Tensor out = Tape::output(x.shape(), {&x});
   elementwise(out.size(), [from = x.data(), to = out.data()](Index i) {
     // 1 + eˣ = eˣ(1 + e⁻ˣ): in the form whose exponent is not positive, nothing overflows
@@ -162,6 +167,7 @@ Tensor softplus(const Tensor& x) {
 }
 
 Tensor zero_channels(const Tensor& x, Index count) {
+  check(x.shape().rank() > 0, "zero_channels: a tensor of shape ", x.shape(), " has no channels");
   const Index width = x.dim(-1);
   check(count >= 0 && count <= width, "zero_channels: ", count, " of the ", width,
         " channels of a tensor of shape ", x.shape());

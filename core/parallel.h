@@ -38,9 +38,10 @@ void elementwise(Index n, const F& f) {
 }
 
 // f(row) for row = 0 .. rows-1, each of which takes about `width` steps; the f(row) must be independent
-// of each other, and throw nothing.
+// of each other, and throw nothing. Without width there is nothing to do.
 template <class F>
 void each_row(Index rows, Index width, const F& f) {
+  if (width == 0) return;
   if (!worth_threads(rows * width)) {
     for (Index row = 0; row < rows; ++row) f(row);
     return;

@@ -1,6 +1,7 @@
 // The two number types that every file uses.
 #pragma once
 #include <cstddef>
+#include <limits>
 
 namespace mesagrad {
 
@@ -14,5 +15,8 @@ using real = float;
 
 // Sizes, positions and loop counters. Signed, so that `n - 1` of an empty thing is -1.
 using Index = std::ptrdiff_t;
+
+// No array has more numbers: their bytes, and a few more, can still be counted.
+constexpr Index most_numbers = (std::numeric_limits<Index>::max() - 4096) / 8;
 
 }  // namespace mesagrad

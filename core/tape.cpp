@@ -35,6 +35,12 @@ Tensor Tape::output(const Shape& shape, std::initializer_list<const Tensor*> arg
   const auto has_grad = [](const Tensor* t) { return t->has_grad(); };
   if (current_tape != nullptr && std::any_of(arguments.begin(), arguments.end(), has_grad)) {
     out.requires_grad();
+    if (checking_finite()) {
+      auto& [result, kept] = current_tape->arguments_.emplace_back(out.data(), std::vector<Tensor>{});
+      for (const Tensor* t : arguments) {
+        if (t->has_grad()) kept.push_back(*t);
+      }
+    }
   }
   return out;
 }
@@ -48,6 +54,7 @@ void Tape::backward(const Tensor& loss) {
 }
 
 void Tape::backward(const Tensor& out, const Tensor& cotangent) {
+  check_defined("backward", cotangent);
   check(cotangent.shape() == out.shape(), "backward: result ", out.shape(), " and cotangent ",
         cotangent.shape(), " differ in shape");
   start_from(out);
@@ -70,21 +77,45 @@ void Tape::replay() {
     if (!entry->out.grad_has_part()) continue;  // the loss does not depend on this result
     if (checking_finite()) check_finite(entry->op, "gradient", entry->out.grad(), entry->out);
     entry->backward();
+    if (checking_finite()) check_leaves(*entry);
   }
 }
 
 bool checking_finite() {
   static const bool on = [] {
     const char* value = std::getenv("CHECK_FINITE");
-    return value != nullptr && std::string_view(value) == "1";
+    const std::string_view setting = value == nullptr ? "" : value;
+    check(setting == "1" || setting == "0" || setting.empty(), "CHECK_FINITE is '", setting,
+          "'; it must be 1 or 0");
+    return setting == "1";
   }();
   return on;
 }
 
-void Tape::check_finite(const char* op, const char* what, const real* values, const Tensor& out) {
-  for (Index i = 0; i < out.size(); ++i) {
-    check(std::isfinite(values[i]), op, ": element ", i, " of its ", what, ", shape ", out.shape(),
-          ", is ", values[i]);
+void Tape::check_finite(const char* op, const char* what, const real* values, const Tensor& x) {
+  for (Index i = 0; i < x.size(); ++i) {
+    check(std::isfinite(values[i]), op, ": element ", i, " of its ", what, ", shape ", x.shape(), ", is ",
+          values[i]);
+  }
+}
+
+// An operation's record follows its output, so the newest result of that place is the one.
+void Tape::keep_arguments(Entry& entry) {
+  while (!arguments_.empty() && entry.arguments.empty()) {
+    auto [result, arguments] = std::move(arguments_.back());
+    arguments_.pop_back();
+    if (result == entry.out.data()) entry.arguments = std::move(arguments);
+  }
+}
+
+// Leaves are arguments that no operation of this tape computed: the gradients of the others are checked
+// when it is their operation's turn.
+void Tape::check_leaves(const Entry& entry) const {
+  for (const Tensor& x : entry.arguments) {
+    const Entry* origin = entry.previous;
+    while (origin != nullptr && origin->out.data() != x.data()) origin = origin->previous;
+    if (origin != nullptr || !x.grad_has_part()) continue;
+    check_finite(entry.op, "argument's gradient", x.grad(), x);
   }
 }
 

@@ -16,6 +16,7 @@
 #include <initializer_list>
 #include <new>
 #include <utility>
+#include <vector>
 
 #include "core/arena.h"
 #include "core/tensor.h"
@@ -60,6 +61,7 @@ class Tape {
     const char* op;
     Tensor out;
     Entry* previous;
+    std::vector<Tensor> arguments;  // with a gradient; only kept if checking_finite()
   };
   template <class Backward>
   struct Closure final : Entry {
@@ -71,7 +73,9 @@ class Tape {
 
   void start_from(const Tensor& out);
   void replay();
-  static void check_finite(const char* op, const char* what, const real* values, const Tensor& out);
+  static void check_finite(const char* op, const char* what, const real* values, const Tensor& x);
+  void keep_arguments(Entry& entry);
+  void check_leaves(const Entry& entry) const;
 
   Arena own_arena_;
   Arena& arena_;
@@ -79,10 +83,12 @@ class Tape {
   Entry* last_ = nullptr;
   Tape* outer_;
   bool spent_ = false;
+  std::vector<std::pair<const real*, std::vector<Tensor>>> arguments_;  // of results not yet recorded
 };
 
 // True if the environment says CHECK_FINITE=1: the first operation whose result (or whose result's
-// gradient) contains a NaN or an infinity then throws, and says its name.
+// gradient, or what its backward step adds to the gradient of a parameter) contains a NaN or an infinity
+// then throws, and says its name. Throws if CHECK_FINITE is neither 1 nor 0 nor empty.
 bool checking_finite();
 
 template <class Backward>
@@ -94,6 +100,7 @@ void Tape::record(const char* op, const Tensor& out, Backward backward) {
   static_assert(alignof(Step) <= 64);
   void* place = tape.arena_.allocate(sizeof(Step)).get();
   tape.last_ = new (place) Step(op, out, tape.last_, std::move(backward));
+  if (checking_finite()) tape.keep_arguments(*tape.last_);
 }
 
 }  // namespace mesagrad

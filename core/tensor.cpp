@@ -1,7 +1,11 @@
 #include "core/tensor.h"
 
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
 #include <new>
+#include <numeric>
 #include <utility>
 
 namespace mesagrad {
@@ -15,6 +19,12 @@ Shape::Shape(std::span<const Index> dims) {
     check(dim >= 0, "shape: dimension ", rank_, " is ", dim, ", it can't be negative");
     dims_[static_cast<std::size_t>(rank_++)] = dim;
   }
+  if (std::find(dims.begin(), dims.end(), 0) != dims.end()) return;
+  Index left = most_numbers;  // divided by the dimensions so far
+  for (const Index dim : dims) {
+    check(dim <= left, "shape: ", *this, " is too large for any memory");
+    left /= dim;
+  }
 }
 
 Index Shape::operator[](Index axis) const {
@@ -24,16 +34,16 @@ Index Shape::operator[](Index axis) const {
 }
 
 Index Shape::size() const {
-  Index product = 1;
-  for (Index i = 0; i < rank_; ++i) product *= (*this)[i];
-  return product;
+  const auto end = dims_.begin() + rank_;
+  if (std::find(dims_.begin(), end, 0) != end) return 0;
+  return std::accumulate(dims_.begin(), end, Index{1}, std::multiplies{});
 }
 
 Shape Shape::with_last(Index n) const {
   check(rank_ > 0, "shape () has no last dimension to replace");
-  Shape result = *this;
-  result.dims_[static_cast<std::size_t>(rank_ - 1)] = n;
-  return result;
+  std::array<Index, 4> dims = dims_;
+  dims[static_cast<std::size_t>(rank_ - 1)] = n;
+  return Shape(std::span<const Index>(dims.data(), static_cast<std::size_t>(rank_)));
 }
 
 std::ostream& operator<<(std::ostream& out, const Shape& shape) {
@@ -44,10 +54,19 @@ std::ostream& operator<<(std::ostream& out, const Shape& shape) {
 
 namespace {
 
-std::shared_ptr<real> numbers(Index count) {
-  const auto bytes = static_cast<std::size_t>(count) * sizeof(real) + tensor_slack;
-  const auto piece = allocate(bytes);
-  return {piece, reinterpret_cast<real*>(piece.get())};
+// A piece with `header` bytes and then as many numbers, and their slack.
+std::shared_ptr<std::byte> numbers(std::size_t header, Index count) {
+  const std::size_t used = header + static_cast<std::size_t>(count) * sizeof(real);
+  auto piece = allocate(used + tensor_slack);
+  std::fill_n(piece.get() + used, tensor_slack, slack_byte);
+  if constexpr (!sanitized) return piece;
+  std::byte* start = piece.get();
+  return {start, [piece = std::move(piece), used](std::byte* p) {
+            const std::byte* slack = p + used;
+            if (std::count(slack, slack + tensor_slack, slack_byte) == std::ptrdiff_t{tensor_slack}) return;
+            std::fputs("a write behind the end of a tensor\n", stderr);
+            std::abort();
+          }};
 }
 
 }  // namespace
@@ -66,7 +85,8 @@ Tensor Tensor::uninitialized(const Shape& shape) {
   Tensor result;
   result.shape_ = shape;
   result.size_ = shape.size();
-  result.data_ = numbers(result.size_);
+  const auto piece = numbers(0, result.size_);
+  result.data_ = {piece, reinterpret_cast<real*>(piece.get())};
   return result;
 }
 
@@ -79,8 +99,7 @@ Tensor& Tensor::requires_grad() {
   check(defined(), "requires_grad: the tensor is empty");
   constexpr std::size_t header = 64;  // the Gradient, and behind it on a new cache line its numbers
   static_assert(sizeof(Gradient) <= header);
-  const auto bytes = static_cast<std::size_t>(size_) * sizeof(real) + tensor_slack;
-  const auto piece = allocate(header + bytes);
+  const auto piece = numbers(header, size_);
   auto* values = reinterpret_cast<real*>(piece.get() + header);
   grad_ = {piece, new (piece.get()) Gradient{values, false}};
   return *this;
@@ -105,10 +124,12 @@ Tensor::GradPart Tensor::grad_part() const {
 void Tensor::zero_grad() const { gradient().holds_part = false; }
 
 Tensor Tensor::copy() const {
+  check_defined("copy", *this);
   return Tensor(shape_, std::span<const real>(data(), static_cast<std::size_t>(size_)));
 }
 
 Tensor Tensor::reshaped(const Shape& shape) const {
+  check_defined("reshaped", *this);
   check(shape.size() == size_, "reshaped: ", shape_, " has ", size_, " numbers, ", shape, " needs ",
         shape.size());
   Tensor result = *this;

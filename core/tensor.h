@@ -23,14 +23,17 @@
 namespace mesagrad {
 
 // Bytes behind the last number of every tensor that may be read, though never used: so a matrix
-// product can load whole vectors even where the last row ends in the middle of one.
+// product can load whole vectors even where the last row ends in the middle of one. They hold NaN, so
+// that numbers which were used, or written over, can be told.
 constexpr std::size_t tensor_slack = 192;
+constexpr std::byte slack_byte{0xFF};
 
 // Up to four dimensions. The empty shape () is that of a single number.
 class Shape {
  public:
   Shape() = default;
-  Shape(std::initializer_list<Index> dims);  // throws if there are more than 4 or one is negative
+  // Throws if there are more than 4, one is negative, or no memory could hold so many numbers.
+  Shape(std::initializer_list<Index> dims);
   explicit Shape(std::span<const Index> dims);
 
   Index rank() const { return rank_; }
@@ -38,7 +41,7 @@ class Shape {
   Index size() const;                  // the product of all dimensions
 
   bool operator==(const Shape& other) const = default;
-  Shape with_last(Index n) const;  // the same shape with another last dimension
+  Shape with_last(Index n) const;      // the same shape with another last dimension; throws as above
 
  private:
   std::array<Index, 4> dims_{};
@@ -103,5 +106,10 @@ class Tensor {
   std::shared_ptr<real> data_;
   std::shared_ptr<Gradient> grad_;
 };
+
+// For operations: throws if x is an empty tensor, Tensor().
+inline void check_defined(const char* op, const Tensor& x) {
+  check(x.defined(), op, ": the argument is an empty tensor");
+}
 
 }  // namespace mesagrad

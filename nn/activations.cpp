@@ -37,7 +37,7 @@ void each_vector(Index n, real* to, bool add, const F& f) {
 }  // namespace
 
 Tensor gelu(const Tensor& x) {
-  check(x.defined(), "gelu: the argument is an empty tensor");
+  check_defined("gelu", x);
   const Tensor out = Tape::output(x.shape(), {&x});
   each_vector(x.size(), out.data(), false, [from = x.data()](Index i) {
     const Vector x_i = load(from + i);

@@ -87,6 +87,7 @@ Tensor attention(const char* op, const Tensor& q, const Tensor& k, const Tensor&
         " heads do not divide the last dimensions");
   const Index K = key_row / heads, V = value_row / heads;
   const auto each_head = [=](const auto& f) {  // f(head, its place in q and k, in v, in what is kept)
+    if (q.size() == 0 && v.size() == 0) return;
     const auto one = [&](Index i) {
       const Index b = i / heads, h = i % heads;
       const Index keys = b * T * key_row + h * K, values = b * T * value_row + h * V;

@@ -26,6 +26,10 @@ struct LinearTransformer {
   LinearTransformer(const Options& settings, std::uint64_t seed) : options(settings) {
     check(options.masked_channels >= 0 && options.masked_channels <= options.width,
           "linear transformer: ", options.masked_channels, " of ", options.width, " channels masked");
+    check(options.width > 0 && options.heads > 0 && options.key_size > 0 && options.blocks >= 0,
+          "linear transformer: ", options.blocks, " blocks of width ", options.width, " with ", options.heads,
+          " heads of key size ", options.key_size);
+    check(options.clip > 0, "linear transformer: clip is ", options.clip, "; it must be positive");
     check(options.mesa || !options.softplus_lambda,
           "linear transformer: softplus_lambda is set, but without mesa-layers there is no lambda");
     for (Index b = 0; b < options.blocks; ++b) {

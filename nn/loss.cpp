@@ -13,8 +13,10 @@ Tensor squared_error(const Tensor& output, const Tensor& labels, Index sequences
         "squared_error: output ", output.shape(), " and labels ", labels.shape(),
         ": expected (B, T, D) and (B, T, d) with d <= D");
   const Index rows = output.rows(), D = output.dim(2), d = labels.dim(2);
-  const Index positions = (sequences != 0 ? sequences : output.dim(0)) * output.dim(1);
-  check(positions > 0, "squared_error: no mean over ", positions, " positions");
+  const Index counted = sequences != 0 ? sequences : output.dim(0);
+  check(counted > 0 && output.dim(1) > 0, "squared_error: output ", output.shape(), ": no mean over ",
+        counted, " sequences");
+  const Index positions = Shape({counted, output.dim(1)}).size();
   const Tensor loss = Tape::output({}, {&output});
   double sum = 0;
   for (Index row = 0; row < rows; ++row) {

@@ -162,8 +162,9 @@ Tensor preconditioned_queries(const Tensor& q, const Tensor& k, const Tensor& la
   const auto shapes = [&] {
     return text("preconditioned_queries: q ", q.shape(), ", k ", k.shape(), ", lambda ", lambda.shape());
   };
-  check(q.shape().rank() == 3 && q.shape() == k.shape() && lambda.shape() == Shape{heads}, shapes(),
-        ": expected q and k (B, T, H*K) and lambda (H) for H = ", heads);
+  check(heads > 0 && q.shape().rank() == 3 && q.shape() == k.shape() && lambda.shape().rank() == 1 &&
+            lambda.dim(0) == heads,
+        shapes(), ": expected q and k (B, T, H*K) and lambda (H) for H = ", heads);
   const Index B = q.dim(0), T = q.dim(1), H = heads;
   check(q.dim(2) % H == 0, shapes(), ": ", H, " heads do not divide the last dimension");
   const Index K = q.dim(2) / H;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/norm.h"
 #include "core/parallel.h"
 #include "core/sum.h"
 #include "core/tape.h"
@@ -125,15 +126,11 @@ namespace {
 constexpr real least_length = static_cast<real>(1e-16);
 
 // In double: the squares of large floats are too large for a float, those of small ones too small. Those
-// of doubles can be, too; then the numbers are brought near 1 before.
+// of doubles can be, too.
 real length(Index n, const real* x) {
-  const auto scaled = [=](double f) {
-    return std::sqrt(sum_in_double(n, [=](Index j) { return (f * x[j]) * (f * x[j]); }));
-  };
-  const double plain = scaled(1);
-  if (plain > 1e-140 && plain < 1e140) return static_cast<real>(plain);
-  const double f = scale_to_one(n, x);
-  return static_cast<real>(scaled(f) / f);
+  const double squares =
+      sum_in_double(n, [=](Index j) { return static_cast<double>(x[j]) * static_cast<double>(x[j]); });
+  return static_cast<real>(squares > 1e-280 && squares < 1e280 ? std::sqrt(squares) : norm(x, n));
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "core/elementary.h"
+#include "core/norm.h"
 #include "core/parallel.h"
 
 namespace mesagrad {
@@ -16,9 +17,27 @@ std::vector<Tensor> zeros_like(const Parameters& parameters) {
   return result;
 }
 
+// The tensors that an optimizer was made for, to compare later ones with.
+std::vector<Tensor> tensors_of(const char* op, const Parameters& parameters) {
+  check_parameters(op, parameters);
+  std::vector<Tensor> result;
+  for (const Parameter& p : parameters) result.push_back(*p.tensor);
+  return result;
+}
+
+void check_unchanged(const char* op, const Parameters& parameters, const std::vector<Tensor>& before) {
+  check_parameters(op, parameters);
+  for (std::size_t n = 0; n < before.size(); ++n) check_same_tensor(op, parameters[n], before[n]);
+}
+
+void check_rate(const char* op, double rate) {
+  check(std::isfinite(rate), op, ": the learning rate is ", rate, ", it must be finite");
+}
+
 }  // namespace
 
 void clip_by_value(const Parameters& parameters, double bound) {
+  check_parameters("clip_by_value", parameters);
   check(bound > 0, "clip_by_value: the bound is ", bound, ", it must be positive");
   for (const Parameter& p : parameters) {
     elementwise(p.tensor->size(), [g = p.tensor->grad(), b = static_cast<real>(bound)](Index i) {
@@ -28,30 +47,50 @@ void clip_by_value(const Parameters& parameters, double bound) {
 }
 
 double clip_by_norm(const Parameters& parameters, double bound) {
+  check_parameters("clip_by_norm", parameters);
   check(bound > 0, "clip_by_norm: the bound is ", bound, ", it must be positive");
-  double squares = 0;
   for (const Parameter& p : parameters) {
     const real* g = p.tensor->grad();
-    for (Index i = 0; i < p.tensor->size(); ++i) squares += static_cast<double>(g[i]) * g[i];
+    for (Index i = 0; i < p.tensor->size(); ++i) {
+      check(std::isfinite(g[i]), "clip_by_norm: number ", i, " in the gradient of ", p.name, " ",
+            p.tensor->shape(), " is ", g[i]);
+    }
   }
-  const double norm = std::sqrt(squares);
-  if (norm <= bound) return norm;
+  const Norm norm([&](const auto& f) {
+    for (const Parameter& p : parameters) {
+      const real* g = p.tensor->grad();
+      for (Index i = 0; i < p.tensor->size(); ++i) f(static_cast<double>(g[i]));
+    }
+  });
+  if (norm.value() <= bound) return norm.value();
+  // The factor bound/norm = m·2^e may be too small for a number; its power of two is applied in two halves.
+  int bound_exponent, e;
+  const double bound_part = std::frexp(bound, &bound_exponent);
+  const auto m = static_cast<real>(std::frexp(bound_part / norm.root(), &e));
+  e += bound_exponent - norm.exponent();
+  const real half = std::ldexp(real{1}, e / 2), rest = std::ldexp(real{1}, e - e / 2);
   for (const Parameter& p : parameters) {
-    elementwise(p.tensor->size(), [g = p.tensor->grad(), f = static_cast<real>(bound / norm)](Index i) {
-      g[i] *= f;
-    });
+    elementwise(p.tensor->size(), [=, g = p.tensor->grad()](Index i) { g[i] = g[i] * m * half * rest; });
   }
-  return norm;
+  return norm.value();
 }
 
 void zero_grad(const Parameters& parameters) {
+  check_parameters("zero_grad", parameters);
   for (const Parameter& p : parameters) p.tensor->zero_grad();
 }
 
 SGD::SGD(Parameters parameters, double momentum)
-    : parameters_(std::move(parameters)), momentum_(momentum), velocity_(zeros_like(parameters_)) {}
+    : parameters_(std::move(parameters)),
+      tensors_(tensors_of("SGD", parameters_)),
+      momentum_(momentum),
+      velocity_(zeros_like(parameters_)) {
+  check(momentum >= 0 && momentum < 1, "SGD: the momentum is ", momentum, ", it must be in [0, 1)");
+}
 
 void SGD::step(double rate) {
+  check_unchanged("SGD", parameters_, tensors_);
+  check_rate("SGD", rate);
   for (std::size_t n = 0; n < parameters_.size(); ++n) {
     const Tensor& p = *parameters_[n].tensor;
     elementwise(p.size(), [x = p.data(), g = p.grad(), v = velocity_[n].data(),
@@ -64,9 +103,23 @@ void SGD::step(double rate) {
 
 AdamW::AdamW(Parameters parameters, const Options& options)
     : parameters_(std::move(parameters)),
+      tensors_(tensors_of("AdamW", parameters_)),
       options_(options),
       mean_(zeros_like(parameters_)),
-      square_(zeros_like(parameters_)) {}
+      square_(zeros_like(parameters_)) {
+  const auto is_share = [](double beta) { return beta >= 0 && beta < 1; };
+  check(is_share(options.beta1) && is_share(options.beta2), "AdamW: beta1 is ", options.beta1,
+        " and beta2 is ", options.beta2, "; they must be in [0, 1)");
+  check(static_cast<real>(options.epsilon) > 0 && std::isfinite(options.epsilon), "AdamW: epsilon is ",
+        options.epsilon, ", it must be positive and finite");
+  check(options.decay >= 0 && std::isfinite(options.decay), "AdamW: the decay is ", options.decay,
+        ", it must be finite and not negative");
+}
+
+void AdamW::set_updates(Index n) {
+  check(n >= 0, "AdamW: ", n, " updates; there can't be fewer than 0");
+  updates_ = n;
+}
 
 Parameters AdamW::averages() {
   Parameters result;
@@ -78,6 +131,8 @@ Parameters AdamW::averages() {
 }
 
 void AdamW::step(double rate) {
+  check_unchanged("AdamW", parameters_, tensors_);
+  check_rate("AdamW", rate);
   ++updates_;
   const auto b1 = static_cast<real>(options_.beta1), b2 = static_cast<real>(options_.beta2);
   const auto c1 = static_cast<real>(1 - options_.beta1), c2 = static_cast<real>(1 - options_.beta2);
@@ -99,9 +154,10 @@ void AdamW::step(double rate) {
 }
 
 double WarmupCosine::operator()(Index n) const {
+  check(n >= 0, "learning rate: there is no update ", n);
+  if (n >= total) return end;
   if (n < warmup) return peak * static_cast<double>(n) / static_cast<double>(warmup);
-  const double progress = std::min(
-      1.0, static_cast<double>(n - warmup) / static_cast<double>(std::max<Index>(1, total - warmup)));
+  const double progress = static_cast<double>(n - warmup) / static_cast<double>(total - warmup);
   return end + (peak - end) * 0.5 * (1 + cosine(std::numbers::pi * progress));
 }
 

@@ -1,4 +1,6 @@
 // Optimizers, gradient clipping and learning-rate schedules.
+//
+// All of them throw if a parameter is an empty tensor, has no gradient, or is in the list twice.
 #pragma once
 #include <vector>
 
@@ -10,13 +12,14 @@ namespace mesagrad {
 void clip_by_value(const Parameters& parameters, double bound);
 
 // Scales all gradients together so that their common Euclidean norm is at most `bound`; returns the
-// norm before. (The language models of the paper.)
+// norm before. Throws if a number is infinite or NaN. (The language models of the paper.)
 double clip_by_norm(const Parameters& parameters, double bound);
 
 void zero_grad(const Parameters& parameters);
 
 // Stochastic gradient descent; with momentum μ > 0 the velocity v <- μ·v + g takes the gradient's
 // place.   θ <- θ - rate·g
+// step throws if a parameter is no longer the tensor that it was, or the rate is not finite.
 class SGD {
  public:
   explicit SGD(Parameters parameters, double momentum = 0);
@@ -24,6 +27,7 @@ class SGD {
 
  private:
   Parameters parameters_;
+  std::vector<Tensor> tensors_;  // what the parameters were at the start
   double momentum_;
   std::vector<Tensor> velocity_;
 };
@@ -33,6 +37,7 @@ class SGD {
 //     m <- β1·m + (1 - β1)·g          m̂ = m / (1 - β1ⁿ)
 //     v <- β2·v + (1 - β2)·g²         v̂ = v / (1 - β2ⁿ)
 //     θ <- θ - rate·( m̂ / (√v̂ + ε) + decay·θ )
+// Throws unless 0 <= β < 1, ε > 0 and decay >= 0; step throws as that of SGD does.
 class AdamW {
  public:
   struct Options {
@@ -47,10 +52,11 @@ class AdamW {
   // All that it remembers, for checkpoints: m and v of every parameter, and n.
   Parameters averages();
   Index updates() const { return updates_; }
-  void set_updates(Index n) { updates_ = n; }
+  void set_updates(Index n);
 
  private:
   Parameters parameters_;
+  std::vector<Tensor> tensors_;
   Options options_;
   std::vector<Tensor> mean_, square_;
   Index updates_ = 0;

@@ -14,6 +14,12 @@ struct Parameter {
 };
 using Parameters = std::vector<Parameter>;
 
+// Throws if one is an empty tensor, has no gradient, or has the same numbers as another.
+void check_parameters(const char* op, const Parameters& parameters);
+
+// Throws if the parameter has been given other numbers or another shape since it was `before`.
+void check_same_tensor(const char* op, const Parameter& parameter, const Tensor& before);
+
 // A parameter of independent normal numbers with mean 0, with a gradient.
 inline Tensor normal_parameter(const Shape& shape, double standard_deviation, Random& random) {
   Tensor result(shape);

@@ -76,14 +76,18 @@ struct SelfAttention {
 };
 
 // With normal weights of this standard deviation, and λ = 1 (or the ρ of it, if `softplus_lambda`) in a
-// mesa-layer. `seen` is D, or D + P with positions.
+// mesa-layer. `seen` is D, or D + P with positions. Throws unless all sizes are positive.
 inline SelfAttention random_self_attention(Attention kind, Index seen, Index width, Index heads,
                                            Index key_size, double deviation, Random& random,
                                            bool softplus_lambda = false) {
+  check(seen > 0 && width > 0 && heads > 0 && key_size > 0, "self-attention: a width of ", width, " (with ",
+        "positions ", seen, "), ", heads, " heads of key size ", key_size, "; all must be positive");
+  check(deviation >= 0 && std::isfinite(deviation), "self-attention: the weights' standard deviation is ",
+        deviation);
+  const Index inner = Shape({heads, key_size}).size();
   const auto weight = [&](Index rows, Index columns) {
     return normal_parameter({rows, columns}, deviation, random);
   };
-  const Index inner = heads * key_size;
   SelfAttention layer;
   layer.kind = kind;
   layer.heads = heads;

@@ -26,6 +26,8 @@ class Training {
       : parameters_(model.parameters()), batch_(batch) {
     check(batch > 0 && tokens > 0 && tokens_in_a_pass > 0, "training: a batch of ", batch,
           " sequences of ", tokens, " tokens, ", tokens_in_a_pass, " in a pass; all must be positive");
+    check(batch <= most_numbers / std::ssize(shards_), "training: a batch of ", batch, " is too large");
+    check_parameters("training", parameters_);
     pass_ = std::max<Index>(1, tokens_in_a_pass / tokens);
     for (Shard& shard : shards_) {
       shard.model.emplace(model);  // a copy of the model shares its weights,
@@ -38,9 +40,13 @@ class Training {
 
   // Runs loss_of(model, first, count) over all parts of the batch: it must return the part of the loss
   // (a tensor of shape ()) that the sequences first .. first + count - 1 contribute. Returns the sum,
-  // and leaves its gradient in the model's parameters.
+  // and leaves its gradient in the model's parameters. Throws if one of them is no longer the tensor that
+  // it was at the start.
   template <class LossOf>
   double operator()(const LossOf& loss_of) {
+    for (std::size_t n = 0; n < parameters_.size(); ++n) {
+      check_same_tensor("training", parameters_[n], *shards_[0].parameters[n].tensor);
+    }
     parallel_for(std::ssize(shards_), [&](Index s) {
       Shard& shard = shards_[static_cast<std::size_t>(s)];
       zero_grad(shard.parameters);

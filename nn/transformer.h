@@ -69,7 +69,14 @@ struct Transformer {
   std::vector<Block> blocks;
 
   Transformer(const Options& settings, std::uint64_t seed) : options(settings) {
+    check(options.inputs > 0 && options.outputs > 0 && options.width > 0 && options.heads > 0 &&
+              options.key_size > 0 && options.tokens > 0 && options.mlp >= 0,
+          "transformer: ", options.inputs, " inputs, ", options.outputs, " outputs, width ", options.width,
+          ", ", options.heads, " heads of key size ", options.key_size, ", ", options.tokens, " tokens, mlp ",
+          options.mlp, "; all must be positive, but for mlp, which may be 0");
     check(options.clip >= 0, "transformer: clip is ", options.clip, "; it must not be negative");
+    check(options.dropout >= 0 && options.dropout < 1, "transformer: dropout is ", options.dropout,
+          "; it must be in [0, 1)");
     const double deviation = options.init_deviation;
     const Index D = options.width;
     Random random(seed, stream::parameters, options.blocks.size());
@@ -131,7 +138,8 @@ struct Transformer {
 
   // What block b makes of its residual stream x (B, T, D).
   Tensor after_block(std::size_t b, Tensor x, const Noise* noise = nullptr) const {
-    const Block& block = blocks.at(b);
+    check(b < blocks.size(), "transformer: there is no block ", b, ", only ", blocks.size());
+    const Block& block = blocks[b];
     const auto normed = [&](const auto& norm) { return norm ? (*norm)(x) : x; };
     const auto dropped = [&](const Tensor& part, std::size_t site) {
       return noise == nullptr ? part : dropout(part, options.dropout, noise->seed, noise->first,

@@ -29,14 +29,21 @@ void copy_head(const SelfAttention& from, const SelfAttention& to, Index h, Inde
   }
 }
 
-void check_head(const char* op, const SelfAttention& block, Index head) {
+void check_head(const char* op, const SelfAttention& block, Index head, const Tensor& first,
+                const Tensor& second) {
   check(head >= 0 && head < block.heads, op, ": there is no head ", head, ", only ", block.heads);
+  check(first.shape().rank() == 2 && second.shape().rank() == 2, op, ": weights ", first.shape(), " and ",
+        second.shape(), " are not matrices");
+  check(first.dim(1) % block.heads == 0, op, ": ", block.heads, " heads do not divide the columns of ",
+        first.shape());
 }
 
 }  // namespace
 
 Matrix query_key_product(const SelfAttention& block, Index head) {
-  check_head("query_key_product", block, head);
+  check_head("query_key_product", block, head, block.wq, block.wk);
+  check(block.wq.shape() == block.wk.shape(), "query_key_product: wq ", block.wq.shape(), " and wk ",
+        block.wk.shape(), " differ in shape");
   const Index D = block.wq.dim(0), width = block.wq.dim(1), K = width / block.heads;
   Matrix product(D, D);
   for (Index i = 0; i < D; ++i) {
@@ -50,7 +57,9 @@ Matrix query_key_product(const SelfAttention& block, Index head) {
 }
 
 Matrix value_output_product(const SelfAttention& block, Index head) {
-  check_head("value_output_product", block, head);
+  check_head("value_output_product", block, head, block.wv, block.wo);
+  check(block.wo.shape() == Shape({block.wv.dim(1), block.wv.dim(0)}), "value_output_product: wv ",
+        block.wv.shape(), " and wo ", block.wo.shape(), " are not each other's transpose in shape");
   const Index D = block.wv.dim(0), width = block.wv.dim(1), K = width / block.heads;
   Matrix product(D, D);
   for (Index i = 0; i < D; ++i) {
@@ -80,7 +89,7 @@ Matrix block_scalars(const Matrix& product, Index d) {
 
 LinearTransformer compress(const LinearTransformer& model, Index d) {
   const Index D = model.options.width;
-  check(D == 4 * d, "compress: the width ", D, " is not four groups of ", d);
+  check(D % 4 == 0 && D / 4 == d, "compress: the width ", D, " is not four groups of ", d);
   LinearTransformer result = empty_like(model, D);
   for (std::size_t b = 0; b < model.blocks.size(); ++b) {
     const SelfAttention& to = result.blocks[b];
@@ -119,8 +128,10 @@ LinearTransformer interpolate(const LinearTransformer& a, const LinearTransforme
 }
 
 double effective_step_size(const LinearTransformer& model, Index d) {
-  check(model.blocks.size() == 1 && model.options.width == 4 * d,
-        "effective_step_size: defined for one layer of width ", 4 * d, ", not for ",
+  check(d > 0, "effective_step_size: the dimension is ", d, ", it must be positive");
+  const Index width = Shape({4, d}).size();
+  check(model.blocks.size() == 1 && model.options.width == width,
+        "effective_step_size: defined for one layer of width ", width, ", not for ",
         model.blocks.size(), " of width ", model.options.width);
   double eta = 0;
   for (Index h = 0; h < model.options.heads; ++h) {
@@ -133,8 +144,9 @@ double effective_step_size(const LinearTransformer& model, Index d) {
 
 LinearTransformer gradient_descent_transformer(Index d, double eta) {
   constexpr real infinity = std::numeric_limits<real>::infinity();
+  check(d > 0, "gradient_descent_transformer: the dimension is ", d, ", it must be positive");
   LinearTransformer model(
-      {.width = 4 * d, .heads = 1, .key_size = d, .clip = infinity, .init_deviation = 0}, 0);
+      {.width = Shape({4, d}).size(), .heads = 1, .key_size = d, .clip = infinity, .init_deviation = 0}, 0);
   const SelfAttention& head = model.blocks[0];
   for (Index i = 0; i < d; ++i) {
     head.wq[(2 * d + i) * d + i] = 1;

@@ -10,7 +10,15 @@ using Vector = std::vector<double>;
 
 Vector copy_of(std::span<const double> s) { return {s.begin(), s.end()}; }
 
+// A (d, d) and s (d) belong together.
+void check_system(const char* op, const Matrix& A, std::span<const double> s) {
+  check(A.rows() == A.columns() && A.rows() == std::ssize(s), op, ": A (", A.rows(), ", ", A.columns(),
+        ") does not fit a vector of ", s.size());
+}
+
 Vector product(const Matrix& A, std::span<const double> x) {
+  check(A.columns() == std::ssize(x), "predict_with: a matrix (", A.rows(), ", ", A.columns(),
+        ") does not fit a vector of ", x.size());
   Vector result(static_cast<std::size_t>(A.rows()));
   for (Index i = 0; i < A.rows(); ++i) {
     double sum = 0;
@@ -32,6 +40,7 @@ void add_outer(Matrix& A, const double* x, const double* y) {
 Predictor predict_with(ApplyInverse inverse, const InContext& options) {
   check(options.ridge > 0, "predict_with: the ridge is ", options.ridge, ", it must be positive");
   return [inverse = std::move(inverse), options](const Matrix& s) {
+    check(s.rows() > 0, "predict_with: states (0, ", s.columns(), ") should be (T + 1, d)");
     const Index T = s.rows() - 1, d = s.columns();
     Matrix A(d, d), C(d, d), prediction(T, d);
     for (Index i = 0; i < d; ++i) A(i, i) = options.ridge;
@@ -70,11 +79,13 @@ Predictor gradient_step_predictor(double eta) {
 
 ApplyInverse neumann(Index K) {
   check(K >= 0, "neumann: ", K, " terms; there can't be fewer than 0");
-  return richardson(Vector(static_cast<std::size_t>(K), 1.0));
+  return richardson(Vector(static_cast<std::size_t>(Shape({K}).size()), 1.0));
 }
 
 ApplyInverse newton(Index K) {
+  check(K >= 0, "newton: ", K, " iterations; there can't be fewer than 0");
   return [K](const Matrix& A, std::span<const double> s) {
+    check_system("newton", A, s);
     const Index n = A.rows();
     double trace = 0;
     for (Index i = 0; i < n; ++i) trace += A(i, i);
@@ -99,6 +110,7 @@ ApplyInverse chebyshev(std::vector<double> alpha, std::vector<double> beta) {
   check(alpha.size() == beta.size(), "chebyshev: ", alpha.size(), " values of alpha and ",
         beta.size(), " of beta; there must be as many");
   return [alpha = std::move(alpha), beta = std::move(beta)](const Matrix& A, std::span<const double> s) {
+    check_system("chebyshev", A, s);
     const double norm = frobenius_norm(A);
     Vector p = copy_of(s), x = p, before = p;
     for (std::size_t k = 0; k < alpha.size(); ++k) {
@@ -125,6 +137,8 @@ StepSizeSearch search_step_size(const LinearDynamics& task, std::uint64_t seed, 
                                 Index sequences) {
   // With p_t = C_t s_t, the loss of η·p_t is (|y|² - 2η p·y + η²|p|²)/2. The three sums are collected
   // as a "loss curve" of three positions.
+  check(sequences > 0 && task.tokens > 0, "search_step_size: ", sequences, " sequences of ", task.tokens,
+        " tokens; both must be positive");
   const Predictor direction = gradient_step_predictor(1);
   const LossCurve sums = loss_curve(sequences, 3, [&](Index first, Index count, double* out) {
     for (Index i = first; i < first + count; ++i, out += 3) {

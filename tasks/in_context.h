@@ -66,7 +66,10 @@ ChebyshevCoefficients published_coefficients(Index K);  // K = 6 or 2, else it t
 struct StepSizeSearch {
   double constant, linear, quadratic;
   double loss(double eta) const { return constant + eta * (linear + eta * quadratic); }
-  double best_eta() const { return -linear / (2 * quadratic); }
+  double best_eta() const {  // throws if the loss does not depend on η
+    check(quadratic > 0, "best_eta: the quadratic coefficient is ", quadratic, ", it must be positive");
+    return -linear / (2 * quadratic);
+  }
 };
 StepSizeSearch search_step_size(const LinearDynamics& task, std::uint64_t seed, std::uint32_t stream,
                                 Index sequences);

@@ -1,10 +1,21 @@
 #include "tasks/linear_dynamics.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 namespace mesagrad {
 
 namespace {
+
+void check_task(const LinearDynamics& task) {
+  check(task.dimension > 0 && task.tokens >= 0, "linear dynamics: ", task.tokens, " tokens of dimension ",
+        task.dimension);
+  const auto is_size = [](double x) { return x >= 0 && std::isfinite(x); };
+  check(is_size(task.noise) && is_size(task.range) && task.clip >= 0, "linear dynamics: noise ", task.noise,
+        ", range ", task.range, ", clip ", task.clip, "; none may be negative, and only clip infinite");
+  static_cast<void>(Shape({task.tokens, task.dimension}));  // throws if there are too many
+}
 
 // W = Z·diag(λ)·Z⁻¹ with independent normals in Z. (Which eigenvalue is 0.9 makes no difference: all
 // columns of Z are alike.)
@@ -22,6 +33,7 @@ Matrix random_contraction(Index d, Random& random) {
 }  // namespace
 
 Matrix LinearDynamics::sample_system(Random& random) const {
+  check_task(*this);
   switch (system) {
     case System::contracting: return random_contraction(dimension, random);
     case System::fixed: {
@@ -34,6 +46,7 @@ Matrix LinearDynamics::sample_system(Random& random) const {
 }
 
 LinearDynamics::Sequence LinearDynamics::sample(Random random) const {
+  check_task(*this);
   const Index d = dimension;
   Sequence sequence{sample_system(random), Matrix(tokens + 1, d)};
   Matrix& s = sequence.states;
@@ -50,6 +63,9 @@ LinearDynamics::Sequence LinearDynamics::sample(Random random) const {
 
 Tensor LinearDynamics::sample(std::uint64_t seed, std::uint32_t stream, Index first,
                               Index count) const {
+  check_task(*this);
+  check(first >= 0 && count >= 0 && count <= std::numeric_limits<Index>::max() - first,
+        "linear dynamics: ", count, " sequences from number ", first, " on");
   Tensor states = Tensor::uninitialized({count, tokens + 1, dimension});
   real* to = states.data();
   for (Index i = first; i < first + count; ++i) {

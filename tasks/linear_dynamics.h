@@ -32,7 +32,8 @@ struct LinearDynamics {
   System system = System::orthogonal;
   std::uint64_t fixed_key = 42;  // seed of the one W of System::fixed
 
-  // One sequence's system and states (T + 1, d).
+  // One sequence's system and states (T + 1, d). All samples throw unless d > 0, no other number is negative,
+  // and all but clip are finite.
   struct Sequence {
     Matrix W;
     Matrix states;

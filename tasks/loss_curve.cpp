@@ -4,27 +4,34 @@
 #include <cmath>
 #include <numeric>
 
+#include "core/norm.h"
+
 namespace mesagrad {
 namespace {
 
-// Standard deviation from a sum and a sum of squares of n values.
-double deviation(double sum, double squares, Index n) {
+// Standard deviation of n values, `stride` apart.
+double deviation(const double* values, Index n, Index stride, double mean) {
   if (n < 2) return 0;
-  const auto count = static_cast<double>(n);
-  return std::sqrt(std::max(0.0, (squares - sum * sum / count) / (count - 1)));
+  const Norm norm([=](const auto& f) {
+    for (Index i = 0; i < n; ++i) f(values[i * stride] - mean);
+  });
+  return norm.value() / std::sqrt(static_cast<double>(n - 1));
 }
 
 }  // namespace
 
 double LossCurve::total() const {
+  check(!mean.empty(), "loss curve: it has no positions");
   return std::accumulate(mean.begin(), mean.end(), 0.0) / static_cast<double>(mean.size());
 }
 
 double LossCurve::standard_error() const {
+  check(sequences > 0, "loss curve: it has no sequences");
   return total_deviation / std::sqrt(static_cast<double>(sequences));
 }
 
 double LossCurve::standard_error(Index t) const {
+  check(t >= 0 && t < std::ssize(deviation), "loss curve: there is no position ", t, " of ", deviation.size());
   return deviation[static_cast<std::size_t>(t)] / std::sqrt(static_cast<double>(sequences));
 }
 
@@ -35,24 +42,23 @@ LossCurve summarize(const std::vector<double>& losses, Index tokens) {
   LossCurve curve;
   curve.sequences = std::ssize(losses) / tokens;
   const auto count = static_cast<double>(curve.sequences);
-  std::vector<double> sum(T), squares(T);
-  double total_sum = 0, total_squares = 0;
+  std::vector<double> sum(T), totals;  // of each position, and of each sequence
+  double total_sum = 0;
   for (auto row = losses.begin(); row != losses.end(); row += tokens) {
     double total = 0;
     for (std::size_t t = 0; t < T; ++t) {
       const double loss = row[static_cast<Index>(t)];
       sum[t] += loss;
-      squares[t] += loss * loss;
       total += loss / static_cast<double>(tokens);
     }
+    totals.push_back(total);
     total_sum += total;
-    total_squares += total * total;
   }
   for (std::size_t t = 0; t < T; ++t) {
     curve.mean.push_back(sum[t] / count);
-    curve.deviation.push_back(deviation(sum[t], squares[t], curve.sequences));
+    curve.deviation.push_back(deviation(losses.data() + t, curve.sequences, tokens, curve.mean[t]));
   }
-  curve.total_deviation = deviation(total_sum, total_squares, curve.sequences);
+  curve.total_deviation = deviation(totals.data(), curve.sequences, 1, total_sum / count);
   return curve;
 }
 
@@ -61,8 +67,9 @@ LossCurve loss_curve(Index sequences, Index tokens,
                      const Watch& watch) {
   check(sequences > 0 && tokens > 0, "loss_curve: ", sequences, " sequences of ", tokens,
         " tokens; both must be positive");
+  const Index losses_count = Shape({sequences, tokens}).size();
   constexpr Index part = 4, parts_between_reports = 256;
-  std::vector<double> losses(static_cast<std::size_t>(sequences * tokens));
+  std::vector<double> losses(static_cast<std::size_t>(losses_count));
   const Index parts = (sequences + part - 1) / part;
   for (Index begin = 0; begin < parts; begin += parts_between_reports) {
     parallel_for(std::min(parts_between_reports, parts - begin), [&](Index i) {
@@ -80,6 +87,9 @@ LossCurve loss_curve(const LinearDynamics& task, std::uint64_t seed, std::uint32
     for (Index i = first; i < first + count; ++i) {
       const auto sequence = task.sample(Random(seed, stream, static_cast<std::uint64_t>(i)));
       const Matrix prediction = predictor(sequence.states);
+      check(prediction.rows() == task.tokens && prediction.columns() == task.dimension,
+            "loss_curve: a prediction (", prediction.rows(), ", ", prediction.columns(), ") of states (",
+            task.tokens, ", ", task.dimension, ")");
       for (Index t = 0; t < task.tokens; ++t) {
         double sum = 0;
         for (Index j = 0; j < task.dimension; ++j) {

@@ -55,7 +55,11 @@ LossCurve loss_curve(const LinearDynamics& task, std::uint64_t seed, std::uint32
     const Arena::Scope scope(memory);
     const Tensor states = task.sample(seed, stream, first, count);
     const Tensor output = model(tokens_of(states)), labels = next_states(states);
-    const Index d = task.dimension, D = output.dim(-1);
+    const Index d = task.dimension;
+    check(output.shape().rank() == 3 && output.dim(0) == count && output.dim(1) == task.tokens &&
+              output.dim(2) >= d,
+          "loss_curve: the model gives ", output.shape(), " for labels ", labels.shape());
+    const Index D = output.dim(2);
     for (Index row = 0; row < output.rows(); ++row) {
       double sum = 0;
       for (Index j = 0; j < d; ++j) {

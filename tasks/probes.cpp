@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "core/norm.h"
+
 namespace mesagrad {
 namespace {
 
@@ -30,6 +32,7 @@ double squared_norm(const Matrix& a) {
 
 Tensor preconditioned_states(const Tensor& states, const ApplyInverse& inverse, double ridge) {
   check_states("preconditioned_states", states);
+  check(ridge > 0, "preconditioned_states: the ridge is ", ridge, ", it must be positive");
   const Index N = states.dim(0), T = states.dim(1) - 1, d = states.dim(2);
   Tensor result = Tensor::uninitialized({N, T, d});
   parallel_for(N, [&](Index n) {
@@ -39,6 +42,7 @@ Tensor preconditioned_states(const Tensor& states, const ApplyInverse& inverse, 
       const real* state = states.data() + (n * (T + 1) + t) * d;
       const std::vector<double> s(state, state + d);
       const std::vector<double> x = inverse(A, s);
+      check(std::ssize(x) == d, "preconditioned_states: the inverse makes ", x.size(), " numbers of ", d);
       std::transform(x.begin(), x.end(), result.data() + (n * T + t) * d,
                      [](double value) { return static_cast<real>(value); });
       for (Index i = 0; i < d; ++i) {  // after it was used: A_t knows s_0 .. s_{t-1}
@@ -53,21 +57,14 @@ Matrix without_outliers(const Tensor& x) {
   check(x.shape().rank() == 3, "without_outliers: x ", x.shape(), " should be (N, T, d)");
   const Index N = x.dim(0), T = x.dim(1), d = x.dim(2);
   Matrix norms(N, T), chosen(N, T);
-  for (Index row = 0; row < N * T; ++row) {
-    double squares = 0;
-    for (Index j = 0; j < d; ++j) {
-      const double value = x[row * d + j];
-      squares += value * value;
-    }
-    norms(row / T, row % T) = std::sqrt(squares);
-  }
+  for (Index row = 0; row < N * T; ++row) norms(row / T, row % T) = norm(x.data() + row * d, d);
   for (Index t = 0; t < T; ++t) {
-    double mean = 0, variance = 0;
+    double mean = 0;
     for (Index n = 0; n < N; ++n) mean += norms(n, t) / static_cast<double>(N);
-    for (Index n = 0; n < N; ++n) {
-      variance += (norms(n, t) - mean) * (norms(n, t) - mean) / static_cast<double>(N);
-    }
-    const double bound = mean + 2 * std::sqrt(variance);
+    const Norm distances([&](const auto& f) {
+      for (Index n = 0; n < N; ++n) f(norms(n, t) - mean);
+    });
+    const double bound = mean + 2 * distances.value() / std::sqrt(static_cast<double>(N));
     for (Index n = 0; n < N; ++n) chosen(n, t) = norms(n, t) <= bound ? 1 : 0;
   }
   return chosen;

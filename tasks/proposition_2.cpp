@@ -9,7 +9,8 @@ namespace mesagrad {
 
 LinearTransformer proposition_2_transformer(Index d, const std::vector<double>& steps) {
   constexpr real infinity = std::numeric_limits<real>::infinity();
-  LinearTransformer model({.width = 4 * d,
+  check(d > 0, "proposition_2_transformer: the dimension is ", d, ", it must be positive");
+  LinearTransformer model({.width = Shape({4, d}).size(),
                            .blocks = static_cast<Index>(steps.size()),
                            .heads = 2,
                            .key_size = d,
@@ -36,7 +37,7 @@ LinearTransformer proposition_2_transformer(Index d, const std::vector<double>& 
 }
 
 std::vector<double> chebyshev_steps(Index K, double least, double greatest) {
-  check(K >= 0 && least > 0 && greatest >= least, "chebyshev_steps: ", K, " steps for eigenvalues in [",
+  check(K >= 0 && least > 0 && greatest >= least && std::isfinite(greatest), "chebyshev_steps: ", K, " steps for eigenvalues in [",
         least, ", ", greatest, "]");
   std::vector<double> steps;
   for (Index k = 1; k <= K; ++k) {

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <vector>
 
-#include "core/real.h"
+#include "core/tensor.h"
 
 namespace mesagrad {
 
@@ -17,7 +17,7 @@ struct TimeReversal {
   double start_error = 0;  // the recovered R_0 against λI: largest element of the difference, over λ
 
   TimeReversal(Index T, Index K, const Number* q, const Number* k, const Number* p, Number lambda)
-      : dq(count(T * K)), dk(count(T * K)), K_(K), R_(count(K * K)), A_(count(K * K)) {
+      : dq(count(Shape({T, K}).size())), dk(dq), K_(K), R_(count(Shape({K, K}).size())), A_(R_) {
     for (Index i = 0; i < K; ++i) R(i, i) = lambda;
     for (Index t = 0; t < T; ++t) {  // forward: R -= u uᵀ/(1 + k·u), u = R k
       const Vec u = times(R_, k + t * K);

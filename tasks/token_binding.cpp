@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/elementary.h"
+#include "core/norm.h"
 #include "core/tape.h"
 #include "tasks/probes.h"
 
@@ -35,6 +36,7 @@ std::vector<double> sensitivity(const std::function<Tensor(const Tensor&)>& f, c
     Tape tape;
     const Tensor y = f(input);
     check_position("sensitivity", y, t);
+    check(y.dim(0) == B && y.dim(1) == T && y.dim(2) > 0, "sensitivity: f makes ", y.shape(), " of ", x.shape());
     D = y.dim(2);
     const Tensor only_l(y.shape());  // ones at [b, t, l]
     for (Index b = 0; b < B; ++b) only_l[(b * T + t) * D + l] = 1;
@@ -42,12 +44,8 @@ std::vector<double> sensitivity(const std::function<Tensor(const Tensor&)>& f, c
     tape.backward(y, only_l);
     for (Index b = 0; b < B; ++b) {
       for (Index s = 0; s < T; ++s) {
-        double squares = 0;
-        for (Index j = 0; j < d; ++j) {
-          const double slope = static_cast<double>(input.grad()[(b * T + s) * d + j]);
-          squares += slope * slope;
-        }
-        result[static_cast<std::size_t>(s)] += std::sqrt(squares) / static_cast<double>(B * D);
+        const double slope = norm(input.grad() + (b * T + s) * d, d);
+        result[static_cast<std::size_t>(s)] += slope / static_cast<double>(B * D);
       }
     }
   }
@@ -72,7 +70,10 @@ std::vector<Matrix> attention_maps(const SelfAttention& layer, const Tensor& x, 
   check_position("attention_maps", x, 0);
   const auto [q_of_all, k_of_all] = layer.queries_and_keys(x, positions);
   const Tensor &q = q_of_all, &k = k_of_all;  // lambdas cannot capture the names above
-  const Index B = x.dim(0), T = x.dim(1), width = q.dim(-1), K = width / layer.heads;
+  const Index B = x.dim(0), T = x.dim(1), width = q.dim(-1);
+  check(layer.heads > 0 && width > 0 && width % layer.heads == 0, "attention_maps: ", layer.heads,
+        " heads do not divide queries ", q.shape());
+  const Index K = width / layer.heads;
   std::vector<Matrix> result(static_cast<std::size_t>(layer.heads), Matrix(T, T));
   std::vector<double> weight(static_cast<std::size_t>(T));
   for (Index h = 0; h < layer.heads; ++h) {

@@ -55,6 +55,26 @@ double largest_difference(const A& a, const B& b) {
   return largest;
 }
 
+// Nothing has been written behind the end of the tensor's numbers, or behind those of its gradient.
+inline bool slack_intact(const Tensor& x) {
+  const auto intact = [&](const real* values) {
+    const auto* slack = reinterpret_cast<const std::byte*>(values + x.size());
+    return std::all_of(slack, slack + tensor_slack, [](std::byte b) { return b == slack_byte; });
+  };
+  return intact(x.data()) && (!x.grad_has_part() || intact(x.grad()));
+}
+
+// f, with a look behind the end of its inputs and its result.
+inline std::function<Tensor(const std::vector<Tensor>&)> watched(
+    const std::function<Tensor(const std::vector<Tensor>&)>& f) {
+  return [=](const std::vector<Tensor>& inputs) {
+    const Tensor out = f(inputs);
+    check(slack_intact(out) && std::all_of(inputs.begin(), inputs.end(), slack_intact),
+          "a write behind the end of a tensor, forwards");
+    return out;
+  };
+}
+
 // The message of the Error that f throws.
 template <class F>
 std::string message_of(const F& f) {
@@ -79,7 +99,7 @@ std::string lacks(const F& f, std::initializer_list<const char*> parts) {
 // The gradient of f agrees with the definition in every element of every input.
 inline void check_gradient(const std::function<Tensor(const std::vector<Tensor>&)>& f,
                            const std::vector<Tensor>& inputs) {
-  const GradCheck result = check_gradients(f, inputs);
+  const GradCheck result = check_gradients(watched(f), inputs);
   INFO(result.report());
   CHECK(result.error < gradient_tolerance);
 }
@@ -89,9 +109,11 @@ inline std::vector<real> result_and_gradients(const std::function<Tensor(const s
                                               std::vector<Tensor> inputs, Arena& arena) {
   for (Tensor& x : inputs) x.requires_grad();
   Tape tape(arena);
-  const Tensor out = f(inputs);
+  const Tensor out = watched(f)(inputs);
   std::vector<real> all = numbers_of(out);
   tape.backward(out, random_tensor(out.shape(), 9));
+  check(slack_intact(out) && std::all_of(inputs.begin(), inputs.end(), slack_intact),
+        "a write behind the end of a tensor, backwards");
   for (const Tensor& x : inputs) {
     for (const real g : gradient_of(x)) all.push_back(g);
   }
@@ -118,15 +140,21 @@ class Threads {
   int before_;
 };
 
+// It reads no memory before it writes it, and writes none behind the end of a tensor.
+inline void check_memory(const std::function<Tensor(const std::vector<Tensor>&)>& f,
+                         const std::vector<Tensor>& inputs) {
+  Arena fresh, used;
+  fill_with_nan(used);
+  CHECK(result_and_gradients(f, inputs, used) == result_and_gradients(f, inputs, fresh));
+}
+
 // What every operation owes to the others: its gradient is right, and added to what its inputs hold
-// already; it reads no memory before it writes it.
+// already; and it keeps to its memory.
 inline void check_operation(const std::function<Tensor(const std::vector<Tensor>&)>& f,
                             const std::vector<Tensor>& inputs) {
   check_gradient(f, inputs);
   check_gradient([&](const auto& x) { return f(x) + real{2} * f(x); }, inputs);
-  Arena fresh, used;
-  fill_with_nan(used);
-  CHECK(result_and_gradients(f, inputs, used) == result_and_gradients(f, inputs, fresh));
+  check_memory(f, inputs);
 }
 
 // The same bits on 1, 2 and 5 threads.

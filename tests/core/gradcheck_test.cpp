@@ -46,7 +46,7 @@ TEST_CASE("one element off by a factor is caught", "[gradcheck]") {
   for (Index wrong = 0; wrong < 6; ++wrong) {
     const auto backward = [=](const Tensor& x, const real* dout, real* dx) {
       right(x, dout, dx);
-      dx[wrong] *= factor;
+      dx[wrong] += (factor - 1) * 3 * x[wrong] * x[wrong] * dout[wrong];
     };
     const GradCheck result = check_gradients(cube(backward), {some_input()});
     INFO(result.report());
@@ -131,6 +131,39 @@ TEST_CASE("the check leaves the inputs as they were", "[gradcheck]") {
   check_gradients(cube(right), {x});
   CHECK(numbers_of(x) == numbers_of(some_input()));
   CHECK_FALSE(x.has_grad());
+  for (Index allowed = 1; allowed < 12; ++allowed) {
+    Index calls = 0;
+    const auto f = [&](const std::vector<Tensor>& inputs) {
+      if (calls++ == allowed) fail("enough");
+      return cube(right)(inputs);
+    };
+    CHECK(message_of([&] { check_gradients(f, {x}); }) == "enough");
+    CHECK(numbers_of(x) == numbers_of(some_input()));
+  }
+}
+
+TEST_CASE("a backward step that overwrites what is there is caught", "[gradcheck]") {
+  const auto overwrite = [](const Tensor& x, const real* dout, real* dx) {
+    for (Index i = 0; i < x.size(); ++i) dx[i] = 3 * x[i] * x[i] * dout[i];
+  };
+  CHECK(check_gradients(cube(overwrite), {some_input()}).error > 0.1);
+  const auto overwrite_one = [](const Tensor& x, const real* dout, real* dx) {
+    const real before = dx[3];
+    right(x, dout, dx);
+    dx[3] -= before;
+  };
+  const GradCheck result = check_gradients(cube(overwrite_one), {some_input()});
+  CHECK(result.error > gradient_tolerance);
+  CHECK(result.element == 3);
+  const auto none = [](const Tensor& x, const real*, real* dx) { std::fill_n(dx, x.size(), real{0}); };
+  const auto constant = [&](const std::vector<Tensor>& x) { return cube(none)(x) - cube(none)(x); };
+  CHECK(check_gradients(constant, {some_input()}).error > 0.1);  // the right gradient is 0
+}
+
+TEST_CASE("a gradient check wants the same shape every time", "[gradcheck][errors]") {
+  Index calls = 0;
+  const auto f = [&](const std::vector<Tensor>& x) { return calls++ < 2 ? x[0] + x[0] : sum(x[0]); };
+  CHECK(lacks([&] { check_gradients(f, {some_input()}); }, {"check_gradients", "(2, 3)", "()"}) == "");
 }
 
 }  // namespace mesagrad

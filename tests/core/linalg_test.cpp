@@ -98,7 +98,86 @@ TEST_CASE("systems without a solution are refused", "[linalg][errors]") {
               {"cholesky_solve", "not positive definite", "pivot 1 is 0"}) == "");
   Matrix broken = Matrix::identity(2);
   broken(0, 0) = std::numeric_limits<double>::quiet_NaN();
-  CHECK(lacks([&] { return cholesky_solve(broken, b); }, {"not positive definite"}) == "");
+  CHECK(lacks([&] { return cholesky_solve(broken, b); }, {"cholesky_solve", "entry (0, 0) is nan"}) == "");
+}
+
+TEST_CASE("a pivot counts as zero if it is within rounding of it", "[linalg]") {
+  // One pivot of this matrix is δ, in exact arithmetic and here. What rounding can leave is n·ε.
+  const auto almost_singular = [](Index n, double delta, double scale) {
+    Matrix a(n, n);
+    for (Index i = 0; i < n; ++i) a(i, i) = scale;
+    a(n - 1, n - 2) = a(n - 2, n - 1) = scale;
+    a(n - 1, n - 1) = scale * (1 + delta);
+    return a;
+  };
+  constexpr double precision = std::numeric_limits<double>::epsilon();
+  for (const double scale : {1.0, 0x1p500, 0x1p-500}) {
+    for (const Index n : {2, 5}) {
+      INFO("n = " << n << ", scale " << scale);
+      const double bound = static_cast<double>(n) * precision;
+      const Matrix zero = almost_singular(n, bound, scale), b(n, 1, scale);
+      CHECK(lacks([&] { lu_solve(zero, b); }, {"singular"}) == "");
+      CHECK(lacks([&] { cholesky_solve(zero, b); }, {"not positive definite"}) == "");
+      const Matrix small = almost_singular(n, bound + precision, scale);
+      CHECK(lu_solve(small, b)(n - 1, 0) == 0);
+      CHECK(cholesky_solve(small, b)(n - 1, 0) == 0);
+    }
+  }
+  // Nothing is rounded here, however different the sizes are.
+  const Matrix uneven = matrix(2, 2, {1, 0, 0, 0x1p-200}), one = matrix(2, 1, {1, 0x1p-200});
+  CHECK(difference(lu_solve(uneven, one), Matrix(2, 1, 1)) == 0);
+  CHECK(difference(cholesky_solve(uneven, one), Matrix(2, 1, 1)) == 0);
+}
+
+TEST_CASE("no square is too large or too small", "[linalg]") {
+  const Matrix a = matrix(3, 2, {1, 1, 1, 2, 1, 3}), b = matrix(3, 1, {1, 2, 3}), square = random_matrix(4, 4, 1);
+  const Matrix positive = multiply(square, transpose(square)), c = random_matrix(4, 2, 2);
+  const auto times = [](double factor, Matrix x) {
+    for (double& value : x.values()) value *= factor;
+    return x;
+  };
+  for (const int exponent : {-980, -500, -3, 3, 500, 980}) {
+    INFO("times 2^" << exponent);
+    const double s = std::ldexp(1.0, exponent);
+    CHECK(frobenius_norm(times(s, matrix(1, 2, {3, -4}))) == 5 * s);
+    CHECK(difference(least_squares(times(s, a), times(s, b)), least_squares(a, b)) == 0);
+    CHECK(difference(least_squares(times(s, a), b), times(1 / s, least_squares(a, b))) <= 1e-15 / s);
+    CHECK(difference(least_squares(a, times(s, b)), times(s, least_squares(a, b))) <= 1e-15 * s);
+    CHECK(difference(least_squares(times(s, square), times(s, c)), least_squares(square, c)) == 0);
+    CHECK(difference(lu_solve(times(s, square), times(s, c)), lu_solve(square, c)) == 0);
+    CHECK(difference(cholesky_solve(times(s, positive), times(s, c)), cholesky_solve(positive, c)) < 1e-12);
+    const auto [q, r] = qr(times(s, square));
+    CHECK(difference(q, qr(square).q) == 0);
+    CHECK(difference(r, times(s, qr(square).r)) == 0);
+  }
+  CHECK(difference(least_squares(times(1e150, a), times(1e150, b)), matrix(2, 1, {0, 1})) < 1e-14);
+  CHECK(frobenius_norm(matrix(1, 3, {0, 5e-324, 0})) == 5e-324);
+  CHECK(frobenius_norm(matrix(1, 2, {1e308, 1e308})) == std::sqrt(2) * 1e308);
+}
+
+TEST_CASE("entries that are no numbers are named", "[linalg][errors]") {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  for (const double bad : {infinity, -infinity, std::numeric_limits<double>::quiet_NaN()}) {
+    const std::string value = text("is ", bad);
+    Matrix a = Matrix::identity(3), b(3, 2, 1);
+    a(1, 2) = a(2, 1) = bad;
+    const auto named = [&](const auto& f, const char* op, const char* where) {
+      CHECK(lacks(f, {op, where, value.c_str()}) == "");
+    };
+    named([&] { cholesky_solve(a, b); }, "cholesky_solve", "A (3, 3): entry (1, 2)");
+    named([&] { lu_solve(a, b); }, "lu_solve", "A (3, 3): entry (1, 2)");
+    named([&] { qr(a); }, "qr", "A (3, 3): entry (1, 2)");
+    named([&] { least_squares(a, b); }, "least_squares", "A (3, 3): entry (1, 2)");
+    b(2, 0) = bad;
+    const Matrix good = Matrix::identity(3);
+    named([&] { cholesky_solve(good, b); }, "cholesky_solve", "B (3, 2): entry (2, 0)");
+    named([&] { lu_solve(good, b); }, "lu_solve", "B (3, 2): entry (2, 0)");
+    named([&] { least_squares(good, b); }, "least_squares", "B (3, 2): entry (2, 0)");
+    Matrix tall(5, 2, 1);
+    tall(4, 1) = bad;
+    named([&] { least_squares(tall, Matrix(5, 1, 1)); }, "least_squares", "A (5, 2): entry (4, 1)");
+    CHECK_FALSE(std::isfinite(frobenius_norm(tall)));
+  }
 }
 
 TEST_CASE("systems whose shapes do not fit are refused", "[linalg][errors]") {

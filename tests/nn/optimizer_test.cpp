@@ -111,7 +111,7 @@ TEST_CASE("the first update of Adam is the rate, whatever the gradient's size", 
     Fixture f;
     f.draw_gradients(7, size);
     const std::vector<double> g = f.gradients();
-    AdamW adam(f.parameters, {.epsilon = 0});
+    AdamW adam(f.parameters, {.epsilon = 1e-30});
     adam.step(0.1);
     for (std::size_t i = 0; i < g.size(); ++i) f.exact[i] -= g[i] > 0 ? 0.1 : -0.1;
     CHECK(largest_difference(f.numbers(), f.exact) < tolerance);
@@ -188,6 +188,116 @@ TEST_CASE("clipping refuses a bound that is not positive", "[optimizer][errors]"
   }
 }
 
+TEST_CASE("clipping by norm of gradients whose squares are no numbers", "[optimizer]") {
+  const double largest = std::numeric_limits<real>::max(), least = std::numeric_limits<real>::denorm_min();
+  for (const double size : {largest / 8, largest / 1e20, 1e-20, least * 0x1p20}) {
+    INFO("gradients of size " << size);
+    Tensor a({1}), b({1});
+    const Parameters parameters = {{"a", &a.requires_grad()}, {"b", &b.requires_grad()}};
+    const auto set = [&] {
+      a.grad()[0] = static_cast<real>(3 * size);
+      b.grad()[0] = static_cast<real>(4 * size);
+    };
+    for (const double bound : {2.5 * size, 2 * size, 0.1, 1.0}) {
+      set();
+      const double x = static_cast<double>(a.grad()[0]), norm = clip_by_norm(parameters, bound);
+      CHECK(std::abs(norm / size - 5) < 20 * epsilon);
+      const double expected = norm <= bound ? x : 0.6 * bound;
+      CHECK(std::abs(static_cast<double>(a.grad()[0]) - expected) <= 20 * epsilon * expected + 1.5 * least);
+      CHECK(std::abs(static_cast<double>(b.grad()[0]) - expected / 3 * 4) <= 20 * epsilon * expected + 1.5 * least);
+    }
+  }
+  Tensor w({4}, 1);
+  const Parameters parameters = {{"w", &w.requires_grad()}};
+  for (const double bad : {std::nan(""), HUGE_VAL}) {
+    w.zero_grad();
+    w.grad()[2] = static_cast<real>(bad);
+    CHECK(lacks([&] { clip_by_norm(parameters, 1); }, {"clip_by_norm", "number 2", "w (4)"}) == "");
+  }
+}
+
+namespace {
+
+// Everything that takes parameters, and the name that it has in messages.
+void each_use(const std::function<void(const char*, const std::function<void(const Parameters&)>&)>& f) {
+  f("clip_by_value", [](const Parameters& p) { clip_by_value(p, 1); });
+  f("clip_by_norm", [](const Parameters& p) { clip_by_norm(p, 1); });
+  f("zero_grad", [](const Parameters& p) { zero_grad(p); });
+  f("SGD", [](const Parameters& p) { SGD(p).step(0.1); });
+  f("AdamW", [](const Parameters& p) { AdamW(p, {}).step(0.1); });
+}
+
+}  // namespace
+
+TEST_CASE("parameters must be tensors with gradients, each once", "[optimizer][errors]") {
+  each_use([](const char* op, const auto& use) {
+    Tensor w({2, 3}, 1), v({2}, 1), none, no_gradient({5});
+    w.requires_grad();
+    v.requires_grad();
+    CHECK(lacks([&] { use({{"w", &w}, {"v", &v}}); }, {"nothing was thrown"}) == "");
+    CHECK(lacks([&] { use({}); }, {"nothing was thrown"}) == "");
+    CHECK(lacks([&] { use({{"w", &w}, {"x", &none}}); }, {op, "parameter x", "empty tensor"}) == "");
+    CHECK(lacks([&] { use({{"w", &w}, {"x", nullptr}}); }, {op, "parameter x", "empty tensor"}) == "");
+    CHECK(lacks([&] { use({{"w", &w}, {"x", &no_gradient}}); }, {op, "parameter x (5)", "no gradient"}) == "");
+    CHECK(lacks([&] { use({{"w", &w}, {"v", &v}, {"x", &w}}); }, {op, "w and x", "the same"}) == "");
+    Tensor other_handle = w;
+    CHECK(lacks([&] { use({{"w", &w}, {"x", &other_handle}}); }, {op, "w and x", "the same"}) == "");
+  });
+}
+
+TEST_CASE("an optimizer refuses to step other tensors than those it was made for", "[optimizer][errors]") {
+  const auto refuses = [](const char* op, auto&& optimizer, Tensor& w, const Tensor& now) {
+    const Tensor before = w;
+    w = now;
+    CHECK(lacks([&] { optimizer.step(0.1); }, {op, "w", "(2)", "no longer"}) == "");
+    w = before;
+    CHECK(w[0] == 1);
+    optimizer.step(0.1);
+    CHECK(w[0] < 1);
+  };
+  for (const Tensor& now : {Tensor({100000}, 1).requires_grad(), Tensor({2}, 1).requires_grad()}) {
+    Tensor w({2}, 1);
+    w.requires_grad();
+    std::fill_n(w.grad(), 2, real{1});
+    refuses("AdamW", AdamW({{"w", &w}}, {}), w, now);
+    w = Tensor({2}, 1).requires_grad();
+    std::fill_n(w.grad(), 2, real{1});
+    refuses("SGD", SGD({{"w", &w}}), w, now);
+    w = Tensor({2}, 1).requires_grad();
+    std::fill_n(w.grad(), 2, real{1});
+    refuses("AdamW", AdamW({{"w", &w}}, {}), w, w.reshaped({1, 2}));
+  }
+  Tensor w({2}, 1), v({3}, 1);  // a refused step changes nothing
+  AdamW adam({{"w", &w.requires_grad()}, {"v", &v.requires_grad()}}, {});
+  std::fill_n(w.grad(), 2, real{1});
+  v = Tensor();
+  CHECK(lacks([&] { adam.step(0.1); }, {"AdamW", "v", "empty tensor"}) == "");
+  CHECK(w[0] == 1);
+  CHECK(adam.updates() == 0);
+}
+
+TEST_CASE("settings that make no sense are refused", "[optimizer][errors]") {
+  Tensor w({2}, 1);
+  const Parameters p = {{"w", &w.requires_grad()}};
+  const double nan = std::nan("");
+  for (const double beta : {1.0, -0.1, 1.5, nan}) {
+    CHECK(lacks([&] { AdamW(p, {.beta1 = beta}); }, {"AdamW", "beta1", "[0, 1)"}) == "");
+    CHECK(lacks([&] { AdamW(p, {.beta2 = beta}); }, {"AdamW", "beta2", "[0, 1)"}) == "");
+    CHECK(lacks([&] { SGD(p, beta); }, {"SGD", "momentum", "[0, 1)"}) == "");
+  }
+  for (const double least : {0.0, -1e-8, in_double ? 0.0 : 1e-60, HUGE_VAL, nan})
+    CHECK(lacks([&] { AdamW(p, {.epsilon = least}); }, {"AdamW", "epsilon", "positive"}) == "");
+  for (const double decay : {-0.1, HUGE_VAL, nan})
+    CHECK(lacks([&] { AdamW(p, {.decay = decay}); }, {"AdamW", "decay", "negative"}) == "");
+  for (const double rate : {HUGE_VAL, -HUGE_VAL, nan}) {
+    CHECK(lacks([&] { AdamW(p, {}).step(rate); }, {"AdamW", "rate", "finite"}) == "");
+    CHECK(lacks([&] { SGD(p).step(rate); }, {"SGD", "rate", "finite"}) == "");
+  }
+  CHECK(lacks([&] { AdamW(p, {}).set_updates(-5); }, {"AdamW", "-5 updates"}) == "");
+  CHECK(lacks([] { WarmupCosine{}(-1); }, {"learning rate", "update -1"}) == "");
+  CHECK(numbers_of(w) == std::vector<real>{1, 1});
+}
+
 TEST_CASE("zero_grad forgets all gradients", "[optimizer]") {
   Fixture f;
   f.draw_gradients(1);
@@ -217,9 +327,15 @@ TEST_CASE("a schedule without warm-up or without descent is a number", "[optimiz
   const WarmupCosine cold{.peak = 1, .end = 0.5, .warmup = 0, .total = 10};
   CHECK(cold(0) == 1);
   CHECK(cold(10) == 0.5);
+  for (const Index warmup : {0, 1, 9, 10, 11, 100}) {
+    const WarmupCosine rate{.peak = 1, .end = 0.5, .warmup = warmup, .total = 10};
+    for (const Index n : {10, 11, 1000}) CHECK(rate(n) == 0.5);
+  }
+  CHECK(WarmupCosine{.peak = 1, .end = 0.5, .warmup = 0, .total = 0}(0) == 0.5);
   const WarmupCosine cliff{.peak = 1, .end = 0.5, .warmup = 10, .total = 10};
   CHECK(cliff(0) == 0);
-  CHECK(cliff(10) == 1);
+  CHECK(cliff(9) == 0.9);
+  CHECK(cliff(10) == 0.5);
   CHECK(cliff(11) == 0.5);
 }
 

@@ -175,6 +175,30 @@ TEST_CASE("training refuses an empty batch", "[training][errors]") {
   CHECK(lacks([&] { Step(model, 0, 5); }, {"training", "batch of 0", "of 5 tokens"}) == "");
   CHECK(lacks([&] { Step(model, 5, 0); }, {"training", "batch of 5", "of 0 tokens"}) == "");
   CHECK(lacks([&] { Step(model, -1, 5); }, {"training", "batch of -1", "positive"}) == "");
+  const Index huge = std::numeric_limits<Index>::max();
+  CHECK(lacks([&] { Step(model, huge, 5); }, {"training", text(huge).c_str(), "too large"}) == "");
+  CHECK(lacks([&] { Step(model, 5, 5, 0); }, {"training", "0 in a pass"}) == "");
+}
+
+TEST_CASE("training refuses a model whose parameters are not what they were", "[training][errors]") {
+  const Data data(5, 10);
+  const auto loss_of = [&](const auto& m, Index first, Index count) { return data.loss(m, first, count); };
+  LinearTransformer model(small, 1);
+  Training training(model, 5, 10);
+  training(loss_of);
+  Tensor& w = model.blocks[1].wv;
+  const Tensor before = w;
+  for (const Tensor& now : {random_tensor(w.shape(), 1).requires_grad(), Tensor({3}).requires_grad(), Tensor()}) {
+    w = now;
+    CHECK(lacks([&] { training(loss_of); }, {"training", "blocks.1.wv", "no longer"}) == "");
+  }
+  w = before;
+  training(loss_of);
+  w = model.blocks[0].wv;
+  using Step = Training<LinearTransformer>;
+  CHECK(lacks([&] { Step(model, 5, 10); }, {"training", "blocks.0.wv and blocks.1.wv"}) == "");
+  w = before.copy();
+  CHECK(lacks([&] { Step(model, 5, 10); }, {"training", "blocks.1.wv", "no gradient"}) == "");
 }
 
 }  // namespace mesagrad

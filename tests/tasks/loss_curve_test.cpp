@@ -49,6 +49,19 @@ bool same(const LossCurve& a, const LossCurve& b) {
 
 }  // namespace
 
+TEST_CASE("the spread of losses that are large, or nearly the same", "[loss_curve]") {
+  const LossCurve curve = summarize({1e9, 1e9 + 1, 1e9 + 2}, 1);
+  CHECK(close(curve.deviation[0], 1, 1e-6));
+  CHECK(close(curve.total_deviation, 1, 1e-6));
+  for (const double size : {1e200, 1e-200}) {
+    const LossCurve scaled = summarize({size, 2 * size, 3 * size}, 1);
+    CHECK(close(scaled.deviation[0], size));
+    CHECK(close(scaled.total_deviation, size));
+  }
+  CHECK(std::isnan(summarize({1, 2, std::nan("")}, 1).deviation[0]));  // and not 0
+  CHECK_FALSE(std::isfinite(summarize({1, 2, HUGE_VAL}, 1).deviation[0]));
+}
+
 TEST_CASE("a loss curve has the mean and spread of its losses", "[loss_curve]") {
   Random random(1, stream::analysis_data);
   std::vector<double> losses;

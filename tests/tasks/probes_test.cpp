@@ -121,6 +121,18 @@ TEST_CASE("outliers are more than two deviations above the mean length", "[probe
   }
 }
 
+TEST_CASE("outliers are outliers in any unit", "[probes]") {
+  const Tensor x = random_tensor({200, 2, 3}, 1);
+  const Matrix chosen = without_outliers(x);
+  Index count = 0;
+  for (const double c : chosen.values()) count += c == 0;
+  CHECK(count > 0);
+  for (const int exponent : {-100, 100, in_double ? -900 : -100, in_double ? 900 : 100}) {
+    const Matrix scaled = without_outliers(std::ldexp(real{1}, exponent) * x);
+    CHECK(std::equal(scaled.values().begin(), scaled.values().end(), chosen.values().begin()));
+  }
+}
+
 TEST_CASE("targets are the states and the preconditioned states", "[probes]") {
   const LinearDynamics task{.dimension = 3, .tokens = 8};
   const Tensor states = task.sample(3, stream::analysis_data, 0, 4);
@@ -212,6 +224,10 @@ TEST_CASE("probes that do not fit are refused", "[probes][errors]") {
   }
   CHECK(lacks([&] { linear_probe({stream}, targets, Matrix(3, 4)); },
               {"linear_probe", "chosen (3, 4)"}) == "");
+  for (const auto& [rows, columns] : {std::pair<Index, Index>{4, 4}, {4, 2}, {3, 3}, {5, 3}}) {
+    CHECK(lacks([&] { linear_probe({stream}, targets, Matrix(rows, columns, 1)); },
+                {"linear_probe", text("chosen (", rows, ", ", columns, ")").c_str()}) == "");
+  }
   CHECK(lacks([&] { linear_probe({stream}, targets, Matrix(4, 3)); },
               {"linear_probe", "no sequence is left at position"}) == "");
   CHECK(lacks([&] { without_outliers(flat); }, {"without_outliers", "x (4, 6)"}) == "");

@@ -57,6 +57,13 @@ TEST_CASE("sensitivity leaves its input as it was", "[binding]") {
               {"sensitivity", "position 2"}) == "");
 }
 
+TEST_CASE("sensitivity to slopes whose squares are no numbers", "[binding]") {
+  for (const double slope : {in_double ? 1e200 : 1e30, in_double ? 1e-200 : 1e-30}) {
+    const auto f = [=](const Tensor& y) { return static_cast<real>(slope) * y; };
+    CHECK(std::abs(sensitivity(f, random_tensor({2, 3, 2}, 1), 1)[1] / slope - 1) < 10 * epsilon);
+  }
+}
+
 TEST_CASE("the token probe finds the states that a stream holds", "[binding]") {
   const Tensor states = random_tensor({400, 6, 2}, 1), noise = random_tensor({400, 6, 2}, 2);
   const Tensor stream({400, 6, 5});  // s_t, 0.5·s_{t-2} + noise, and a constant
@@ -114,6 +121,11 @@ TEST_CASE("attention maps are the softmax weights that the layer uses", "[bindin
         const double expected = static_cast<double>(out[t * 6 + h * 3 + s]);
         CHECK(std::abs(weights[static_cast<std::size_t>(h)](t, s) - expected) < 100 * epsilon);
       }
+  // With a single token there is nothing else to look at.
+  for (const Matrix& map : attention_maps(layer, random_tensor({2, 1, 6}, 4), model.table)) {
+    CHECK((map.rows() == 1 && map.columns() == 1));
+    CHECK(std::abs(map(0, 0) - 1) < 1e-15);
+  }
   SelfAttention linear = layer;
   linear.kind = Attention::linear;
   CHECK(lacks([&] { attention_maps(linear, x, model.table); }, {"attention_maps", "softmax"}) == "");

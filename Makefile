@@ -78,12 +78,12 @@ endif
 preprocess = $(CXX) $(FLAGS) $(CPPFLAGS) -Werror $(call quote,$(1)) -E -x c++ /dev/null
 accepts = $(if $(shell $(preprocess) >/dev/null 2>&1 && echo yes),$(1))
 
+FLAGS := -std=c++20 -g1 -I. -Wall -Wextra -Wshadow -Wconversion
 PROCESSOR := $(or $(call accepts,-march=$(ARCH)),$(call accepts,-mcpu=$(ARCH)))
 ifeq ($(or $(PROCESSOR),$(filter native,$(ARCH))),)
 $(error $(CXX) knows no processor of the name ARCH=$(value ARCH))
 endif
-
-FLAGS := -std=c++20 -g1 -I. -Wall -Wextra -Wshadow -Wconversion $(PROCESSOR)
+FLAGS += $(PROCESSOR)
 FLAGS += $(if $(STRICT),-Werror)
 FLAGS += $(call accepts,-mprefer-vector-width=512)
 FLAGS += -ffp-contract=off # the source says what is a fused multiply-add: the same bits everywhere

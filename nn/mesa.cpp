@@ -171,7 +171,7 @@ Tensor preconditioned_queries(const Tensor& q, const Tensor& k, const Tensor& la
   const auto each_group = [=](const auto& f) {
     const auto group = [&](Index number) {
       const Index first = number * lanes;
-      Vector group_lambda;
+      Vector group_lambda = {};
       for (Index p = 0; p < lanes; ++p) group_lambda[p] = lambda[(first + p) % H];
       f(first, Problems(B, T, H, K, first), group_lambda);
     };

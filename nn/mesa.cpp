@@ -171,9 +171,9 @@ Tensor preconditioned_queries(const Tensor& q, const Tensor& k, const Tensor& la
   const auto each_group = [=](const auto& f) {
     const auto group = [&](Index number) {
       const Index first = number * lanes;
-      Vector group_lambda = {};
+      real group_lambda[lanes];
       for (Index p = 0; p < lanes; ++p) group_lambda[p] = lambda[(first + p) % H];
-      f(first, Problems(B, T, H, K, first), group_lambda);
+      f(first, Problems(B, T, H, K, first), load(group_lambda));
     };
     const Index groups = (B * H + lanes - 1) / lanes;
     if (T == 0 || K == 0) return;

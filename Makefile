@@ -136,7 +136,7 @@ own.test-run := $(TESTS)
 own.test-lessons := $(LESSONS)
 own.bench := $(BENCH)
 own.objects := $(OBJECTS)
-LACKING := $(LIBRARY) $(LESSON) $(own.$(MAKECMDGOALS))
+LACKING := $(LIBRARY) $(if $(filter-out library,$(MAKECMDGOALS)),$(LESSON)) $(own.$(MAKECMDGOALS))
 LACKING := $(sort $(filter-out $(wildcard $(LACKING)),$(LACKING)))
 counted = $(if $(filter $@,$(LACKING)),$(eval count += $@)$(words $(count))/$(words $(LACKING)) )
 
@@ -158,7 +158,7 @@ endef
 # requires OBJECT,WORDS: it is compiled again if a header changed, or if its list of words is not whole.
 requires = $(1): $(if $(filter $(words $(2)),$(lastword $(2))),$(wildcard $(filter %.h,$(2))),again)
 $(foreach object,$(OBJECTS) $(CATCH),$(eval $(call requires,$(object),$(file <$(object).d))))
-.PHONY: again objects
+.PHONY: again library objects
 
 $(BUILD)/%.o: %.cpp
 	$(call compile,-c)
@@ -185,6 +185,7 @@ $(NUMBERS:%=$(BUILD)/tutorial-%): $(LIBRARY) $(LESSON)
 	$(call link)
 $(foreach lesson,$(LESSONS),$(eval $(BUILD)/tutorial-$(call number,$(lesson)): $(lesson)))
 
+library: $(LIBRARY)
 objects: $(OBJECTS)
 
 # -- Running --------------------------------------------------------------------------------------

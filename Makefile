@@ -124,7 +124,7 @@ LESSONS := $(call objects,tutorials/[0-9][0-9]_*/lesson.cpp)
 TESTS := $(call objects,tests/*.cpp tests/core/*.cpp tests/nn/*.cpp tests/tasks/*.cpp tests/lesson/*.cpp)
 BENCH := $(call objects,tests/bench/*.cpp)
 CATCH := $(BUILD)/tests/catch.h.gch
-OBJECTS := $(LIBRARY) $(LESSON) $(LESSONS) $(TESTS) $(BENCH)
+OBJECTS := $(LIBRARY) $(LESSON) $(LESSONS) $(TESTS) $(BENCH) $(call objects,tests/fuzz/*.cpp)
 
 # Tutorial N is the folder tutorials/0N_*.
 number = $(patsubst 0%,%,$(firstword $(subst _, ,$(notdir $(patsubst %/lesson.o,%,$(1))))))

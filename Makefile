@@ -9,25 +9,84 @@ RESUME ?=
 SAVE_EVERY ?=
 REAL ?= float
 SANITIZE ?=
-
-CXX ?= g++
+# For which processor: this one, or x86-64-v3, armv8-a, ... if the program will run on others.
+ARCH ?= native
+# What runs the programs of another machine, for example `qemu-aarch64 -L /usr/aarch64-linux-gnu`.
+RUNNER ?=
+# Not empty: warnings are errors.
+STRICT ?=
+# The customary CXX, CPPFLAGS, CXXFLAGS, LDFLAGS and LDLIBS are used too, yours behind ours.
 ifeq ($(origin CXX),default)
 CXX := g++
 endif
 
-ifeq ($(filter $(REAL),float double),)
-$(error REAL=$(REAL) is neither float nor double)
-endif
-BUILD := build/$(REAL)$(if $(SANITIZE),-sanitize)
+hash := \#
+# quote TEXT: one word for the shell. given NAME: a variable as it was typed, $$ and all, as one word.
+quote = '$(subst ','\'',$(1))'
+given = $(call quote,$(value $(1)))
+
+# -- Goals, one after another ---------------------------------------------------------------------
+
+# The make that you start makes each goal by a make of its own: in the order you name them, and on all
+# cores, unless told otherwise.
+ifneq ($(filter 0,$(MAKELEVEL))$(word 2,$(MAKECMDGOALS)),)
+GOALS := $(or $(MAKECMDGOALS),help)
+JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell getconf _NPROCESSORS_ONLN))
+
+.PHONY: goals $(GOALS)
+$(GOALS): goals ;@:
+goals:
+	@$(foreach goal,$(GOALS),$(MAKE) --no-print-directory $(JOBS) $(call quote,$(goal)) &&) :
+
+else
+
+.PHONY: help test test-run test-lessons bench sanitize clean
+help: ## list what can be made
+	@for lesson in $(wildcard tutorials/*/lesson.cpp); do \
+	  sed -n 's/^.*\.number = \([0-9]*\), *\.title = "\([^"]*\)".*$$/  make tutorial-\1     \2/p' $$lesson; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/\1|\2/p' Makefile | while IFS='|' read name text; do \
+	  printf '  make %-14s %s\n' "$$name" "$$text"; done
+	@echo "Variables: SEED=1 SCALE=smoke|lesson|paper THREADS=2 OUT=out RESUME=1 REAL=float|double"
+	@echo "           CXX=clang++ ARCH=native|x86-64-v3|... CXXFLAGS=..."
+
+test: ## run all tests: in double precision, in float, and a glance at every lesson
+	@$(MAKE) --no-print-directory test-run REAL=double
+	@$(MAKE) --no-print-directory test-run REAL=float
+	@$(MAKE) --no-print-directory test-lessons REAL=float
+
+sanitize: ## run all tests under the address and undefined-behaviour sanitizers
+	@$(MAKE) --no-print-directory test SANITIZE=1
+
+clean: ## remove everything that was compiled
+	@rm -rf build
+
+# From here to the end: what needs a compiler.
+ifeq ($(filter help test sanitize clean,$(MAKECMDGOALS)),)
 
 # -- The compiler ---------------------------------------------------------------------------------
 
-# accepts FLAG: the flag, if this compiler knows it.
-accepts = $(shell $(CXX) -Werror $(1) -E -x c++ /dev/null >/dev/null 2>&1 && echo $(1))
+ifeq ($(findstring [$(REAL)],[float] [double]),)
+$(error REAL=$(value REAL) is neither float nor double)
+endif
 
-FLAGS := -std=c++20 -O3 -g1 -I. -Wall -Wextra -Wshadow -Wconversion -Werror -MMD -MP
-FLAGS += $(or $(call accepts,-march=native),$(call accepts,-mcpu=native))
+ifeq ($(shell printf '%s\n' '$(hash)if __clang_major__ >= 14 || (!__clang__ && __GNUC__ >= 12)' yes \
+    '$(hash)endif' | $(CXX) -E -P -x c++ - 2>/dev/null),)
+$(error mesagrad needs g++ 12 or clang++ 14, or newer ones, and CXX=$(CXX) is none of them)
+endif
+
+# accepts FLAG: the flag, if this compiler knows it.
+preprocess = $(CXX) $(FLAGS) $(CPPFLAGS) -Werror $(call quote,$(1)) -E -x c++ /dev/null
+accepts = $(if $(shell $(preprocess) >/dev/null 2>&1 && echo yes),$(1))
+
+FLAGS := -std=c++20 -g1 -I. -Wall -Wextra -Wshadow -Wconversion
+PROCESSOR := $(or $(call accepts,-march=$(ARCH)),$(call accepts,-mcpu=$(ARCH)))
+ifeq ($(or $(PROCESSOR),$(filter native,$(ARCH))),)
+$(error $(CXX) knows no processor of the name ARCH=$(value ARCH))
+endif
+FLAGS += $(PROCESSOR)
+FLAGS += $(if $(STRICT),-Werror)
 FLAGS += $(call accepts,-mprefer-vector-width=512)
+FLAGS += -ffp-contract=off # the source says what is a fused multiply-add: the same bits everywhere
 FLAGS += -fno-math-errno # square roots in vectors: nobody asks errno about them
 FLAGS += $(call accepts,-Wno-restrict) # g++ 12 sees overlaps in std::string where there are none
 FLAGS += $(call accepts,-Wno-pass-failed) # clang's word for a loop that it did not vectorize
@@ -41,124 +100,143 @@ LIBS += -L$(LIBOMP)/lib -lomp -L$(BREW)/lib
 else
 FLAGS += -fopenmp
 endif
+OPTIMIZE := -O3
 ifneq ($(SANITIZE),)
 FLAGS += $(call accepts,-Wno-maybe-uninitialized) # which g++ 12 misjudges in instrumented code
-FLAGS += -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
+FLAGS += -fsanitize=address,undefined -fno-sanitize-recover=all
+OPTIMIZE := -O1
 endif
+COMPILE = $(CXX) $(FLAGS) $(OPTIMIZE) $(CPPFLAGS) $(CXXFLAGS)
 
-# Catch2 version 3 is a library, version 2 a header.
-CATCH := $(shell $(CXX) $(filter-out -MMD -MP,$(FLAGS)) -include catch2/catch_all.hpp -E -x c++ /dev/null >/dev/null 2>&1 && echo -lCatch2)
-
-ifeq ($(MAKELEVEL)$(filter -j% j%,$(MAKEFLAGS)),0) # use all cores, unless told otherwise
-MAKEFLAGS += -j$(shell getconf _NPROCESSORS_ONLN)
-endif
+# A build folder belongs to one compiler, one set of flags and one processor. Its name ends in a
+# checksum of all that the compiler says about itself, of what `native` is here, and of the flags, so
+# that nothing compiled otherwise or elsewhere is ever linked or run.
+IDENTITY := $(shell { LC_ALL=C $(COMPILE) -v -dM -E -x c++ /dev/null 2>&1; \
+    echo $(call quote,$(COMPILE) $(LDFLAGS) $(LIBS) $(LDLIBS)); } | cksum | cut -d ' ' -f 1)
+BUILD := build/$(REAL)-$(ARCH)-$(notdir $(firstword $(CXX)))$(if $(SANITIZE),-sanitize)-$(IDENTITY)
 
 # -- What is compiled -----------------------------------------------------------------------------
 
 objects = $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard $(1)))
 LIBRARY := $(call objects,core/*.cpp nn/*.cpp tasks/*.cpp)
 LESSON := $(call objects,tutorials/lesson/*.cpp)
+LESSONS := $(call objects,tutorials/[0-9][0-9]_*/lesson.cpp)
 TESTS := $(call objects,tests/*.cpp tests/core/*.cpp tests/nn/*.cpp tests/tasks/*.cpp tests/lesson/*.cpp)
+BENCH := $(call objects,tests/bench/*.cpp)
+CATCH := $(BUILD)/tests/catch.h.gch
+OBJECTS := $(LIBRARY) $(LESSON) $(LESSONS) $(TESTS) $(BENCH) $(call objects,tests/fuzz/*.cpp)
 
-$(BUILD)/%.o: %.cpp
-	@mkdir -p $(@D)
-	@echo "  compiling $<"
-	@$(CXX) $(FLAGS) -c $< -o $@
-
-# What draws, prints and saves has no loops to speed up: there, quick to compile matters more.
-$(LESSON) $(call objects,core/files.cpp nn/safetensors*.cpp): FLAGS += -O1
-
-$(TESTS): FLAGS := -I$(BUILD) $(FLAGS) -O1
-$(TESTS): $(BUILD)/tests/catch.h.gch
-
-# The test framework's header, compiled once for all tests (compilers that can't use it ignore it).
-$(BUILD)/tests/catch.h.gch: tests/catch.h
-	@mkdir -p $(@D)
-	@echo "  compiling $<"
-	@$(CXX) $(FLAGS) -x c++-header $< -o $@
-
-$(BUILD)/run-tests: $(TESTS) $(LIBRARY) $(LESSON)
-	@$(CXX) $(FLAGS) $^ -o $@ $(CATCH) $(LIBS)
-
-$(BUILD)/bench: $(call objects,tests/bench/*.cpp) $(LIBRARY) $(LESSON)
-	@$(CXX) $(FLAGS) $^ -o $@ $(LIBS)
-
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-
-# -- The lessons ----------------------------------------------------------------------------------
-
-LESSONS := $(sort $(wildcard tutorials/[0-9][0-9]_*/lesson.cpp))
-number = $(shell expr $(firstword $(subst _, ,$(notdir $(patsubst %/lesson.cpp,%,$(1))))) + 0)
+# Tutorial N is the folder tutorials/0N_*.
+number = $(patsubst 0%,%,$(firstword $(subst _, ,$(notdir $(patsubst %/lesson.o,%,$(1))))))
 NUMBERS := $(foreach lesson,$(LESSONS),$(call number,$(lesson)))
 
-# rules N SOURCE: how tutorial-N is built and run.
-define rules
-$(BUILD)/tutorial-$(1): $(patsubst %.cpp,$(BUILD)/%.o,$(2)) $(LIBRARY) $(LESSON)
-	@$$(CXX) $$(FLAGS) $$^ -o $$@ $$(LIBS)
+# Which objects a goal lacks, to say how far it is.
+$(foreach lesson,$(LESSONS),$(eval own.tutorial-$(call number,$(lesson)) := $(lesson)))
+own.test-run := $(TESTS)
+own.test-lessons := $(LESSONS)
+own.bench := $(BENCH)
+own.objects := $(OBJECTS)
+LACKING := $(LIBRARY) $(if $(filter-out library,$(MAKECMDGOALS)),$(LESSON)) $(own.$(MAKECMDGOALS))
+LACKING := $(sort $(filter-out $(wildcard $(LACKING)),$(LACKING)))
+counted = $(if $(filter $@,$(LACKING)),$(eval count += $@)$(words $(count))/$(words $(LACKING)) )
 
-.PHONY: tutorial-$(1)
-tutorial-$(1): $(BUILD)/tutorial-$(1)
-	@$$< SEED=$$(SEED) SCALE=$$(SCALE) THREADS=$$(THREADS) OUT='$$(OUT)' RESUME=$$(RESUME) SAVE_EVERY=$$(SAVE_EVERY)
+# Files are written beside their place and then renamed, so that none is ever there in part, however
+# a make ended and whatever another make does. $$$$ is the number of the shell's process. An object's
+# headers, as the compiler lists them, are in a file of words, the last of which says how many they are.
+define compile
+@mkdir -p $(@D)
+@echo "  $(counted)compiling $<"
+@new=$@.$$$$; $(COMPILE) -MMD -MF $$new.d $(1) $< -o $$new && \
+  echo $$(($$(wc -w <$$new.d) + 1)) >>$$new.d && mv $$new.d $@.d && mv $$new $@ || \
+  { rm -f $$new $$new.d; exit 1; }
 endef
-$(foreach lesson,$(LESSONS),$(eval $(call rules,$(call number,$(lesson)),$(lesson))))
+define link
+@$(COMPILE) $(filter %.o,$^) -o $@.$$$$ $(LDFLAGS) $(1) $(LIBS) $(LDLIBS) && mv $@.$$$$ $@ || \
+  { rm -f $@.$$$$; exit 1; }
+endef
+
+# requires OBJECT,WORDS: it is compiled again if a header changed, or if its list of words is not whole.
+requires = $(1): $(if $(filter $(words $(2)),$(lastword $(2))),$(wildcard $(filter %.h,$(2))),again)
+$(foreach object,$(OBJECTS) $(CATCH),$(eval $(call requires,$(object),$(file <$(object).d))))
+.PHONY: again library objects
+
+$(BUILD)/%.o: %.cpp
+	$(call compile,-c)
+
+# What draws, prints and saves has no loops to speed up: there, quick to compile matters more.
+$(LESSON) $(TESTS) $(call objects,core/files.cpp nn/safetensors*.cpp): OPTIMIZE := -O1
+
+# The test framework's header, compiled once for all tests (compilers that can't use it ignore it).
+$(CATCH): tests/catch.h
+	$(call compile,-x c++-header)
+$(TESTS): FLAGS := -I$(BUILD) $(FLAGS)
+$(TESTS): $(CATCH)
+
+# Catch2 version 3 is a library, version 2 a header.
+CATCH_LIBRARY = $(if $(call accepts,-includecatch2/catch_all.hpp),-lCatch2)
+
+$(BUILD)/run-tests: $(TESTS) $(LIBRARY) $(LESSON)
+	$(call link,$(CATCH_LIBRARY))
+
+$(BUILD)/bench: $(BENCH) $(LIBRARY) $(LESSON)
+	$(call link)
+
+$(NUMBERS:%=$(BUILD)/tutorial-%): $(LIBRARY) $(LESSON)
+	$(call link)
+$(foreach lesson,$(LESSONS),$(eval $(BUILD)/tutorial-$(call number,$(lesson)): $(lesson)))
+
+library: $(LIBRARY)
+objects: $(OBJECTS)
+
+# -- Running --------------------------------------------------------------------------------------
+
+.PHONY: $(NUMBERS:%=tutorial-%)
+$(NUMBERS:%=tutorial-%): %: $(BUILD)/%
+	@$(RUNNER) $< $(foreach name,SEED SCALE THREADS OUT RESUME SAVE_EVERY,$(name)=$(call given,$(name)))
 
 tutorial-%:
-	@echo "There is no tutorial-$*. There are: $(NUMBERS:%=tutorial-%)." >&2; exit 2
+	@echo "There is no "$(call quote,$@)". There are: $(NUMBERS:%=tutorial-%)." >&2; exit 2
 
-# -- Commands -------------------------------------------------------------------------------------
+bench: $(BUILD)/bench ## measure GFLOP/s and the share of this machine's peak
+	@$(RUNNER) $< OUT=$(call given,OUT) THREADS=$(call given,THREADS)
 
-.DEFAULT_GOAL := help
-.PHONY: help test test-run test-lessons bench sanitize clean
-
-help: ## list what can be made
-	@for lesson in $(LESSONS); do \
-	  sed -n 's/^.*\.number = \([0-9]*\), *\.title = "\([^"]*\)".*$$/  make tutorial-\1     \2/p' $$lesson; done
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/\1|\2/p' Makefile | while IFS='|' read name text; do \
-	  printf '  make %-14s %s\n' "$$name" "$$text"; done
-	@echo "Variables: SEED=1 SCALE=smoke|lesson|paper THREADS=2 OUT=out RESUME=1 REAL=float|double"
-
-test: ## run all tests: in double precision, in float, and a glance at every lesson
-	@$(MAKE) --no-print-directory test-run REAL=double
-	@$(MAKE) --no-print-directory test-run REAL=float
-	@$(MAKE) --no-print-directory test-lessons REAL=float
+# Tests use more threads than there may be idle cores; a thread that waits must not keep one busy.
+test-run test-lessons: export OMP_WAIT_POLICY := passive
 
 test-run: $(BUILD)/run-tests
 	@echo "Tests in $(REAL):"
-	@$(BUILD)/run-tests
+	@$(RUNNER) $<
 
 # A killed lesson, resumed on other threads, must write the same results but for the time it took.
 # refuses COMMAND: it must fail, and say why in exactly one line.
 test-lessons: $(NUMBERS:%=$(BUILD)/tutorial-%)
-	@for n in $(NUMBERS); do \
+	@set -e; out=$$(mktemp -d $(BUILD)/lessons.XXXXXX); trap 'rm -rf $$out' EXIT; \
+	lesson() { number=$$1; shift; $(RUNNER) $(BUILD)/tutorial-$$number SCALE=smoke "$$@"; }; \
+	for n in $(NUMBERS); do \
 	  echo "Lesson $$n at smoke scale"; \
-	  $(BUILD)/tutorial-$$n SCALE=smoke OUT=$(BUILD)/smoke >$(BUILD)/smoke.log || exit 1; \
-	done
-	@echo "Lesson 3, killed in training and resumed"
-	@rm -rf $(BUILD)/killed; checkpoint=$(BUILD)/killed/tutorial-3/checkpoints/layer-1.safetensors; \
-	$(BUILD)/tutorial-3 SCALE=smoke OUT=$(BUILD)/killed SAVE_EVERY=0 >$(BUILD)/killed.log & lesson=$$!; \
-	until [ -e $$checkpoint ] || ! kill -0 $$lesson 2>/dev/null; do sleep 0.02; done; \
-	kill -9 $$lesson; wait $$lesson 2>/dev/null; \
-	$(BUILD)/tutorial-3 SCALE=smoke OUT=$(BUILD)/killed RESUME=1 THREADS=3 >$(BUILD)/killed.log || exit 1; \
+	  lesson $$n OUT=$$out/smoke >$$out/log; \
+	done; \
+	echo "Lesson 3, killed in training and resumed"; \
+	checkpoint=$$out/killed/tutorial-3/checkpoints/layer-1.safetensors; \
+	$(RUNNER) $(BUILD)/tutorial-3 SCALE=smoke OUT=$$out/killed SAVE_EVERY=0 >$$out/log & pid=$$!; \
+	until [ -e $$checkpoint ] || ! kill -0 $$pid 2>/dev/null; do sleep 0.02; done; \
+	kill -9 $$pid; wait $$pid 2>/dev/null || :; \
+	lesson 3 OUT=$$out/killed RESUME=1 THREADS=3 >$$out/log; \
 	for run in smoke killed; do \
-	  grep -v -E '"(seconds|threads)":' $(BUILD)/$$run/tutorial-3/results.json >$(BUILD)/$$run.json; \
+	  grep -v -E '"(seconds|threads)":' $$out/$$run/tutorial-3/results.json >$$out/$$run.json; \
 	done; \
-	cmp $(BUILD)/smoke.json $(BUILD)/killed.json
-	@refuses() { \
-	  if "$$@" >/dev/null 2>$(BUILD)/refusal.log; then echo "Accepted: $$*" >&2; exit 1; fi; \
-	  if [ "$$(wc -l <$(BUILD)/refusal.log)" -ne 1 ]; then \
-	    echo "Not one line of explanation: $$*" >&2; cat $(BUILD)/refusal.log >&2; exit 1; fi; }; \
+	cmp $$out/smoke.json $$out/killed.json; \
+	refuses() { \
+	  if "$$@" >/dev/null 2>$$out/refusal; then echo "Accepted: $$*" >&2; exit 1; fi; \
+	  if [ "$$(wc -l <$$out/refusal)" -ne 1 ]; then \
+	    echo "Not one line of explanation: $$*" >&2; cat $$out/refusal >&2; exit 1; fi; }; \
 	for bad in SCALE=huge SEED=abc SEED=-1 RESUME=yes THREADS=0 THREADS=many OUT=/dev/null/out SPEED=11; do \
-	  refuses $(BUILD)/tutorial-1 SCALE=smoke OUT=$(BUILD)/smoke $$bad; \
+	  refuses lesson 1 OUT=$$out/smoke $$bad; \
 	done; \
-	if [ -e /dev/full ]; then refuses sh -c '$(BUILD)/tutorial-1 SCALE=smoke OUT=$(BUILD)/smoke >/dev/full'; fi; \
+	full() { lesson 1 OUT=$$out/smoke >/dev/full; }; \
+	if [ -e /dev/full ]; then refuses full; fi; \
 	! $(MAKE) --no-print-directory tutorial-99 >/dev/null 2>&1
 	@echo "Every lesson runs, and bad input is refused in one sentence."
 
-bench: $(BUILD)/bench ## measure GFLOP/s and the share of this machine's peak
-	@$(BUILD)/bench OUT='$(OUT)' THREADS=$(THREADS)
-
-sanitize: ## run all tests under the address and undefined-behaviour sanitizers
-	@$(MAKE) --no-print-directory test SANITIZE=1
-
-clean: ## remove everything that was compiled
-	@rm -rf build
+endif
+endif

@@ -19,11 +19,11 @@ void check_same_shape(const char* op, const Tensor& a, const Tensor& b) {
 // x's gradient += factor * values, if x has a gradient.
 void add_to_grad(const Tensor& x, const real* values, real factor = 1) {
   if (!x.has_grad()) return;
-  const auto [dx, add] = x.grad_part();
-  if (add) {
-    elementwise(x.size(), [dx = dx, values, factor](Index i) { dx[i] += factor * values[i]; });
+  const Tensor::GradPart dx = x.grad_part();
+  if (dx.add) {
+    elementwise(x.size(), [=](Index i) { dx.values[i] += factor * values[i]; });
   } else {
-    elementwise(x.size(), [dx = dx, values, factor](Index i) { dx[i] = factor * values[i]; });
+    elementwise(x.size(), [=](Index i) { dx.values[i] = factor * values[i]; });
   }
 }
 
@@ -138,10 +138,10 @@ Tensor clip(const Tensor& x, real bound) {
     to[i] = x_i > bound ? bound : x_i < -bound ? -bound : x_i;
   });
   Tape::record("clip", out, [=] {
-    const auto [dx, add] = x.grad_part();
-    elementwise(x.size(), [=, add = add, dx = dx, from = x.data(), d = out.grad()](Index i) {
+    const Tensor::GradPart dx = x.grad_part();
+    elementwise(x.size(), [=, from = x.data(), d = out.grad()](Index i) {
       const real inside = (from[i] > -bound && from[i] < bound) ? d[i] : real{0};
-      dx[i] = add ? dx[i] + inside : inside;
+      dx.values[i] = dx.add ? dx.values[i] + inside : inside;
     });
   });
   return out;
@@ -157,10 +157,10 @@ Tensor softplus(const Tensor& x) {
   });
   Tape::record("softplus", out, [=] {
     // d log(1 + eˣ)/dx = eˣ/(1 + eˣ) = 1/(1 + e⁻ˣ), which is 0 if e⁻ˣ is infinite
-    const auto [dx, add] = x.grad_part();
-    elementwise(x.size(), [add = add, dx = dx, from = x.data(), d = out.grad()](Index i) {
+    const Tensor::GradPart dx = x.grad_part();
+    elementwise(x.size(), [=, from = x.data(), d = out.grad()](Index i) {
       const real part = static_cast<real>(d[i] / (1 + exponential(-static_cast<double>(from[i]))));
-      dx[i] = add ? dx[i] + part : part;
+      dx.values[i] = dx.add ? dx.values[i] + part : part;
     });
   });
   return out;

@@ -148,13 +148,14 @@ Tensor unit_length(const Tensor& x, Index heads) {
   Tape::record("unit_length", out, [=] {
     // With n = ||x||, y = x/(10⁻¹⁶ + n) and dn = x·dx/n:
     //     dx = (dy - (x/n)(y·dy))/(10⁻¹⁶ + n): what points along x would only change the length
-    const auto [dx, add] = x.grad_part();
+    const Tensor::GradPart dx = x.grad_part();
     const real *from = x.data(), *y = out.data(), *dy = out.grad();
-    each_row(vectors, K, [=, add = add, to = dx](Index v) {
+    each_row(vectors, K, [=](Index v) {
       const real *x_v = from + v * K, *y_v = y + v * K, *d = dy + v * K;
       const real n = length(K, x_v), factor = 1 / (least_length + n);
       const real along = n > 0 ? sum_of(K, [=](Index j) { return load(y_v + j) * load(d + j); }) / n : 0;
-      fill(K, to + v * K, add, [=](Index j) { return factor * (load(d + j) - load(x_v + j) * along); });
+      fill(K, dx.values + v * K, dx.add,
+           [=](Index j) { return factor * (load(d + j) - load(x_v + j) * along); });
     });
   });
   return out;

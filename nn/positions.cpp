@@ -39,11 +39,12 @@ Tensor concatenate_positions(const Tensor& x, const Tensor& table) {
     std::copy_n(rows + row % T * P, P, to + row * width + D);
   });
   Tape::record("concatenate_positions", out, [=] {
-    const auto [dx, add] = x.grad_part();
-    each_row(x.rows(), D, [=, add = add, dx = dx, d = out.grad()](Index row) {
+    const Tensor::GradPart dx = x.grad_part();
+    each_row(x.rows(), D, [=, d = out.grad()](Index row) {
       for (Index j = 0; j < D; ++j) {
         const real part = d[row * width + j];
-        dx[row * D + j] = add ? dx[row * D + j] + part : part;
+        real& to = dx.values[row * D + j];
+        to = dx.add ? to + part : part;
       }
     });
   });
@@ -60,9 +61,9 @@ Tensor add_positions(const Tensor& x, const Tensor& table) {
     for (Index j = 0; j < D; ++j) to[row * D + j] = from[row * D + j] + rows[row % T * D + j];
   });
   Tape::record("add_positions", out, [=] {
-    const auto [dx, add] = x.grad_part();
-    elementwise(x.size(), [add = add, dx = dx, d = out.grad()](Index i) {
-      dx[i] = add ? dx[i] + d[i] : d[i];
+    const Tensor::GradPart dx = x.grad_part();
+    elementwise(x.size(), [=, d = out.grad()](Index i) {
+      dx.values[i] = dx.add ? dx.values[i] + d[i] : d[i];
     });
   });
   return out;

@@ -240,11 +240,12 @@ TEST_CASE("zero_channels clears the first channels of every row", "[ops]") {
 }
 
 TEST_CASE("every backward step adds to what its arguments hold", "[ops]") {
-  for (const auto& [op, inputs] : all_operations()) {
+  for (const auto& [operation, inputs] : all_operations()) {
+    const auto& op = operation;  // what a lambda can capture
     check_gradient(op, inputs);
-    check_gradient([&op = op](const auto& in) { return op(in) + real{2} * op(in); }, inputs);
+    check_gradient([&op](const auto& in) { return op(in) + real{2} * op(in); }, inputs);
     // an argument that is an intermediate result, used before and after
-    const auto reuse = [&op = op](const std::vector<Tensor>& in) {
+    const auto reuse = [&op](const std::vector<Tensor>& in) {
       std::vector<Tensor> doubled;
       for (const Tensor& x : in) doubled.push_back(x + x);
       const Tensor early = sum(doubled[0] * doubled[0]);

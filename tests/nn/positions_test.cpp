@@ -79,9 +79,10 @@ TEST_CASE("positions are the same on any number of threads", "[positions][thread
 TEST_CASE("positions that do not fit are refused", "[positions][errors]") {
   const Tensor x({2, 3, 4}), flat({6, 4});
   using Op = Tensor (*)(const Tensor&, const Tensor&);
-  for (const auto& [name, op] : {std::pair<const char*, Op>{"concatenate_positions", concatenate_positions},
-                                 std::pair<const char*, Op>{"add_positions", add_positions}}) {
-    const auto message = [op = op](const Tensor& a, const Tensor& b) {
+  for (const auto& [name, function] :
+       {std::pair<const char*, Op>{"concatenate_positions", concatenate_positions},
+        std::pair<const char*, Op>{"add_positions", add_positions}}) {
+    const auto message = [op = function](const Tensor& a, const Tensor& b) {
       return message_of([&] { op(a, b); });
     };
     CHECK(message(flat, flat) == text(name, ": x (6, 4), table (6, 4): expected x (B, T, D) and a matrix"));

@@ -209,7 +209,7 @@ TEST_CASE("the fixed system is the same for all sequences, seeds and streams", "
   CHECK(largest_difference(multiply(transpose(W), W).values(), Matrix::identity(10).values()) < 1e-13);
   for (const std::uint64_t some_seed : {seed, std::uint64_t{42}}) {
     for (const std::uint32_t some_stream : {stream::training_data, stream::test_data}) {
-      for (const std::uint64_t i : {1, 2}) {
+      for (const std::uint64_t i : {1u, 2u}) {
         const auto [same, states] = task.sample(Random(some_seed, some_stream, i));
         CHECK(largest_difference(same.values(), W.values()) == 0);
         CHECK(largest_difference(states.values(), s.values()) > 0.1);

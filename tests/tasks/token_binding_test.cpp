@@ -81,7 +81,7 @@ TEST_CASE("the token probe finds the states that a stream holds", "[binding]") {
   REQUIRE(error.size() == 6);
   CHECK(error[4] < 1e-9);
   CHECK(std::abs(error[2] - 0.5) < 0.1);  // half signal, half noise: half of the variance is explained
-  for (const std::size_t other : {0, 1, 3, 5}) CHECK(std::abs(error[other] - 1) < 0.15);
+  for (const std::size_t other : {0u, 1u, 3u, 5u}) CHECK(std::abs(error[other] - 1) < 0.15);
   CHECK(lacks([&] { token_probe(stream, states, 6); }, {"token_probe", "position 6"}) == "");
 }
 

@@ -376,7 +376,7 @@ void lesson_body(lesson::Lesson& L) {
   // A layer that solves the problem by construction still has to learn which problem. Each claim below
   // was a way for it to fail.
   L.compare("loss of the mesa-layer", mean_loss, 0.1900);
-  for (const std::size_t n : {5, 10, 20, 40}) {
+  for (const std::size_t n : {5u, 10u, 20u, 40u}) {
     if (L.scale() == lesson::Scale::paper) {
       double mean = 0;
       for (const lesson::Trained<LinearTransformer>& run : runs)

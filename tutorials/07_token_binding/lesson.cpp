@@ -278,7 +278,7 @@ void lesson_body(lesson::Lesson& L) {
       for (double& error : authors) error = std::max(error, 1e-5);
       plot.line(text("authors' ", candidates[m].name), t, authors,
                 {.dashed = true, .like = candidates[m].name});
-      for (const std::size_t steps : {1, 2, 3}) {
+      for (const std::size_t steps : {1u, 2u, 3u}) {
         L.compare(text("probe of s_", last - static_cast<Index>(steps), ", ", candidates[m].name),
                   errors[m][7 - steps],
                   (m == 0 ? paper::tf_7_token_probe : paper::hybrid_token_probe)[7 - steps]);
@@ -291,7 +291,7 @@ void lesson_body(lesson::Lesson& L) {
     const std::size_t moment = L.scale() == lesson::Scale::paper
                                    ? std::min<std::size_t>(30, far[m].size() - 1)
                                    : far[m].size() - 1;
-    for (const std::size_t steps : {0, 1, 2}) {
+    for (const std::size_t steps : {0u, 1u, 2u}) {
       L.compare(text("sensitivity to s_", last - static_cast<Index>(steps), ", ", candidates[m].name),
                 far[m][moment][steps],
                 (m == 0 ? paper::tf_7_sensitivity : paper::hybrid_sensitivity)[steps]);

@@ -192,7 +192,7 @@ void lesson_body(lesson::Lesson& L) {
     table.row({candidates[n].name, text(size_of(trained[n].model)), loss_text(mean_loss[n]),
                loss_text(authors)});
     L.compare(candidates[n].name, mean_loss[n], authors);
-    for (const std::size_t position : {4, 9, 19, 49}) {
+    for (const std::size_t position : {4u, 9u, 19u, 49u}) {
       L.compare(text(candidates[n].name, ", t = ", position), curves[n].mean[position],
                 candidates[n].authors[position]);
     }

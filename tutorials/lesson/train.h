@@ -22,7 +22,7 @@ constexpr Tensor (*tokens_of)(const Tensor& states) =
 
 template <class Model>
 struct Recipe {
-  Model::Options model;
+  typename Model::Options model;
   Index updates = 0;
   Index batch = 256;
   double decay = 0.1;

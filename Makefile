@@ -208,7 +208,8 @@ test-run: $(BUILD)/run-tests
 	@$(RUNNER) $<
 
 # A killed lesson, resumed on other threads, must write the same results but for the time it took.
-# refuses COMMAND: it must fail, and say why in exactly one line.
+# refuses COMMAND: it must end with status 2 (1 means that a claim does not hold), and say why in exactly
+# one line.
 test-lessons: $(NUMBERS:%=$(BUILD)/tutorial-%)
 	@set -e; out=$$(mktemp -d $(BUILD)/lessons.XXXXXX); trap 'rm -rf $$out' EXIT; \
 	lesson() { number=$$1; shift; $(RUNNER) $(BUILD)/tutorial-$$number SCALE=smoke "$$@"; }; \
@@ -217,23 +218,36 @@ test-lessons: $(NUMBERS:%=$(BUILD)/tutorial-%)
 	  lesson $$n OUT=$$out/smoke >$$out/log; \
 	done; \
 	echo "Lesson 3, killed in training and resumed"; \
-	checkpoint=$$out/killed/tutorial-3/checkpoints/layer-1.safetensors; \
+	checkpoint=$$out/killed/tutorial-3/checkpoints/smoke-seed-1-$(REAL)/layer-1.safetensors; \
 	$(RUNNER) $(BUILD)/tutorial-3 SCALE=smoke OUT=$$out/killed SAVE_EVERY=0 >$$out/log & pid=$$!; \
 	until [ -e $$checkpoint ] || ! kill -0 $$pid 2>/dev/null; do sleep 0.02; done; \
 	kill -9 $$pid; wait $$pid 2>/dev/null || :; \
+	lesson 3 OUT=$$out/killed SEED=2 >$$out/log; \
+	if ! [ -e $$checkpoint ]; then echo "A run with another seed removed $$checkpoint" >&2; exit 1; fi; \
+	cp $$checkpoint $$out/whole; \
+	printf damaged | dd of=$$checkpoint bs=1 seek=5000 conv=notrunc 2>/dev/null; \
+	if lesson 3 OUT=$$out/killed RESUME=1 >$$out/log 2>&1; then \
+	  echo "A damaged checkpoint was accepted" >&2; exit 1; fi; \
+	cp $$out/whole $$checkpoint; \
 	lesson 3 OUT=$$out/killed RESUME=1 THREADS=3 >$$out/log; \
 	for run in smoke killed; do \
 	  grep -v -E '"(seconds|threads)":' $$out/$$run/tutorial-3/results.json >$$out/$$run.json; \
 	done; \
 	cmp $$out/smoke.json $$out/killed.json; \
 	refuses() { \
-	  if "$$@" >/dev/null 2>$$out/refusal; then echo "Accepted: $$*" >&2; exit 1; fi; \
+	  status=0; "$$@" >/dev/null 2>$$out/refusal || status=$$?; \
+	  if [ $$status -ne 2 ]; then echo "Status $$status, not 2: $$*" >&2; exit 1; fi; \
 	  if [ "$$(wc -l <$$out/refusal)" -ne 1 ]; then \
 	    echo "Not one line of explanation: $$*" >&2; cat $$out/refusal >&2; exit 1; fi; }; \
 	for bad in SCALE=huge SEED=abc SEED=-1 RESUME=yes THREADS=0 THREADS=many OUT=/dev/null/out SPEED=11; do \
 	  refuses lesson 1 OUT=$$out/smoke $$bad; \
 	done; \
+	too_many() { OMP_NUM_THREADS=100000 lesson 1 OUT=$$out/smoke; }; \
+	small_files() { (ulimit -f 8; lesson 1 OUT=$$out/smoke); }; \
+	no_memory() { (ulimit -v 1000000; lesson 1 OUT=$$out/smoke THREADS=1000); }; \
 	full() { lesson 1 OUT=$$out/smoke >/dev/full; }; \
+	refuses too_many; refuses small_files; \
+	if [ '$(SANITIZE)$(RUNNER)' = '' ] && [ "$$(uname)" = Linux ]; then refuses no_memory; fi; \
 	if [ -e /dev/full ]; then refuses full; fi; \
 	! $(MAKE) --no-print-directory tutorial-99 >/dev/null 2>&1
 	@echo "Every lesson runs, and bad input is refused in one sentence."

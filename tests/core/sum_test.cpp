@@ -1,7 +1,6 @@
 // Sums in a fixed order: the order itself, whatever the registers hold, and sums of no terms.
 #include "tests/catch.h"  // first, because it is precompiled
 
-#include "core/hash.h"
 #include "core/sum.h"
 #include "tests/helpers.h"
 
@@ -53,13 +52,6 @@ TEST_CASE("a multiply-add rounds once", "[sum]") {
   volatile real a = 1 + e, b = 1 - e;
   const real twice = a * b + real{-1};
   CHECK(twice == 0);  // the compiler must not make one operation of two
-}
-
-TEST_CASE("a hash is FNV-1a", "[sum]") {
-  CHECK(Hash().value() == 0xcbf29ce484222325u);
-  CHECK(Hash().add("a").value() == 0xaf63dc4c8601ec8cu);
-  CHECK(Hash().add("foobar").value() == 0x85944171f73967e8u);
-  CHECK(Hash().add("foo").add("bar").value() == Hash().add("foobar").value());
 }
 
 }  // namespace mesagrad

@@ -6,28 +6,28 @@
 
 #include "core/error.h"
 #include "core/files.h"
-#include "core/hash.h"
+#include "core/checksum.h"
 #include "core/real.h"
 
 namespace mesagrad::lesson {
 namespace {
 
 // Processors disagree on the bits of a NaN, so all of them count as one.
-void add(Hash& hash, std::vector<double> numbers) {
+void add(Checksum& sum, std::vector<double> numbers) {
   for (double& x : numbers) x = std::isnan(x) ? std::numeric_limits<double>::quiet_NaN() : x;
-  hash.add(std::span<const double>(numbers));
+  sum.add(std::span<const double>(numbers));
 }
 
 }  // namespace
 
 std::string fingerprint(const Results& results) {
-  Hash hash;
+  Checksum sum;
   for (const Curve& curve : results.curves) {
     if (curve.timing) continue;
-    hash.add(curve.name);
-    for (const auto* numbers : {&curve.x, &curve.mean, &curve.std}) add(hash, *numbers);
+    sum.add(curve.name);
+    for (const auto* numbers : {&curve.x, &curve.mean, &curve.std}) add(sum, *numbers);
   }
-  return hash.text();
+  return sum.text();
 }
 
 std::string published_fingerprint(const Results& results, const std::filesystem::path& lesson_source) {
@@ -38,7 +38,7 @@ std::string published_fingerprint(const Results& results, const std::filesystem:
   for (std::string line; std::getline(lines, line);) {
     if (line.starts_with('#')) continue;
     const std::size_t start = line.rfind(' ') + 1;
-    check(start > 0 && line.size() == start + std::string("0x0123456789abcdef").size(), path.string(), ": '", line,
+    check(start > 0 && line.size() == start + 16, path.string(), ": '", line,
           "' should be a scale, float or double, and a fingerprint of 16 hexadecimal digits");
     if (line.starts_with(run)) return line.substr(start);
   }

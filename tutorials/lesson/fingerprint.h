@@ -1,8 +1,8 @@
 // Did this run compute the published numbers, to the last bit?
 //
-// For one source every machine computes the same curves, so a hash of them is all that has to be known
+// For one source every machine computes the same curves, so a checksum of them is all that has to be known
 // of a run elsewhere. Beside each lesson lies fingerprints.txt with those of seed 1, a line for each scale
-// and precision: "smoke float 0x0123456789abcdef".
+// and precision: "smoke float 0123456789abcdef".
 #pragma once
 #include <filesystem>
 #include <string>
@@ -11,7 +11,7 @@
 
 namespace mesagrad::lesson {
 
-// The hash of all curves that are not timings: their names and the bits of their numbers.
+// The checksum of all curves that are not timings: their names and the bits of their numbers.
 std::string fingerprint(const Results& results);
 
 // The published fingerprint of such a run, or "" if there is none. Throws Error if the file is not what it

@@ -1,5 +1,6 @@
 // A layer of causal self-attention: linear, softmax, or mesa.
 #pragma once
+#include <cmath>
 #include <string>
 #include <utility>
 

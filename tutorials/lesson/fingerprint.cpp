@@ -45,7 +45,8 @@ std::string published_fingerprint(const Results& results, const std::filesystem:
   return "";
 }
 
-std::string about_fingerprint(const std::string& ours, const std::string& published) {
+std::string about_fingerprint(const Results& results) {
+  const std::string &ours = results.fingerprint, &published = results.published_fingerprint;
   if (ours == published) {
     return "This machine computed exactly the published numbers, to the last bit (fingerprint " + ours + ").";
   }

@@ -19,6 +19,6 @@ std::string fingerprint(const Results& results);
 std::string published_fingerprint(const Results& results, const std::filesystem::path& lesson_source);
 
 // For people: the comparison in one sentence.
-std::string about_fingerprint(const std::string& ours, const std::string& published);
+std::string about_fingerprint(const Results& results);
 
 }  // namespace mesagrad::lesson

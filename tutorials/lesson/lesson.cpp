@@ -93,6 +93,11 @@ void Lesson::curve(const std::string& name, const Numbers& x, const Numbers& mea
   results_.curves.push_back({name, x, mean, std});
 }
 
+void Lesson::timing(const std::string& name, const Numbers& x, const Numbers& seconds) {
+  curve(name, x, seconds);
+  results_.curves.back().timing = true;
+}
+
 void Lesson::compare(const std::string& name, double this_run, double paper) {
   check_new(results_.comparisons, "comparison", name);
   results_.comparisons.push_back({name, this_run, paper});

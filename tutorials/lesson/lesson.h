@@ -100,6 +100,7 @@ class Lesson {
   }
   void curve(const std::string& name, const Numbers& x, const Numbers& mean,
              const Numbers& std = {});
+  void timing(const std::string& name, const Numbers& x, const Numbers& seconds);  // in any unit
 
   // A row of the table: this run | paper | difference.
   void compare(const std::string& name, double this_run, double paper);

@@ -2,6 +2,7 @@
 
 #include <ctime>
 
+#include "tutorials/lesson/fingerprint.h"
 #include "tutorials/lesson/lesson.h"
 #include "tutorials/lesson/page_style.h"
 #include "tutorials/lesson/source.h"
@@ -137,6 +138,7 @@ std::string html_page(const Lesson& lesson, const std::string& source) {
   html += "</head>\n<body>\n<main>\n" + element("h1", heading) + "\n";
   html += element("p", escape(intro.question), "question") + "\n";
   html += facts(results) + "\n" + verdict_line(results) + "\n";
+  html += element("p", escape(about_fingerprint(results))) + "\n";
   html += "<h2>Claims</h2>\n" + wide(html_table(claims_table(lesson)));
   if (!results.comparisons.empty()) {
     html += "<h2>This run and the paper</h2>\n" + wide(html_table(comparison_table(lesson)));

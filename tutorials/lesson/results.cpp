@@ -135,6 +135,8 @@ std::string to_json(const Results& results) {
   json.key("seed").whole(results.seed);
   json.key("threads").whole(static_cast<std::uint64_t>(results.threads));
   json.key("seconds").number(results.seconds);
+  json.key("fingerprint").string(results.fingerprint);
+  json.key("published_fingerprint").string(results.published_fingerprint);
   write_settings(json, results.settings);
   json.key("claims").begin_array();
   for (const Claim& claim : results.claims) write_claim(json, claim, results.scale);

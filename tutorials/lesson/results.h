@@ -52,6 +52,7 @@ struct Curve {
   std::vector<double> x = {};
   std::vector<double> mean = {};
   std::vector<double> std = {};
+  bool timing = false;  // another machine, or another minute, measures something else
 };
 
 struct Results {
@@ -61,6 +62,8 @@ struct Results {
   std::uint64_t seed = 1;
   int threads = 1;
   double seconds = 0;
+  std::string fingerprint = {};            // of the curves, see fingerprint.h
+  std::string published_fingerprint = {};  // of a run like this; empty if there is none
   std::vector<Setting> settings = {};
   std::vector<Claim> claims = {};
   std::vector<Comparison> comparisons = {};

@@ -16,6 +16,7 @@
 #include "core/files.h"
 #include "core/parallel.h"
 #include "tutorials/lesson/files.h"
+#include "tutorials/lesson/fingerprint.h"
 #include "tutorials/lesson/lesson.h"
 #include "tutorials/lesson/page.h"
 
@@ -156,7 +157,10 @@ void run_or_throw(Lesson& lesson, Results& results, const std::function<void(Les
   throw_if_interrupted();
   check(!results.claims.empty(), "the lesson makes no claim, so it cannot fail");
   results.seconds = seconds_since(start);
-  print(summary(lesson));
+  results.fingerprint = fingerprint(results);
+  results.published_fingerprint = published_fingerprint(results, path);
+  print(summary(lesson) + "\n");
+  lesson.say(about_fingerprint(results));
   write_together(lesson.out(), files_of(lesson, source));
   remove_checkpoints(lesson);
   print("\nopen " + lesson.out() + "/index.html    (" + duration(results.seconds) + ")\n");

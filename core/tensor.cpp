@@ -61,7 +61,7 @@ std::shared_ptr<std::byte> numbers(std::size_t header, Index count) {
   std::fill_n(piece.get() + used, tensor_slack, slack_byte);
   if constexpr (!sanitized) return piece;
   std::byte* start = piece.get();
-  return {start, [piece = std::move(piece), used](std::byte* p) {
+  return {start, [owner = std::move(piece), used](std::byte* p) {
             const std::byte* slack = p + used;
             if (std::count(slack, slack + tensor_slack, slack_byte) == std::ptrdiff_t{tensor_slack}) return;
             std::fputs("a write behind the end of a tensor\n", stderr);

@@ -37,8 +37,8 @@ LinearTransformer proposition_2_transformer(Index d, const std::vector<double>& 
 }
 
 std::vector<double> chebyshev_steps(Index K, double least, double greatest) {
-  check(K >= 0 && least > 0 && greatest >= least && std::isfinite(greatest), "chebyshev_steps: ", K, " steps for eigenvalues in [",
-        least, ", ", greatest, "]");
+  check(K >= 0 && least > 0 && greatest >= least && std::isfinite(greatest), "chebyshev_steps: ", K,
+        " steps for eigenvalues in [", least, ", ", greatest, "]");
   std::vector<double> steps;
   for (Index k = 1; k <= K; ++k) {
     const double angle = std::numbers::pi * static_cast<double>(2 * k - 1) / static_cast<double>(2 * K);

@@ -36,7 +36,8 @@ std::vector<double> sensitivity(const std::function<Tensor(const Tensor&)>& f, c
     Tape tape;
     const Tensor y = f(input);
     check_position("sensitivity", y, t);
-    check(y.dim(0) == B && y.dim(1) == T && y.dim(2) > 0, "sensitivity: f makes ", y.shape(), " of ", x.shape());
+    check(y.dim(0) == B && y.dim(1) == T && y.dim(2) > 0, "sensitivity: f makes ", y.shape(), " of ",
+          x.shape());
     D = y.dim(2);
     const Tensor only_l(y.shape());  // ones at [b, t, l]
     for (Index b = 0; b < B; ++b) only_l[(b * T + t) * D + l] = 1;

@@ -163,9 +163,9 @@ TEST_CASE("models of impossible sizes", "[nn][errors]") {
   CHECK(lacks([&] { model.after_block(1, Tensor({1, 1, 40})); }, {"transformer", "no block 1"}) == "");
 
   Random random(1, stream::test_data);
-  for (const auto& [seen, width, heads, key_size] :
+  for (const auto& size :
        {std::array<Index, 4>{0, 4, 2, 2}, {4, 0, 2, 2}, {4, 4, 0, 2}, {4, 4, 2, 0}, {-4, 4, 2, 2}, {4, 4, -1, -1}}) {
-    refuses("self-attention", [&] { random_self_attention(Attention::mesa, seen, width, heads, key_size, 1, random); });
+    refuses("self-attention", [&] { random_self_attention(Attention::mesa, size[0], size[1], size[2], size[3], 1, random); });
   }
 }
 

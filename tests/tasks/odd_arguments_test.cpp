@@ -149,9 +149,9 @@ TEST_CASE("models of no groups, and heads that are not there", "[compression][er
   CHECK(proposition_2_transformer(2, {}).blocks.empty());
   CHECK(chebyshev_steps(0, 1, 2).empty());
   refuses("chebyshev_steps", [] { chebyshev_steps(-1, 1, 2); });
-  for (const auto& [least, greatest] : {std::pair{0.0, 1.0}, {-1.0, 1.0}, {2.0, 1.0}, {1.0, HUGE_VAL},
+  for (const auto& range : {std::pair{0.0, 1.0}, {-1.0, 1.0}, {2.0, 1.0}, {1.0, HUGE_VAL},
                                         {std::nan(""), 1.0}, {1.0, std::nan("")}}) {
-    refuses("chebyshev_steps", [=] { chebyshev_steps(2, least, greatest); });
+    refuses("chebyshev_steps", [&] { chebyshev_steps(2, range.first, range.second); });
   }
 }
 
@@ -197,8 +197,8 @@ TEST_CASE("time reversal of nothing", "[mesa]") {
   CHECK(TimeReversal<double>(0, 3, none, none, none, 1).dq.empty());
   CHECK(TimeReversal<double>(0, 3, none, none, none, 1).dlambda == 0);
   CHECK(TimeReversal<double>(3, 0, none, none, none, 1).dk.empty());
-  for (const auto& [T, K] : {std::pair<Index, Index>{-1, 2}, {2, -1}, {huge, huge}})
-    CHECK(lacks([&] { TimeReversal<double>(T, K, none, none, none, 1); }, {"shape"}) == "");
+  for (const auto& size : {std::pair<Index, Index>{-1, 2}, {2, -1}, {huge, huge}})
+    CHECK(lacks([&] { TimeReversal<double>(size.first, size.second, none, none, none, 1); }, {"shape"}) == "");
 }
 
 }  // namespace mesagrad

@@ -224,7 +224,8 @@ TEST_CASE("probes that do not fit are refused", "[probes][errors]") {
   }
   CHECK(lacks([&] { linear_probe({stream}, targets, Matrix(3, 4)); },
               {"linear_probe", "chosen (3, 4)"}) == "");
-  for (const auto& [rows, columns] : {std::pair<Index, Index>{4, 4}, {4, 2}, {3, 3}, {5, 3}}) {
+  for (const auto& size : {std::pair<Index, Index>{4, 4}, {4, 2}, {3, 3}, {5, 3}}) {
+    const Index rows = size.first, columns = size.second;
     CHECK(lacks([&] { linear_probe({stream}, targets, Matrix(rows, columns, 1)); },
                 {"linear_probe", text("chosen (", rows, ", ", columns, ")").c_str()}) == "");
   }

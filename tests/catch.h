@@ -4,6 +4,7 @@
 #define MESAGRAD_TESTS_CATCH_H
 #if __has_include(<catch2/catch_all.hpp>)
 #include <catch2/catch_all.hpp>
+using Catch::Approx;  // as version 2 does itself
 #else
 #include <catch2/catch.hpp>
 #endif

@@ -2,8 +2,10 @@
 //
 //     check(a.dim(1) == b.dim(0), "matmul: ", a.shape(), " x ", b.shape(), ": inner dimensions ", ...);
 //
-// throws Error with the pieces written one after another, as std::ostream would print them.
+// throws Error with the pieces written one after another, as std::ostream prints them in the "C" locale:
+// some of these texts end in files, where 8000 must not become 8,000.
 #pragma once
+#include <locale>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -18,6 +20,7 @@ struct Error : std::runtime_error {
 template <class... Pieces>
 std::string text(const Pieces&... pieces) {
   std::ostringstream out;
+  out.imbue(std::locale::classic());
   (out << ... << pieces);
   return out.str();
 }

@@ -8,6 +8,9 @@
 
 namespace mesagrad {
 
+// Where a file lies: "." for a bare file name.
+std::filesystem::path directory_of(const std::filesystem::path& path);
+
 // All bytes of a file. Throws Error if it is missing, a directory, unreadable or larger than the
 // memory.
 std::string read_file(const std::filesystem::path& path);
@@ -19,11 +22,18 @@ struct NewFile {
 };
 
 // Writes every file under a temporary name next to its own, and renames them when all are on disk:
-// whatever happens, each path is the old file or the new one, and never a part of it.
+// whatever happens, each path is the old file or the new one, and never a part of it. A symbolic link
+// stays, and the file that it leads to is written so.
 // Throws Error if a step fails (no such directory, disk full, ...) or if a path is something other
 // than a regular file; then the temporary files are gone, and nothing has changed unless it was a
 // renaming that failed.
 void write_files(std::span<const NewFile> files);
 void write_file(const std::filesystem::path& path, std::string_view bytes);
+
+// Creates the directory if need be, and tries to write in it. Throws Error.
+void create_writable(const std::filesystem::path& directory);
+
+// Removes the temporary files that killed programs left in a directory, and those of no running one.
+void remove_abandoned(const std::filesystem::path& directory);
 
 }  // namespace mesagrad

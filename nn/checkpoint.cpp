@@ -2,6 +2,13 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
+#include <set>
+#include <utility>
+
+#include "core/checksum.h"
+#include "core/files.h"
+#include "nn/safetensors_json.h"
 
 namespace mesagrad {
 
@@ -9,70 +16,133 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// Removes the temporary files of runs that were killed while they saved.
-void remove_leftovers(const fs::path& path) {
-  std::error_code ignored;
-  for (const fs::directory_entry& entry : fs::directory_iterator(path.parent_path(), ignored)) {
-    const std::string name = entry.path().filename().string();
-    if (name.starts_with(path.filename().string() + ".") && name.ends_with(".tmp")) {
-      fs::remove(entry.path(), ignored);
-    }
+// What stands in every checkpoint.
+constexpr const char* identity_name = "identity";
+constexpr const char* updates_name = "updates done";
+constexpr const char* checksum_name = "checksum";
+
+// Of everything that the file holds by now.
+std::string checksum_of(const Safetensors& file) {
+  Checksum sum;
+  for (const auto& [name, tensor] : file.tensors) {
+    sum.add(name);
+    sum.add(text(tensor.shape()));
+    sum.add({reinterpret_cast<const char*>(tensor.data()),
+             static_cast<std::size_t>(tensor.size()) * sizeof(real)});
   }
+  for (const auto& [name, value] : file.metadata) {
+    sum.add(name);
+    sum.add(value);
+  }
+  return sum.text();
+}
+
+std::multiset<std::string> items_of(const std::string& identity) {
+  std::multiset<std::string> items;
+  for (std::size_t begin = 0; begin <= identity.size();) {
+    const std::size_t end = std::min(identity.find(", ", begin), identity.size());
+    items.insert(identity.substr(begin, end - begin));
+    begin = end + 2;
+  }
+  return items;
+}
+
+// The items of one identity that the other one lacks.
+std::string only_in(const std::string& one, const std::string& other) {
+  const std::multiset<std::string> has = items_of(one), lacks = items_of(other);
+  std::vector<std::string> items;
+  std::ranges::set_difference(has, lacks, std::back_inserter(items));
+  std::string all;
+  for (const std::string& item : items) all += (all.empty() ? "" : ", ") + item;
+  return all.empty() ? "nothing more" : all;
 }
 
 }  // namespace
 
 Checkpoint::Checkpoint(fs::path path, std::string identity, const Options& options)
-    : path_(std::move(path)), identity_(std::move(identity)), options_(options) {}
+    : path_(std::move(path)),
+      identity_(std::move(identity)),
+      options_(options),
+      names_{identity_name, updates_name, checksum_name} {}
+
+void Checkpoint::claim(const std::string& name) {
+  check(safetensors::is_valid_utf8(name), "checkpoint: the name ", safetensors::shown(name),
+        " is not valid UTF-8");
+  for (const std::string& other : names_) {
+    check(name != other && !name.starts_with(other + ".") && !other.starts_with(name + "."),
+          "checkpoint: the name '", name, "' is taken by '", other, "'");
+  }
+  names_.push_back(name);
+}
 
 void Checkpoint::keep(const std::string& name, const Parameters& tensors) {
+  claim(name);
+  const auto save = [name, tensors](Safetensors& file) { save_tensors(file, name, tensors); };
+  Safetensors trial;
+  save(trial);  // fails now rather than at the first save
   items_.push_back(
-      {[name, tensors](Safetensors& file) { save_tensors(file, name, tensors); },
-       [this, name, tensors](const Safetensors& file) { load_tensors(file, name, tensors); }});
+      {save, [this, name, tensors](Safetensors& file) { return take_tensors(file, name, tensors); }});
 }
 
 void Checkpoint::keep(const std::string& name, AdamW& optimizer) {
   keep(name, optimizer.averages());
   items_.push_back({[&optimizer, name](Safetensors& file) {
-                      save_numbers(file, name, {static_cast<double>(optimizer.updates())});
+                      file.metadata[name] = std::to_string(optimizer.updates());
                     },
-                    [this, &optimizer, name](const Safetensors& file) {
-                      optimizer.set_updates(static_cast<Index>(numbers_of(file, name).at(0)));
+                    [this, &optimizer, name](Safetensors& file) -> Assignment {
+                      const Index n = take_count(file, name, std::numeric_limits<Index>::max() / 2);
+                      return [&optimizer, n] { optimizer.set_updates(n); };
                     }});
 }
 
 void Checkpoint::keep(const std::string& name, std::vector<double>& numbers) {
-  items_.push_back(
-      {[&numbers, name](Safetensors& file) { save_numbers(file, name, numbers); },
-       [this, &numbers, name](const Safetensors& file) { numbers = numbers_of(file, name); }});
+  claim(name);
+  items_.push_back({[&numbers, name](Safetensors& file) { save_numbers(file, name, numbers); },
+                    [this, &numbers, name](Safetensors& file) -> Assignment {
+                      return [&numbers, read = take_numbers(file, name)]() mutable { numbers.swap(read); };
+                    }});
 }
 
 void Checkpoint::keep(const std::string& name, double& number) {
-  items_.push_back(
-      {[&number, name](Safetensors& file) { save_numbers(file, name, {number}); },
-       [this, &number, name](const Safetensors& file) { number = numbers_of(file, name).at(0); }});
+  claim(name);
+  items_.push_back({[&number, name](Safetensors& file) { save_numbers(file, name, {number}); },
+                    [this, &number, name](Safetensors& file) -> Assignment {
+                      const std::vector<double> read = take_numbers(file, name);
+                      require(read.size() == 1, "'", name, "' is not one number");
+                      return [&number, value = read[0]] { number = value; };
+                    }});
 }
 
-Index Checkpoint::start() {
+Index Checkpoint::start(Index updates) {
+  create_writable(directory_of(path_));
+  remove_abandoned(directory_of(path_));
   saved_at_ = Clock::now();
-  remove_leftovers(path_);
-  if (!options_.resume || !fs::exists(path_)) return 0;
-  const Safetensors file = load_safetensors(path_);
-  const std::string& found = text_of(file, "identity");
-  check(found == identity_, "cannot resume from ", path_.string(), ": it belongs to another run (", found,
-        "), this one is ", identity_);
-  const std::vector<double> updates = numbers_of(file, "updates done");
-  check(updates.size() == 1, "cannot resume from ", path_.string(), ": it does not say from where");
-  for (const Item& item : items_) item.load(file);
-  return static_cast<Index>(updates[0]);
+  std::error_code ignored;
+  const bool missing = fs::status(path_, ignored).type() == fs::file_type::not_found;
+  if (!options_.resume || missing) return 0;
+  Safetensors file = load_safetensors(path_);
+  const std::string checksum = take_text(file, checksum_name), actual = checksum_of(file);
+  const std::string found = take_text(file, identity_name);
+  require(found == identity_, "it belongs to another run (", only_in(found, identity_),
+          ") than this one (", only_in(identity_, found), ")");
+  require(checksum == actual, "it is damaged (its checksum is ", actual, " instead of ", checksum, ")");
+  const Index done = take_count(file, updates_name, updates);
+  std::vector<Assignment> assignments;
+  for (const Item& item : items_) assignments.push_back(item.take(file));
+  require(file.tensors.empty() && file.metadata.empty(), "it holds more than this run keeps: '",
+          file.tensors.empty() ? file.metadata.begin()->first : file.tensors.begin()->first, "'");
+  for (const Assignment& assign : assignments) assign();
+  return done;
 }
 
 void Checkpoint::save(Index n) {
   Safetensors file;
-  file.metadata["identity"] = identity_;
-  save_numbers(file, "updates done", {static_cast<double>(n)});
   for (const Item& item : items_) item.save(file);
-  fs::create_directories(path_.parent_path());
+  file.metadata[identity_name] = identity_;
+  file.metadata[updates_name] = std::to_string(n);
+  file.metadata[checksum_name] = checksum_of(file);
+  std::error_code ignored;  // then saving tells what is wrong
+  fs::create_directories(directory_of(path_), ignored);
   save_safetensors(path_, file);
   saved_at_ = Clock::now();
 }
@@ -81,10 +151,20 @@ void Checkpoint::save_when_due(Index n) {
   if (std::chrono::duration<double>(Clock::now() - saved_at_).count() >= options_.seconds) save(n);
 }
 
-const std::string& Checkpoint::text_of(const Safetensors& file, const std::string& name) const {
-  const auto found = file.metadata.find(name);
-  check(found != file.metadata.end(), "cannot resume from ", path_.string(), ": it lacks '", name, "'");
-  return found->second;
+std::string Checkpoint::take_text(Safetensors& file, const std::string& name) const {
+  const auto found = file.metadata.extract(name);
+  require(!found.empty(), "it lacks '", name, "'");
+  return found.mapped();
+}
+
+Index Checkpoint::take_count(Safetensors& file, const std::string& name, Index most) const {
+  const std::string digits = take_text(file, name);
+  Index count = -1;
+  const char* end = digits.data() + digits.size();
+  const auto [stop, error] = std::from_chars(digits.data(), end, count);
+  require(error == std::errc{} && stop == end && count >= 0 && count <= most, "'", name, "' is ",
+          safetensors::shown(digits), ", and should be a whole number from 0 to ", most);
+  return count;
 }
 
 // Numbers are text in the file's metadata, with as many digits as it takes to get the same bits back.
@@ -98,30 +178,41 @@ void Checkpoint::save_numbers(Safetensors& file, const std::string& name,
   file.metadata[name] = all;
 }
 
-std::vector<double> Checkpoint::numbers_of(const Safetensors& file, const std::string& name) const {
-  const std::string& all = text_of(file, name);
+std::vector<double> Checkpoint::take_numbers(Safetensors& file, const std::string& name) const {
+  const std::string all = take_text(file, name);
   std::vector<double> numbers;
   const char* end = all.data() + all.size();
   for (const char* at = all.data(); at < end; ++at) {
     const auto [stop, error] = std::from_chars(at, end, numbers.emplace_back());
-    check(error == std::errc{} && stop < end && *stop == ' ', "cannot resume from ", path_.string(), ": '",
-          name, "' is not a list of numbers");
+    require(error == std::errc{} && stop < end && *stop == ' ', "'", name, "' is not a list of numbers");
     at = stop;
   }
   return numbers;
 }
 
 void Checkpoint::save_tensors(Safetensors& file, const std::string& name, const Parameters& from) {
-  for (const Parameter& p : from) file.tensors[name + "." + p.name] = *p.tensor;
+  for (const Parameter& p : from) {
+    const std::string full_name = name + "." + p.name;
+    check(p.tensor->defined(), "checkpoint: tensor ", full_name, " is undefined");
+    check(file.tensors.emplace(full_name, *p.tensor).second, "checkpoint: two tensors are named ", full_name);
+  }
 }
 
-void Checkpoint::load_tensors(const Safetensors& file, const std::string& name, const Parameters& to) const {
+Checkpoint::Assignment Checkpoint::take_tensors(Safetensors& file, const std::string& name,
+                                                const Parameters& to) const {
+  std::vector<Tensor> read;
   for (const Parameter& p : to) {
-    const auto found = file.tensors.find(name + "." + p.name);
-    check(found != file.tensors.end() && found->second.shape() == p.tensor->shape(), "cannot resume from ",
-          path_.string(), ": it has no tensor ", name, ".", p.name, " of shape ", p.tensor->shape());
-    std::copy_n(found->second.data(), p.tensor->size(), p.tensor->data());
+    const std::string full_name = name + "." + p.name;
+    const auto found = file.tensors.extract(full_name);
+    require(!found.empty() && found.mapped().shape() == p.tensor->shape(), "it has no tensor ", full_name,
+            " of shape ", p.tensor->shape());
+    read.push_back(found.mapped());
   }
+  return [to, read] {
+    for (std::size_t i = 0; i < to.size(); ++i) {
+      std::copy_n(read[i].data(), read[i].size(), to[i].tensor->data());
+    }
+  };
 }
 
 }  // namespace mesagrad

@@ -4,7 +4,7 @@
 //     checkpoint.keep("model", model.parameters());
 //     checkpoint.keep("optimizer", optimizer);
 //     checkpoint.keep("losses", losses);
-//     for (Index n = checkpoint.start(); n < updates; ++n) {
+//     for (Index n = checkpoint.start(updates); n < updates; ++n) {
 //       checkpoint.save_when_due(n);
 //       ... update number n ...
 //     }
@@ -13,12 +13,13 @@
 // All that an update reads must be kept, or follow from its number n; random numbers do, because they
 // are a function of (seed, stream, index). A run that was killed then ends with the same bits as one
 // that was not. A file is complete or not there: killed while it saves, a run goes on from the save
-// before.
+// before. A checksum tells a file that was damaged later.
 #pragma once
 #include <chrono>
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "nn/optimizer.h"
@@ -33,13 +34,14 @@ class Checkpoint {
     double seconds = 60;   // between two saves
   };
 
-  // `identity` says in words what run this is (seed, settings, precision): a file of another run is
-  // refused.
+  // `identity` says what run this is, and all that it depends on: "seed 1, float, updates 500, ...". A
+  // file of another run is refused, with the items that differ.
   Checkpoint(std::filesystem::path path, std::string identity, const Options& options);
   Checkpoint(const Checkpoint&) = delete;
   Checkpoint& operator=(const Checkpoint&) = delete;
 
-  // What is saved and restored, under names of its own. Everything must outlive the checkpoint.
+  // What is saved and restored, under names of its own. Everything must outlive the checkpoint. Throws
+  // Error if the name is taken: "a" takes "a.b" too.
   void keep(const std::string& name, const Parameters& tensors);
   void keep(const std::string& name, AdamW& optimizer);
   void keep(const std::string& name, std::vector<double>& numbers);
@@ -49,9 +51,10 @@ class Checkpoint {
   template <class Model>
   void keep(const std::string& name, std::vector<Model>& models, const Model& like);
 
-  // Restores everything kept and returns the number of updates done then; 0 if there is nothing to
-  // resume. Throws Error if the file is damaged, of another run, or does not hold what is kept.
-  Index start();
+  // Restores everything kept and returns the number of updates done then, of `updates` in all; 0 if
+  // there is nothing to resume. Throws Error if the file is damaged, of another run, or does not hold
+  // exactly what is kept; then nothing has changed.
+  Index start(Index updates);
 
   // Saves that n updates are done: now, or only if the last save is long enough ago.
   // Throws Error if the file can't be written.
@@ -59,42 +62,54 @@ class Checkpoint {
   void save_when_due(Index n);
 
  private:
+  using Assignment = std::function<void()>;
   struct Item {
     std::function<void(Safetensors&)> save;
-    std::function<void(const Safetensors&)> load;
+    // Takes the item's part out of the file; what it returns assigns it, and can't fail.
+    std::function<Assignment(Safetensors&)> take;
   };
   using Clock = std::chrono::steady_clock;
 
-  const std::string& text_of(const Safetensors& file, const std::string& name) const;
-  std::vector<double> numbers_of(const Safetensors& file, const std::string& name) const;
-  void load_tensors(const Safetensors& file, const std::string& name, const Parameters& to) const;
-  static void save_tensors(Safetensors& file, const std::string& name, const Parameters& from);
+  void claim(const std::string& name);
+
+  template <class... Pieces>
+  void require(bool holds, const Pieces&... pieces) const {
+    check(holds, "cannot resume from ", path_.string(), ": ", pieces...);
+  }
+  std::string take_text(Safetensors& file, const std::string& name) const;
+  Index take_count(Safetensors& file, const std::string& name, Index most) const;
+  std::vector<double> take_numbers(Safetensors& file, const std::string& name) const;
+  Assignment take_tensors(Safetensors& file, const std::string& name, const Parameters& to) const;
   static void save_numbers(Safetensors& file, const std::string& name,
                            const std::vector<double>& numbers);
+  static void save_tensors(Safetensors& file, const std::string& name, const Parameters& from);
 
   std::filesystem::path path_;
   std::string identity_;
   Options options_;
+  std::vector<std::string> names_;
   std::vector<Item> items_;
   Clock::time_point saved_at_ = Clock::now();
 };
 
 template <class Model>
 void Checkpoint::keep(const std::string& name, std::vector<Model>& models, const Model& like) {
+  claim(name);
   const auto part = [name](std::size_t i) { return text(name, ".", i); };
   items_.push_back({[&models, name, part](Safetensors& file) {
-                      save_numbers(file, name, {static_cast<double>(models.size())});
+                      file.metadata[name] = std::to_string(models.size());
                       for (std::size_t i = 0; i < models.size(); ++i) {
                         save_tensors(file, part(i), models[i].parameters());
                       }
                     },
-                    [this, &models, name, part, like](const Safetensors& file) {
-                      models.clear();
-                      const double count = numbers_of(file, name).at(0);
-                      for (std::size_t i = 0; static_cast<double>(i) < count; ++i) {
-                        models.push_back(snapshot(like));
-                        load_tensors(file, part(i), models.back().parameters());
+                    [this, &models, name, part, like](Safetensors& file) -> Assignment {
+                      const Index count = take_count(file, name, std::ssize(file.tensors));
+                      std::vector<Model> read;
+                      for (Index i = 0; i < count; ++i) {
+                        read.push_back(snapshot(like));
+                        take_tensors(file, part(static_cast<std::size_t>(i)), read.back().parameters())();
                       }
+                      return [&models, read = std::move(read)]() mutable { models.swap(read); };
                     }});
 }
 

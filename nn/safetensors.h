@@ -4,6 +4,8 @@
 //     header    JSON: {"__metadata__": {"step": "7"},
 //                      "w": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, ...}
 //               padded with spaces to a multiple of 8 bytes
+//               (read as the reference implementation does: "__metadata__" may be null, and
+//               whatever else a tensor says of itself is passed over)
 //     data      the numbers of all tensors, each tensor row-major, without gaps; the offsets count
 //               from here
 #pragma once

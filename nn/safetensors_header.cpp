@@ -25,6 +25,7 @@ Index bytes_of(const Entry& entry) {
 
 Entry read_entry(JsonReader& json, const std::string& name) {
   Entry entry{.name = name, .shape = {}};
+  std::size_t others = 0;
   const std::size_t fields = json.object([&](const std::string& field) {
     if (field == "dtype") {
       const std::string type = json.string();
@@ -39,10 +40,11 @@ Entry read_entry(JsonReader& json, const std::string& name) {
       entry.begin = offsets[0];
       entry.end = offsets[1];
     } else {
-      json.require(false, "tensor ", shown(name), " has the unknown property ", shown(field));
+      json.skip_value();
+      ++others;
     }
   });
-  json.require(fields == 3, "tensor ", shown(name), " needs a dtype, a shape and data_offsets");
+  json.require(fields - others == 3, "tensor ", shown(name), " needs a dtype, a shape and data_offsets");
   return entry;
 }
 
@@ -91,6 +93,7 @@ Header read_header(std::string_view json_text, Index data_size) {
   JsonReader json(json_text);
   json.object([&](const std::string& name) {
     if (name == metadata_name) {
+      if (json.null()) return;
       json.object([&](const std::string& key) { header.metadata[key] = json.string(); });
     } else {
       header.entries.push_back(read_entry(json, name));

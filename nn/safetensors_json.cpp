@@ -153,6 +153,73 @@ char32_t JsonReader::four_hex_digits() {
   return value;
 }
 
+bool JsonReader::null() {
+  skip_space();
+  const bool found = json_.substr(place_).starts_with("null");
+  if (found) place_ += 4;
+  return found;
+}
+
+void JsonReader::skip_value() {
+  std::string closing;  // the brackets that are open, outermost first
+  const auto begin = [&] {  // the next thing inside them, which for objects has a name
+    if (closing.ends_with('}')) {
+      string();
+      expect(':');
+    }
+  };
+  do {
+    const bool object = accept('{'), array = !object && accept('[');
+    if (object || array) {
+      closing += object ? '}' : ']';
+      if (!accept(closing.back())) {
+        begin();
+        continue;
+      }
+      closing.pop_back();
+    } else {
+      skip_scalar();
+    }
+    while (!closing.empty() && !accept(',')) {
+      expect(closing.back());
+      closing.pop_back();
+    }
+    begin();
+  } while (!closing.empty());
+}
+
+void JsonReader::skip_scalar() {
+  skip_space();
+  const std::string_view rest = json_.substr(place_);
+  if (rest.starts_with('"')) {
+    string();
+    return;
+  }
+  for (const std::string_view word : {"true", "false", "null"}) {
+    if (!rest.starts_with(word)) continue;
+    place_ += word.size();
+    return;
+  }
+  const auto one_of = [&](std::string_view characters) {
+    const bool found = place_ < json_.size() && characters.find(json_[place_]) != std::string_view::npos;
+    if (found) ++place_;
+    return found;
+  };
+  one_of("-");
+  if (!one_of("0")) skip_digits();
+  if (one_of(".")) skip_digits();
+  if (one_of("eE")) {
+    one_of("+-");
+    skip_digits();
+  }
+}
+
+void JsonReader::skip_digits() {
+  const std::size_t end = std::min(json_.find_first_not_of("0123456789", place_), json_.size());
+  require(end > place_, "expected a value");
+  place_ = end;
+}
+
 std::vector<Index> JsonReader::whole_numbers() {
   std::vector<Index> numbers;
   expect('[');

@@ -33,6 +33,8 @@ class JsonReader {
 
   std::string string();
   std::vector<Index> whole_numbers();  // a list of at most 4 numbers, none of them negative
+  bool null();                         // whether there is one; else nothing is read
+  void skip_value();                   // of any kind, however deep
   void end();                          // nothing follows but white space
 
   template <class... Pieces>
@@ -46,6 +48,8 @@ class JsonReader {
   void expect(char c);
   char next();
   Index whole_number();
+  void skip_scalar();
+  void skip_digits();
   char32_t escaped();
   char32_t four_hex_digits();
 

@@ -45,7 +45,7 @@ void train(const fs::path& directory, Index blocks) {
   checkpoint.keep("optimizer", optimizer);
   checkpoint.keep("losses", losses);
   checkpoint.keep("snapshots", snapshots, model);
-  for (Index n = checkpoint.start(); n < 200; ++n) {
+  for (Index n = checkpoint.start(200); n < 200; ++n) {
     checkpoint.save_when_due(n);
     if (n % 50 == 0) snapshots.push_back(snapshot(model));
     losses.push_back(training([&](const LinearTransformer& part, Index first, Index count) {
@@ -127,7 +127,7 @@ TEST_CASE("a checkpoint gives back what it was given", "[checkpoint]") {
     checkpoint.keep("numbers", numbers);
     checkpoint.keep("none", none);
     checkpoint.keep("number", number);
-    CHECK(checkpoint.start() == 0);
+    CHECK(checkpoint.start(10) == 0);
     checkpoint.save_when_due(6);  // not yet: a minute has not passed
     CHECK_FALSE(fs::exists(path));
     checkpoint.save(7);
@@ -140,13 +140,13 @@ TEST_CASE("a checkpoint gives back what it was given", "[checkpoint]") {
     checkpoint.keep("numbers", read);
     checkpoint.keep("none", read_none);
     checkpoint.keep(name, read_number);
-    return checkpoint.start();
+    return checkpoint.start(10);
   };
   CHECK(restore("mine", false) == 0);
   CHECK(read == std::vector<double>{5});
-  std::ofstream(path.string() + ".123.0.tmp") << "left behind";
+  std::ofstream(path.parent_path() / ".mesagrad-123-0.tmp") << "left behind";
   CHECK(restore("mine", true) == 7);
-  CHECK_FALSE(fs::exists(path.string() + ".123.0.tmp"));
+  CHECK_FALSE(fs::exists(path.parent_path() / ".mesagrad-123-0.tmp"));
   CHECK(read == numbers);
   CHECK(read_none.empty());
   CHECK(read_number == number);
@@ -155,12 +155,232 @@ TEST_CASE("a checkpoint gives back what it was given", "[checkpoint]") {
   const auto refusal = [&](const std::string& identity, const char* name) {
     return message_of([&] { restore(identity, true, name); });
   };
-  CHECK(refusal("yours", "number").find("another run (mine)") != std::string::npos);
+  CHECK(refusal("yours", "number").find("another run (mine) than this one (yours)") != std::string::npos);
   CHECK(refusal("mine", "nothing").find("lacks 'nothing'") != std::string::npos);
   other = small_model(2, 1);
   CHECK(refusal("mine", "number").find("no tensor model.blocks.1.wq") != std::string::npos);
   write_file(path, "damaged");
   CHECK(refusal("mine", "number").find("run.safetensors") != std::string::npos);
+}
+
+namespace {
+
+// A small run that can be saved, changed behind its back, and resumed.
+struct SmallRun {
+  LinearTransformer model = small_model(1, 1);
+  AdamW optimizer{model.parameters(), {}};
+  std::vector<LinearTransformer> snapshots;
+  std::vector<double> losses = {3, 2, 1};
+  double average = 4;
+
+  SmallRun() {
+    for (int i = 0; i < 3; ++i) snapshots.push_back(snapshot(model));
+    optimizer.set_updates(5);
+  }
+  void keep_in(Checkpoint& checkpoint) {
+    checkpoint.keep("model", model.parameters());
+    checkpoint.keep("optimizer", optimizer);
+    checkpoint.keep("snapshots", snapshots, model);
+    checkpoint.keep("losses", losses);
+    checkpoint.keep("average", average);
+  }
+  void save(const fs::path& path, Index n, const std::string& identity = "test") {
+    Checkpoint checkpoint(path, identity, {});
+    keep_in(checkpoint);
+    checkpoint.save(n);
+  }
+  // All that a resumed run could find changed.
+  std::vector<double> state() {
+    std::vector<double> all = losses;
+    all.insert(all.end(), {average, static_cast<double>(optimizer.updates()), double(snapshots.size())});
+    Parameters tensors = model.parameters();
+    for (const Parameter& p : optimizer.averages()) tensors.push_back(p);
+    for (LinearTransformer& one : snapshots) {
+      for (const Parameter& p : one.parameters()) tensors.push_back(p);
+    }
+    for (const Parameter& p : tensors) {
+      for (const real value : numbers_of(*p.tensor)) all.push_back(static_cast<double>(value));
+    }
+    return all;
+  }
+};
+
+// Resumes another run from the file and returns why not, if nothing of that run has changed.
+std::string why_not(const fs::path& path, Index updates = 10, const std::string& identity = "test") {
+  SmallRun other;
+  other.model = small_model(1, 2);
+  other.optimizer = AdamW(other.model.parameters(), {});
+  other.snapshots.clear();
+  other.losses = {7};
+  other.average = 8;
+  const std::vector<double> before = other.state();
+  Checkpoint checkpoint(path, identity, {.resume = true});
+  other.keep_in(checkpoint);
+  const std::string message = message_of([&] { checkpoint.start(updates); });
+  if (message == "nothing was thrown") return "";
+  if (other.state() != before) return "the run is half restored: " + message;
+  return message.find('\n') == std::string::npos ? message : "more than one line: " + message;
+}
+
+bool refused(const fs::path& path, const std::string& reason, Index updates = 10,
+             const std::string& identity = "test") {
+  const std::string message = why_not(path, updates, identity);
+  INFO(message);
+  CHECK(message.starts_with("cannot re"));  // -sume from, or -ad
+  CHECK(message.find(path.filename().string()) != std::string::npos);
+  CHECK(message.find(reason) != std::string::npos);
+  return message.find(reason) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("a checkpoint is used only where that is asked for", "[checkpoint]") {
+  const Directory directory;
+  const fs::path path = directory.path / "run.safetensors";
+  SmallRun().save(path, 5);
+  SmallRun run;
+  run.losses = {9};
+  Checkpoint checkpoint(path, "test", {});
+  run.keep_in(checkpoint);
+  CHECK(checkpoint.start(10) == 0);
+  CHECK(run.losses == std::vector<double>{9});
+}
+
+TEST_CASE("a checkpoint of another recipe is refused, and what differs is named", "[checkpoint]") {
+  const Directory directory;
+  const fs::path path = directory.path / "run.safetensors";
+  SmallRun().save(path, 5, "seed 1, updates 10, rate 0.1");
+  CHECK(why_not(path, 10, "seed 1, updates 10, rate 0.1") == "");
+  refused(path, "another run (rate 0.1) than this one (rate 0.2)", 10, "seed 1, updates 10, rate 0.2");
+  refused(path, "(seed 1, updates 10) than this one (seed 2, updates 7)", 7, "seed 2, updates 7, rate 0.1");
+  refused(path, "(nothing more) than this one (decay 1)", 10, "seed 1, updates 10, rate 0.1, decay 1");
+  refused(path, "(rate 0.1) than this one (nothing more)", 10, "seed 1, updates 10");
+}
+
+TEST_CASE("every damaged bit of a checkpoint is noticed, and nothing is restored", "[checkpoint]") {
+  const Directory directory;
+  const fs::path path = directory.path / "run.safetensors";
+  SmallRun().save(path, 5);
+  REQUIRE(why_not(path) == "");
+  const std::string whole = read_file(path);
+  Random random(1, stream::test_data);
+  for (std::size_t i = 0; i < whole.size(); i += i < 3000 ? 1 : 97) {
+    std::string damaged = whole;
+    damaged[i] = static_cast<char>(damaged[i] ^ (1 << random.below(8)));
+    write_file(path, damaged);
+    const std::string message = why_not(path);
+    INFO("byte " << i << ": " << message);
+    CHECK(message.starts_with("cannot re"));
+  }
+  for (const std::size_t size : {std::size_t{0}, std::size_t{7}, std::size_t{100}, whole.size() / 2, whole.size() - 1}) {
+    write_file(path, whole.substr(0, size));
+    CHECK(why_not(path).starts_with("cannot read"));
+  }
+  write_file(path, whole);
+  CHECK(why_not(path) == "");
+}
+
+TEST_CASE("counts in a checkpoint are whole, and as large as they can be", "[checkpoint]") {
+  const Directory directory;
+  const fs::path path = directory.path / "run.safetensors";
+  SmallRun().save(path, 10);
+  CHECK(why_not(path, 10) == "");
+  refused(path, "'updates done' is \"10\", and should be a whole number from 0 to 9", 9);
+  SmallRun().save(path, -5);
+  refused(path, "'updates done' is \"-5\"");
+  // By hand, and with the right checksum: the file of a run that keeps plain numbers under these names.
+  const auto put = [&](const char* name, const std::vector<double>& numbers) {
+    SmallRun run;
+    Checkpoint checkpoint(path, "test", {});
+    std::vector<double> list = numbers;
+    checkpoint.keep("model", run.model.parameters());
+    if (name == std::string("optimizer")) {
+      checkpoint.keep("optimizer", list);
+    } else {
+      checkpoint.keep("optimizer", run.optimizer);
+      checkpoint.keep(name, list);
+    }
+    checkpoint.save(5);
+  };
+  for (const double bad : {-1., 1.5, 1e300, 1e18, std::nan(""), 4.}) {
+    put("snapshots", {bad});
+    refused(path, "'snapshots' is");
+  }
+  put("snapshots", {});
+  refused(path, "'snapshots' is \"\"");
+  put("optimizer", {-1});
+  refused(path, "no tensor optimizer");
+}
+
+TEST_CASE("a checkpoint that holds more or less than the run is refused", "[checkpoint]") {
+  const Directory directory;
+  const fs::path path = directory.path / "run.safetensors";
+  const auto save_with = [&](const std::string& name, bool all) {
+    SmallRun run;
+    Checkpoint checkpoint(path, "test", {});
+    double number = 1;
+    if (all) run.keep_in(checkpoint);
+    checkpoint.keep(name, number);
+    checkpoint.save(5);
+  };
+  save_with("extra", true);
+  refused(path, "it holds more than this run keeps: 'extra'");
+  save_with("average", false);
+  refused(path, "no tensor model.");
+  SmallRun run;
+  run.losses = {std::nan(""), std::numeric_limits<double>::infinity()};
+  run.save(path, 5);
+  CHECK(why_not(path) == "");
+  Safetensors file = load_safetensors(path);
+  file.metadata.erase("checksum");
+  save_safetensors(path, file);
+  refused(path, "lacks 'checksum'");
+  file.metadata["checksum"] = "0";
+  save_safetensors(path, file);
+  refused(path, "it is damaged");
+}
+
+TEST_CASE("names in a checkpoint are one thing's own", "[checkpoint]") {
+  const Directory directory;
+  Checkpoint checkpoint(directory.path / "run.safetensors", "test", {});
+  SmallRun run;
+  run.keep_in(checkpoint);
+  double number = 0;
+  std::vector<double> numbers;
+  for (const char* taken : {"model", "optimizer", "losses", "average", "snapshots", "snapshots.0", "model.a.b",
+                            "updates done", "identity", "checksum"}) {
+    CHECK(lacks([&] { checkpoint.keep(taken, number); }, {"checkpoint: the name", "is taken"}) == "");
+    CHECK(lacks([&] { checkpoint.keep(taken, numbers); }, {"is taken"}) == "");
+    CHECK(lacks([&] { checkpoint.keep(taken, run.model.parameters()); }, {"is taken"}) == "");
+    CHECK(lacks([&] { checkpoint.keep(taken, run.optimizer); }, {"is taken"}) == "");
+    CHECK(lacks([&] { checkpoint.keep(taken, run.snapshots, run.model); }, {"is taken"}) == "");
+  }
+  checkpoint.keep("a.b", number);
+  CHECK(lacks([&] { checkpoint.keep("a", numbers); }, {"is taken by 'a.b'"}) == "");
+  checkpoint.keep("a.c", numbers);
+  CHECK(lacks([&] { checkpoint.keep("\xff", number); }, {"not valid UTF-8"}) == "");
+  Tensor x({1}), none;
+  CHECK(lacks([&] { checkpoint.keep("twice", {{"x", &x}, {"x", &x}}); }, {"two tensors are named twice.x"}) == "");
+  CHECK(lacks([&] { checkpoint.keep("none", {{"x", &none}}); }, {"none.x is undefined"}) == "");
+}
+
+TEST_CASE("a checkpoint lies where its path says, or the run fails at its start", "[checkpoint]") {
+  const Directory directory;
+  const fs::path before = fs::current_path();
+  fs::current_path(directory.path);
+  SmallRun().save("bare.safetensors", 5);
+  CHECK(why_not("bare.safetensors") == "");
+  write_file("file", "x");
+  CHECK(lacks([] { why_not("file/run.safetensors"); SmallRun().save("file/run.safetensors", 5); }, {"file"}) == "");
+  const auto start_at = [](const fs::path& path) {
+    return message_of([&] { Checkpoint(path, "test", {}).start(10); });
+  };
+  CHECK(start_at("file/run.safetensors").find("cannot create the directory file") != std::string::npos);
+  CHECK(start_at("new/folder/run.safetensors") == "nothing was thrown");
+  CHECK(fs::is_directory("new/folder"));
+  fs::create_directory("in-the-way.safetensors");
+  refused("in-the-way.safetensors", "directory");
+  fs::current_path(before);
 }
 
 }  // namespace mesagrad

@@ -20,6 +20,7 @@
 #include "tasks/in_context.h"
 #include "tutorials/lesson/checkpoint.h"
 #include "tutorials/lesson/lesson.h"
+#include "tutorials/lesson/recipe.h"
 
 using namespace mesagrad;
 
@@ -255,17 +256,20 @@ void lesson_body(lesson::Lesson& L) {
   std::vector<double> history_n, history;
   {
     Training training(solver, batch, task.tokens);
-    AdamW optimizer(solver.parameters(), {.decay = 0.05});
+    const double decay = 0.05;
+    AdamW optimizer(solver.parameters(), {.decay = decay});
     lesson::Progress bar = L.progress("learning twelve coefficients", updates);
     double average = 0;
     const Index every = std::max<Index>(1, updates / 100);
-    Checkpoint checkpoint = lesson::checkpoint(L, "solver");
+    Checkpoint checkpoint = lesson::checkpoint(L, "solver",
+                                               text("updates ", updates, ", batch ", batch, ", decay ", decay,
+                                                    ", ", lesson::in_words(schedule, updates)));
     checkpoint.keep("solver", solver.parameters());
     checkpoint.keep("optimizer", optimizer);
     checkpoint.keep("history n", history_n);
     checkpoint.keep("history", history);
     checkpoint.keep("average", average);
-    for (Index n = checkpoint.start(); n < updates; ++n) {
+    for (Index n = checkpoint.start(updates); n < updates; ++n) {
       checkpoint.save_when_due(n);
       const double loss = loss_on_batch(training, n);
       clip_by_value(solver.parameters(), 1);

@@ -14,6 +14,19 @@ struct File {
 // second and not at its last. Throws Error.
 void require_writable(const std::string& directory);
 
+// A directory's only run, as long as this lives: two in one would overwrite each other's results. The
+// system lets go of it whatever ends the program.
+class OnlyRun {
+ public:
+  explicit OnlyRun(const std::string& directory);  // throws Error if there is another run in it
+  OnlyRun(const OnlyRun&) = delete;
+  OnlyRun& operator=(const OnlyRun&) = delete;
+  ~OnlyRun();
+
+ private:
+  int descriptor_;
+};
+
 // Writes all files or, when that fails, none: see write_files. Throws Error.
 void write_together(const std::string& directory, const std::vector<File>& files);
 

@@ -1,7 +1,6 @@
 // Just enough C++ to colour a lesson: it reads one token after another and never backtracks.
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <string_view>
 
 #include "tutorials/lesson/source.h"
@@ -18,7 +17,9 @@ constexpr std::array<std::string_view, 44> keywords = {
     "struct",   "switch",   "template", "this",   "throw",    "true",      "try",     "typename",
     "unsigned", "using",    "void",    "while"};
 
-bool in_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
+// Of ASCII alone, in whatever locale.
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool in_word(char c) { return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 
 // Where a quoted text that starts at `start` ends; at the latest with its line.
 std::size_t end_of_quote(std::string_view code, std::size_t start) {
@@ -33,7 +34,7 @@ std::size_t end_of_word(std::string_view code, std::size_t start) {
   std::size_t i = start;
   while (i < code.size()) {
     // 1'000, 0.5 and 1e-3 are one number each.
-    const bool number = std::isdigit(static_cast<unsigned char>(code[start])) != 0;
+    const bool number = is_digit(code[start]);
     const bool exponent_sign = (code[i] == '-' || code[i] == '+') && i > start &&
                                (code[i - 1] == 'e' || code[i - 1] == 'E');
     const bool inside = number && (code[i] == '.' || code[i] == '\'' || exponent_sign);
@@ -58,7 +59,7 @@ Token token_at(std::string_view code, std::size_t start) {
   if (first == '"' || first == '\'') return {end_of_quote(code, start), "s"};
   if (!in_word(first)) return {start + 1, ""};
   const std::size_t end = end_of_word(code, start);
-  if (std::isdigit(static_cast<unsigned char>(first)) != 0) return {end, "n"};
+  if (is_digit(first)) return {end, "n"};
   const bool keyword = std::ranges::find(keywords, rest.substr(0, end - start)) != keywords.end();
   return {end, keyword ? "k" : ""};
 }

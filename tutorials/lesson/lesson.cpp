@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "core/error.h"
+#include "core/real.h"
 #include "tutorials/lesson/page.h"
 #include "tutorials/lesson/svg.h"
 #include "tutorials/lesson/utf8.h"
@@ -31,6 +32,11 @@ Lesson::Lesson(const Introduction& introduction, const Options& options, int thr
 
 std::string Lesson::out() const {
   return options_.out + "/tutorial-" + std::to_string(introduction_.number);
+}
+
+std::string Lesson::checkpoints() const {
+  const char* precision = sizeof(real) == sizeof(float) ? "float" : "double";
+  return text(out(), "/checkpoints/", name_of(scale()), "-seed-", seed(), "-", precision);
 }
 
 void Lesson::say(const std::string& paragraph) {

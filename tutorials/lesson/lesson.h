@@ -78,7 +78,8 @@ class Lesson {
   Scale scale() const { return options_.scale; }
   std::uint64_t seed() const { return options_.seed; }
   int threads() const { return results_.threads; }
-  std::string out() const;  // the directory of this lesson's results
+  std::string out() const;          // the directory of this lesson's results
+  std::string checkpoints() const;  // and of what a run of this scale, seed and precision saves on its way
   const Options& options() const { return options_; }
 
   // For waits: a progress bar, or a bare check in loops that have none. Both throw after Ctrl-C.

@@ -7,8 +7,6 @@
 namespace mesagrad::lesson {
 namespace {
 
-constexpr std::uint64_t most_threads = 1024;
-
 std::uint64_t whole_number(const std::string& key, const std::string& value) {
   std::uint64_t number = 0;
   const char* end = value.data() + value.size();
@@ -20,7 +18,7 @@ std::uint64_t whole_number(const std::string& key, const std::string& value) {
 
 int thread_count(const std::string& value) {
   const std::uint64_t threads = whole_number("THREADS", value);
-  check(threads >= 1 && threads <= most_threads, "THREADS=", value, ": expected 1 to ",
+  check(threads >= 1 && threads <= std::uint64_t{most_threads}, "THREADS=", value, ": expected 1 to ",
         most_threads, " threads");
   return static_cast<int>(threads);
 }

@@ -12,6 +12,8 @@ enum class Scale { smoke, lesson, paper };
 
 std::string name_of(Scale scale);
 
+constexpr int most_threads = 1024;
+
 struct Options {
   std::uint64_t seed = 1;
   Scale scale = Scale::lesson;

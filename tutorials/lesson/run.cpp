@@ -1,19 +1,20 @@
 // From the command line to the exit status. Everything that can fail early is tried first, and
 // everything that is written is written at the very end.
-#ifdef _OPENMP
-#include <omp.h>
-#endif
+#include <unistd.h>
 
 #include <chrono>
-#include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
-#include <iostream>
+#include <mutex>
 #include <new>
+#include <string>
+#include <thread>
+#include <vector>
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/parallel.h"
 #include "tutorials/lesson/files.h"
 #include "tutorials/lesson/lesson.h"
 #include "tutorials/lesson/page.h"
@@ -29,18 +30,9 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-int use_threads(int wanted) {
-#ifdef _OPENMP
-  if (wanted > 0) omp_set_num_threads(wanted);
-  return omp_get_max_threads();
-#else
-  return wanted > 0 ? wanted : 1;
-#endif
-}
-
 void complain(int number, std::string sentence) {
   for (char& c : sentence) c = c == '\n' || c == '\r' ? ' ' : c;
-  std::fprintf(stderr, "tutorial %d: %s\n", number, sentence.c_str());
+  print_error(text("tutorial ", number, ": ", sentence, "\n"));
 }
 
 std::string sentence_about(const std::exception_ptr& problem) {
@@ -61,6 +53,48 @@ int terminated_lesson = 0;
   const std::exception_ptr problem = std::current_exception();
   complain(terminated_lesson, problem ? sentence_about(problem) : "stopped in the middle");
   std::_Exit(exit_error);
+}
+
+// OpenMP's own way to give up is exit(1), which from a lesson would mean that a claim does not hold.
+struct Running {
+  Running() {
+    now = true;
+    std::atexit([] {
+      if (now) std::_Exit(exit_error);
+    });
+  }
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+  ~Running() { now = false; }
+  static inline bool now = false;
+};
+
+// OpenMP ends the program where it can't have its threads; so we see first whether the system gives them.
+void try_threads(int count) {
+  std::mutex all_there;
+  std::vector<std::thread> others;
+  std::string problem;
+  {
+    const std::scoped_lock hold(all_there);
+    try {
+      while (std::ssize(others) < count - 1) {
+        others.emplace_back([&] { const std::scoped_lock wait(all_there); });
+      }
+    } catch (...) {
+      problem = sentence_about(std::current_exception());
+    }
+  }
+  for (std::thread& thread : others) thread.join();
+  check(problem.empty(), "cannot start ", count, " threads: ", problem, "; THREADS= can be fewer");
+}
+
+int use_threads(int wanted) {
+  if (wanted > 0) omp_set_num_threads(wanted);
+  const int threads = omp_get_max_threads();
+  check(threads <= most_threads, "OMP_NUM_THREADS asks for ", threads, " threads; at most ", most_threads,
+        " are possible");
+  try_threads(threads);
+  return threads;
 }
 
 std::string heading(const Lesson& lesson) {
@@ -97,6 +131,13 @@ std::string summary(const Lesson& lesson) {
   return text + draw_text(claims_table(lesson, terminal.colour), screen);
 }
 
+// They have served. Those of runs with another scale or seed stay.
+void remove_checkpoints(const Lesson& lesson) {
+  std::error_code ignored;
+  std::filesystem::remove_all(lesson.checkpoints(), ignored);
+  rmdir((lesson.out() + "/checkpoints").c_str());  // if it is empty now
+}
+
 void run_or_throw(Lesson& lesson, Results& results, const std::function<void(Lesson&)>& body) {
   const auto start = std::chrono::steady_clock::now();
   const std::string& path = lesson.introduction().source;
@@ -104,6 +145,7 @@ void run_or_throw(Lesson& lesson, Results& results, const std::function<void(Les
         ": a lesson shows its own source and has to run in the project's root, as make runs it");
   const std::string source = read_file(path);
   require_writable(lesson.out());
+  const OnlyRun only_run(lesson.out());
   print(heading(lesson));
   lesson.say(lesson.introduction().question);
   body(lesson);
@@ -112,9 +154,8 @@ void run_or_throw(Lesson& lesson, Results& results, const std::function<void(Les
   results.seconds = seconds_since(start);
   print(summary(lesson));
   write_together(lesson.out(), files_of(lesson, source));
-  std::filesystem::remove_all(lesson.out() + "/checkpoints");  // they have served
+  remove_checkpoints(lesson);
   print("\nopen " + lesson.out() + "/index.html    (" + duration(results.seconds) + ")\n");
-  check(std::cout.flush().good(), "cannot write to standard output");
 }
 
 }  // namespace
@@ -123,6 +164,7 @@ int run(const Introduction& introduction, int argc, char** argv,
         const std::function<void(Lesson&)>& body) {
   terminated_lesson = introduction.number;
   std::set_terminate(terminate_with_a_sentence);
+  const Running running;
   try {
     watch_signals();
     check_standard_streams();

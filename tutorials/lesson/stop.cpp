@@ -25,7 +25,12 @@ void watch_signals() {
   struct sigaction inherited = {};
   sigaction(SIGHUP, nullptr, &inherited);
   if (inherited.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, nullptr);
+  // The system repeats this one every second until the hard limit: it must not kill on the second time.
+  action.sa_flags = static_cast<int>(SA_RESTART);
+  sigaction(SIGXCPU, &action, nullptr);
+  // These two become errors of the call that writes.
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);
 }
 
 bool interrupted() { return received_signal != 0; }

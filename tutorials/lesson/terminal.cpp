@@ -1,16 +1,17 @@
 #include "tutorials/lesson/terminal.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
 #include "core/error.h"
+#include "tutorials/lesson/stop.h"
 #include "tutorials/lesson/utf8.h"
 
 namespace mesagrad::lesson {
@@ -19,6 +20,24 @@ namespace {
 bool is_set(const char* variable) {
   const char* value = std::getenv(variable);
   return value != nullptr && *value != '\0';
+}
+
+// Waits as long as the reader of a non-blocking pipe is slow, unless a signal asks to stop. Returns 0 or
+// the errno of what failed.
+int write_all(int descriptor, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t count = write(descriptor, text.data(), text.size());
+    if (count >= 0) {
+      text.remove_prefix(static_cast<std::size_t>(count));
+    } else if (errno == EAGAIN) {
+      pollfd ready = {descriptor, POLLOUT, 0};
+      poll(&ready, 1, 1000);
+      if (interrupted()) return EINTR;
+    } else if (errno != EINTR) {
+      return errno;
+    }
+  }
+  return 0;
 }
 
 std::string in_style(const std::string& text, const std::string& style, bool colour) {
@@ -52,12 +71,13 @@ void check_standard_streams() {
 }
 
 void print(std::string_view text) {
-  const std::size_t written = std::fwrite(text.data(), 1, text.size(), stdout);
-  if (written == text.size() && std::fflush(stdout) == 0) return;
-  const int problem = errno;
+  const int problem = write_all(STDOUT_FILENO, text);
+  if (problem == EINTR) throw_if_interrupted();
   check(problem != EPIPE, "nobody reads the standard output any more");
-  fail("cannot write to standard output: ", std::strerror(problem));
+  check(problem == 0, "cannot write to standard output: ", std::strerror(problem));
 }
+
+void print_error(std::string_view text) { write_all(STDERR_FILENO, text); }
 
 std::string bold(const std::string& text, bool colour) { return in_style(text, "1", colour); }
 std::string faint(const std::string& text, bool colour) { return in_style(text, "2", colour); }

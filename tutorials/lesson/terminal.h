@@ -19,8 +19,11 @@ Terminal standard_output();
 // would become its standard output. Throws Error when standard output itself is closed.
 void check_standard_streams();
 
-// Writes to standard output at once. Throws Error when that fails.
+// Writes to standard output at once, and waits for slow readers. Throws Error when that fails.
 void print(std::string_view text);
+
+// The same for standard error, where nobody can be told of a failure.
+void print_error(std::string_view text);
 
 // Text with ANSI colours, or the plain text when colour is false.
 std::string bold(const std::string& text, bool colour);

@@ -1,17 +1,15 @@
 // A training run with everything around it: bar, checkpoint, tests on the way.
 // The step itself is the one that lesson 3 writes out.
 #pragma once
-#include <functional>
 #include <type_traits>
 #include <vector>
 
-#include "nn/linear_transformer.h"
-#include "nn/transformer.h"
 #include "nn/loss.h"
 #include "nn/training.h"
 #include "tasks/loss_curve.h"
 #include "tutorials/lesson/checkpoint.h"
 #include "tutorials/lesson/lesson.h"
+#include "tutorials/lesson/recipe.h"
 
 namespace mesagrad::lesson {
 
@@ -19,17 +17,6 @@ namespace mesagrad::lesson {
 template <class Model>
 constexpr Tensor (*tokens_of)(const Tensor& states) =
     std::is_same_v<Model, Transformer> ? current_states : constructed_tokens;
-
-template <class Model>
-struct Recipe {
-  Model::Options model;
-  Index updates = 0;
-  Index batch = 256;
-  double decay = 0.1;
-  std::function<double(Index)> rate;  // of update n
-  Index test_every = 0;               // updates; 0: no tests
-  Index test_sequences = 2560;
-};
 
 template <class Model>
 struct Trained {
@@ -44,13 +31,13 @@ Trained<Model> train(Lesson& L, const std::string& name, const LinearDynamics& t
   Trained<Model> run{Model(recipe.model, seed), {}, {}};
   Training training(run.model, recipe.batch, task.tokens);
   AdamW optimizer(run.model.parameters(), {.decay = recipe.decay});
-  Checkpoint saved = checkpoint(L, name);
+  Checkpoint saved = checkpoint(L, name, text(in_words(recipe), ", ", in_words(task), ", training seed ", seed));
   saved.keep("model", run.model.parameters());
   saved.keep("optimizer", optimizer);
   saved.keep("snapshots", run.snapshots, run.model);
   saved.keep("test loss", run.test_loss);
   Progress bar = L.progress(text("training ", name), recipe.updates);
-  for (Index n = saved.start(); n <= recipe.updates; ++n) {
+  for (Index n = saved.start(recipe.updates); n <= recipe.updates; ++n) {
     saved.save_when_due(n);
     if (n == recipe.updates) saved.save(n);
     if (recipe.test_every > 0 && n % recipe.test_every == 0) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <locale>
 #include <sstream>
 
 namespace mesagrad::lesson {
@@ -73,6 +74,7 @@ std::string pad_left(const std::string& text, int width) {
 std::vector<std::string> wrap(const std::string& text, int width) {
   std::vector<std::string> lines;
   std::istringstream words(text);
+  words.imbue(std::locale::classic());  // elsewhere a byte of a letter can be a space
   for (std::string word; words >> word;) {
     if (!lines.empty() && columns(lines.back()) + 1 + columns(word) <= width) {
       lines.back() += " " + word;

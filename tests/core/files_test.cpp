@@ -1,0 +1,121 @@
+// Files appear whole, under every name that is possible, through links, and nobody else's are touched.
+#include "tests/catch.h"  // first, because it is precompiled
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <set>
+
+#include "core/files.h"
+#include "tests/helpers.h"
+
+namespace mesagrad {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A directory that is the current one during a test, and gone afterwards.
+struct Workplace {
+  Workplace() {
+    std::string pattern = (fs::temp_directory_path() / "mesagrad-files-XXXXXX").string();
+    path = mkdtemp(pattern.data());
+    fs::current_path(path);
+  }
+  Workplace(const Workplace&) = delete;
+  Workplace& operator=(const Workplace&) = delete;
+  ~Workplace() {
+    fs::current_path(before);
+    fs::remove_all(path);
+  }
+  std::set<std::string> names() const {
+    std::set<std::string> all;
+    for (const fs::directory_entry& entry : fs::directory_iterator(path)) {
+      all.insert(entry.path().filename().string());
+    }
+    return all;
+  }
+  fs::path before = fs::current_path(), path;
+};
+
+}  // namespace
+
+TEST_CASE("files: every name that a file can have can be written", "[files]") {
+  const Workplace here;
+  const std::string longest(255, 'n');  // bytes; more are too many for the file system
+  for (const fs::path& path : {fs::path("bare"), fs::path("./bare"), here.path / longest, fs::path(longest),
+                               fs::path(" \n\"*"), fs::path("-"), fs::path("\xff")}) {
+    write_file(path, "old");
+    write_file(path, "new");
+    CHECK(read_file(path) == "new");
+  }
+  CHECK(here.names() == std::set<std::string>{"bare", longest, " \n\"*", "-", "\xff"});
+  CHECK(lacks([&] { write_file(longest + "n", "x"); }, {"cannot write", "too long"}) == "");
+  CHECK(lacks([&] { write_file("", "x"); }, {"cannot write"}) == "");
+  CHECK(lacks([&] { write_file("missing/x", "x"); }, {"cannot write missing/x: No such file"}) == "");
+  CHECK(lacks([&] { write_file("bare/x", "x"); }, {"cannot write bare/x: Not a directory"}) == "");
+  CHECK(lacks([&] { write_file(".", "x"); }, {"cannot write .: it is a directory"}) == "");
+  CHECK(lacks([&] { write_file("/dev/null", "x"); }, {"not a regular file"}) == "");
+  CHECK(here.names().size() == 5);
+}
+
+TEST_CASE("files: a symbolic link stays, and what it leads to is written", "[files]") {
+  const Workplace here;
+  fs::create_directories("elsewhere/deep");
+  write_file("elsewhere/target", "old");
+  fs::create_symlink("../target", "elsewhere/deep/relative");
+  fs::create_symlink("elsewhere/deep/relative", "chain");
+  fs::create_symlink(here.path / "elsewhere/new", "dangling");
+  fs::create_directory_symlink("elsewhere", "folder");
+  write_file("chain", "new");
+  CHECK(read_file("elsewhere/target") == "new");
+  write_file("dangling", "first");
+  CHECK(read_file("elsewhere/new") == "first");
+  write_file("folder/target", "newer");
+  CHECK(read_file("elsewhere/target") == "newer");
+  for (const char* link : {"chain", "dangling", "folder", "elsewhere/deep/relative"}) {
+    CHECK(fs::is_symlink(link));
+  }
+  CHECK(here.names() == std::set<std::string>{"chain", "dangling", "elsewhere", "folder"});
+
+  fs::create_symlink("round", "about");
+  fs::create_symlink("about", "round");
+  CHECK(lacks([] { write_file("round", "x"); }, {"cannot write round: Too many levels"}) == "");
+  fs::create_symlink("missing/file", "nowhere");
+  CHECK(lacks([] { write_file("nowhere", "x"); }, {"No such file"}) == "");
+  fs::create_symlink("elsewhere", "to-a-directory");
+  CHECK(lacks([] { write_file("to-a-directory", "x"); }, {"it is a directory"}) == "");
+  fs::create_symlink("/dev/null", "to-a-device");
+  CHECK(lacks([] { write_file("to-a-device", "x"); }, {"not a regular file"}) == "");
+}
+
+TEST_CASE("files: only what nobody writes any more is removed as abandoned", "[files]") {
+  const Workplace here;
+  for (const char* name : {".mesagrad-1-0.tmp", ".mesagrad-1-1.tmp", ".mesagrad-notes", "results.tmp", "model"}) {
+    write_file(name, "x");
+  }
+  const int writer = open(".mesagrad-1-1.tmp", O_WRONLY);
+  REQUIRE(flock(writer, LOCK_EX) == 0);  // as it is while it is being written, by any program
+  remove_abandoned(here.path);
+  CHECK(here.names() == std::set<std::string>{".mesagrad-1-1.tmp", ".mesagrad-notes", "results.tmp", "model"});
+  close(writer);
+  remove_abandoned(here.path);
+  CHECK_FALSE(fs::exists(".mesagrad-1-1.tmp"));
+  CHECK_NOTHROW(remove_abandoned("missing"));
+}
+
+TEST_CASE("files: a place to write is created, tried, and left as it was", "[files]") {
+  const Workplace here;
+  write_file("trial", "mine");
+  create_writable("a/b");
+  create_writable(".");
+  CHECK(fs::is_empty("a/b"));
+  CHECK(here.names() == std::set<std::string>{"a", "trial"});
+  CHECK(lacks([] { create_writable("trial"); }, {"trial", "Not a directory"}) == "");
+  CHECK(lacks([] { create_writable("trial/x"); }, {"trial/x", "Not a directory"}) == "");
+  CHECK(lacks([] { create_writable("/proc/nobody"); }, {"/proc/nobody"}) == "");
+}
+
+}  // namespace mesagrad

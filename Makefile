@@ -127,29 +127,45 @@ test-run: $(BUILD)/run-tests
 	@$(BUILD)/run-tests
 
 # A killed lesson, resumed on other threads, must write the same results but for the time it took.
-# refuses COMMAND: it must fail, and say why in exactly one line.
+# refuses COMMAND: it must end with status 2 (1 means that a claim does not hold), and say why in exactly
+# one line.
 test-lessons: $(NUMBERS:%=$(BUILD)/tutorial-%)
 	@for n in $(NUMBERS); do \
 	  echo "Lesson $$n at smoke scale"; \
 	  $(BUILD)/tutorial-$$n SCALE=smoke OUT=$(BUILD)/smoke >$(BUILD)/smoke.log || exit 1; \
 	done
 	@echo "Lesson 3, killed in training and resumed"
-	@rm -rf $(BUILD)/killed; checkpoint=$(BUILD)/killed/tutorial-3/checkpoints/layer-1.safetensors; \
+	@rm -rf $(BUILD)/killed; \
+	checkpoint=$(BUILD)/killed/tutorial-3/checkpoints/smoke-seed-1-$(REAL)/layer-1.safetensors; \
 	$(BUILD)/tutorial-3 SCALE=smoke OUT=$(BUILD)/killed SAVE_EVERY=0 >$(BUILD)/killed.log & lesson=$$!; \
 	until [ -e $$checkpoint ] || ! kill -0 $$lesson 2>/dev/null; do sleep 0.02; done; \
 	kill -9 $$lesson; wait $$lesson 2>/dev/null; \
+	$(BUILD)/tutorial-3 SCALE=smoke OUT=$(BUILD)/killed SEED=2 >$(BUILD)/killed.log || exit 1; \
+	if ! [ -e $$checkpoint ]; then echo "A run with another seed removed $$checkpoint" >&2; exit 1; fi; \
+	cp $$checkpoint $(BUILD)/whole.safetensors; \
+	printf damaged | dd of=$$checkpoint bs=1 seek=5000 conv=notrunc 2>/dev/null; \
+	if $(BUILD)/tutorial-3 SCALE=smoke OUT=$(BUILD)/killed RESUME=1 >$(BUILD)/killed.log 2>&1; then \
+	  echo "A damaged checkpoint was accepted" >&2; exit 1; fi; \
+	cp $(BUILD)/whole.safetensors $$checkpoint; \
 	$(BUILD)/tutorial-3 SCALE=smoke OUT=$(BUILD)/killed RESUME=1 THREADS=3 >$(BUILD)/killed.log || exit 1; \
 	for run in smoke killed; do \
 	  grep -v -E '"(seconds|threads)":' $(BUILD)/$$run/tutorial-3/results.json >$(BUILD)/$$run.json; \
 	done; \
 	cmp $(BUILD)/smoke.json $(BUILD)/killed.json
 	@refuses() { \
-	  if "$$@" >/dev/null 2>$(BUILD)/refusal.log; then echo "Accepted: $$*" >&2; exit 1; fi; \
+	  "$$@" >/dev/null 2>$(BUILD)/refusal.log; status=$$?; \
+	  if [ $$status -ne 2 ]; then echo "Status $$status, not 2: $$*" >&2; exit 1; fi; \
 	  if [ "$$(wc -l <$(BUILD)/refusal.log)" -ne 1 ]; then \
 	    echo "Not one line of explanation: $$*" >&2; cat $(BUILD)/refusal.log >&2; exit 1; fi; }; \
 	for bad in SCALE=huge SEED=abc SEED=-1 RESUME=yes THREADS=0 THREADS=many OUT=/dev/null/out SPEED=11; do \
 	  refuses $(BUILD)/tutorial-1 SCALE=smoke OUT=$(BUILD)/smoke $$bad; \
 	done; \
+	lesson='$(BUILD)/tutorial-1 SCALE=smoke OUT=$(BUILD)/smoke'; \
+	refuses env OMP_NUM_THREADS=100000 $$lesson; \
+	refuses sh -c "ulimit -f 8; $$lesson"; \
+	if [ '$(SANITIZE)' = '' ] && [ "$$(uname)" = Linux ]; then \
+	  refuses sh -c "ulimit -v 1000000; $$lesson THREADS=1000"; \
+	fi; \
 	if [ -e /dev/full ]; then refuses sh -c '$(BUILD)/tutorial-1 SCALE=smoke OUT=$(BUILD)/smoke >/dev/full'; fi; \
 	! $(MAKE) --no-print-directory tutorial-99 >/dev/null 2>&1
 	@echo "Every lesson runs, and bad input is refused in one sentence."

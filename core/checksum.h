@@ -20,7 +20,9 @@ class Checksum {
   // Sixteen hexadecimal digits.
   std::string text() const {
     std::string digits;
-    for (unsigned shift = 64; shift > 0; shift -= 4) digits += "0123456789abcdef"[sum_ >> (shift - 4) & 0xFU];
+    for (unsigned shift = 64; shift > 0; shift -= 4) {
+      digits += "0123456789abcdef"[sum_ >> (shift - 4) & 0xFU];
+    }
     return digits;
   }
 

@@ -73,7 +73,8 @@ class TemporaryFile {
   int write_all(std::span<const std::string_view> pieces) const {
     for (std::string_view piece : pieces) {
       while (!piece.empty()) {
-        const ssize_t count = write(descriptor_, piece.data(), std::min<std::size_t>(piece.size(), 1 << 30));
+        const std::size_t most = std::min<std::size_t>(piece.size(), 1 << 30);  // macOS takes no more
+        const ssize_t count = write(descriptor_, piece.data(), most);
         if (count >= 0) {
           piece.remove_prefix(static_cast<std::size_t>(count));
         } else if (errno != EINTR) {

@@ -114,11 +114,14 @@ void Checkpoint::keep(const std::string& name, double& number) {
 }
 
 Index Checkpoint::start(Index updates) {
+  std::error_code error;
+  const fs::file_type type = fs::status(path_, error).type();
+  const bool missing = type == fs::file_type::not_found && path_.has_filename();
+  check(missing || type == fs::file_type::regular, "cannot save to '", path_.string(), "': ",
+        type == fs::file_type::none ? error.message() : "this is not a file");
   create_writable(directory_of(path_));
   remove_abandoned(directory_of(path_));
   saved_at_ = Clock::now();
-  std::error_code ignored;
-  const bool missing = fs::status(path_, ignored).type() == fs::file_type::not_found;
   if (!options_.resume || missing) return 0;
   Safetensors file = load_safetensors(path_);
   const std::string checksum = take_text(file, checksum_name), actual = checksum_of(file);
@@ -194,7 +197,8 @@ void Checkpoint::save_tensors(Safetensors& file, const std::string& name, const 
   for (const Parameter& p : from) {
     const std::string full_name = name + "." + p.name;
     check(p.tensor->defined(), "checkpoint: tensor ", full_name, " is undefined");
-    check(file.tensors.emplace(full_name, *p.tensor).second, "checkpoint: two tensors are named ", full_name);
+    check(file.tensors.emplace(full_name, *p.tensor).second, "checkpoint: two tensors are named ",
+          full_name);
   }
 }
 

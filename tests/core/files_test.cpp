@@ -5,9 +5,11 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <set>
+#include <thread>
 
 #include "core/files.h"
 #include "tests/helpers.h"
@@ -104,6 +106,23 @@ TEST_CASE("files: only what nobody writes any more is removed as abandoned", "[f
   remove_abandoned(here.path);
   CHECK_FALSE(fs::exists(".mesagrad-1-1.tmp"));
   CHECK_NOTHROW(remove_abandoned("missing"));
+}
+
+TEST_CASE("files: what is being written is not abandoned", "[files]") {
+  const Workplace here;
+  std::atomic<bool> done = false;
+  std::thread remover([&] {
+    while (!done) remove_abandoned(here.path);
+  });
+  const std::string bytes(300'000, 'x');
+  const std::string problem = message_of([&] {
+    for (int i = 0; i < 20; ++i) write_file("file", bytes);
+  });
+  done = true;
+  remover.join();
+  CHECK(problem == "nothing was thrown");
+  CHECK(read_file("file") == bytes);
+  CHECK(here.names() == std::set<std::string>{"file"});
 }
 
 TEST_CASE("files: a place to write is created, tried, and left as it was", "[files]") {

@@ -261,9 +261,10 @@ void lesson_body(lesson::Lesson& L) {
     lesson::Progress bar = L.progress("learning twelve coefficients", updates);
     double average = 0;
     const Index every = std::max<Index>(1, updates / 100);
-    Checkpoint checkpoint = lesson::checkpoint(L, "solver",
-                                               text("updates ", updates, ", batch ", batch, ", decay ", decay,
-                                                    ", ", lesson::in_words(schedule, updates)));
+    Checkpoint checkpoint =
+        lesson::checkpoint(L, "solver",
+                           text("updates ", updates, ", batch ", batch, ", decay ", decay, ", ",
+                                lesson::in_words(schedule, updates), ", ", lesson::in_words(task)));
     checkpoint.keep("solver", solver.parameters());
     checkpoint.keep("optimizer", optimizer);
     checkpoint.keep("history n", history_n);

@@ -34,7 +34,7 @@ constexpr Index d = 10;
 constexpr Index batch = 256;
 constexpr Index every = 100;  // updates from one test to the next
 constexpr double rate = 2e-4, decay = 0.05;
-const LinearDynamics task;    // lesson 1: ten dimensions, fifty tokens, a new rotation every time
+const LinearDynamics task;  // lesson 1: ten dimensions, fifty tokens, a new rotation every time
 
 // What one training run leaves behind, test by test.
 struct Run {
@@ -61,8 +61,8 @@ struct Test {
   }
 };
 
-Run train(const lesson::Lesson& L, const std::string& name, std::uint64_t seed, const Test& test, Index updates,
-          const std::function<void(Index, double)>& watch) {
+Run train(const lesson::Lesson& L, const std::string& name, std::uint64_t seed, const Test& test,
+          Index updates, const std::function<void(Index, double)>& watch) {
   LinearTransformer model(one_layer, seed);
   Training training(model, batch, task.tokens);
   AdamW optimizer(model.parameters(), {.decay = decay});
@@ -70,7 +70,8 @@ Run train(const lesson::Lesson& L, const std::string& name, std::uint64_t seed, 
   // A training that is killed can go on from its last save (RESUME=1), if it still is the same training.
   Checkpoint checkpoint = lesson::checkpoint(
       L, name, text("updates ", updates, ", batch ", batch, ", rate ", rate, ", decay ", decay,
-                    ", test sequences ", test.sequences, ", ", lesson::in_words(one_layer)));
+                    ", test every ", every, ", test sequences ", test.sequences, ", ",
+                    lesson::in_words(one_layer), ", ", lesson::in_words(task)));
   checkpoint.keep("model", model.parameters());
   checkpoint.keep("optimizer", optimizer);
   checkpoint.keep("snapshots", run.snapshots, model);

@@ -19,7 +19,8 @@ constexpr std::array<std::string_view, 44> keywords = {
 
 // Of ASCII alone, in whatever locale.
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool in_word(char c) { return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
+bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+bool in_word(char c) { return is_letter(c) || is_digit(c) || c == '_'; }
 
 // Where a quoted text that starts at `start` ends; at the latest with its line.
 std::size_t end_of_quote(std::string_view code, std::size_t start) {

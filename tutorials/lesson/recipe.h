@@ -1,4 +1,4 @@
-// How a model is trained, and the same in words, which tell a checkpoint of this training from all others.
+// How a model is trained, and the same in words, which tell this training's checkpoints from all others.
 #pragma once
 #include <functional>
 #include <string>
@@ -22,23 +22,23 @@ struct Recipe {
   Index test_sequences = 2560;
 };
 
-// The rates of all updates: first and last, and a checksum. (Of the rates in float, because the last bits
-// of a cosine differ from one machine to another.)
+// The rates of all updates: first and last, and a checksum. (Of the rates in float, because the last
+// bits of a cosine differ from one machine to another.)
 inline std::string in_words(const std::function<double(Index)>& rate, Index updates) {
   Checksum all;
   for (Index n = 0; n < updates; ++n) all.add(exact_number(static_cast<float>(rate(n))));
-  return updates == 0 ? "no rate"
-                      : text("rate from ", exact_number(rate(0)), " to ", exact_number(rate(updates - 1)),
-                             " by way of ", all.text());
+  if (updates == 0) return "no rate";
+  return text("rate from ", exact_number(rate(0)), " to ", exact_number(rate(updates - 1)), " by way of ",
+              all.text());
 }
 
 // All fields are taken by name: one that is new, and missing here, does not compile.
 inline std::string in_words(const LinearTransformer::Options& options) {
   const auto& [width, blocks, heads, key_size, mesa, softplus_lambda, masked_channels, clip, deviation] =
       options;
-  return text("width ", width, ", blocks ", blocks, ", heads ", heads, ", key size ", key_size, ", mesa ", mesa,
-              ", softplus lambda ", softplus_lambda, ", masked channels ", masked_channels, ", clip ",
-              exact_number(clip), ", first deviation ", exact_number(deviation));
+  return text("width ", width, ", blocks ", blocks, ", heads ", heads, ", key size ", key_size,
+              ", mesa ", mesa, ", softplus lambda ", softplus_lambda, ", masked channels ", masked_channels,
+              ", clip ", exact_number(clip), ", first deviation ", exact_number(deviation));
 }
 
 inline std::string in_words(const Transformer::Options& options) {
@@ -46,24 +46,26 @@ inline std::string in_words(const Transformer::Options& options) {
                unit_keys, dropout, deviation] = options;
   std::string kinds;
   for (const Attention kind : blocks) kinds += text(" ", static_cast<int>(kind));
-  return text("inputs ", inputs, ", outputs ", outputs, ", width ", width, ", blocks", kinds, ", heads ", heads,
-              ", key size ", key_size, ", positions ", static_cast<int>(positions), ", model's tokens ", tokens,
-              ", clip ", exact_number(clip), ", MLP ", mlp, ", layer norm ", layer_norm, ", unit keys ",
-              unit_keys, ", dropout ", exact_number(dropout), ", first deviation ", exact_number(deviation));
+  return text("inputs ", inputs, ", outputs ", outputs, ", width ", width, ", blocks", kinds,
+              ", heads ", heads, ", key size ", key_size, ", positions ", static_cast<int>(positions),
+              ", model's tokens ", tokens, ", clip ", exact_number(clip), ", MLP ", mlp,
+              ", layer norm ", layer_norm, ", unit keys ", unit_keys, ", dropout ", exact_number(dropout),
+              ", first deviation ", exact_number(deviation));
 }
 
 inline std::string in_words(const LinearDynamics& task) {
   const auto& [dimension, tokens, noise, range, clip, system, fixed_key] = task;
-  return text("dimension ", dimension, ", tokens ", tokens, ", noise ", exact_number(noise), ", range ",
-              exact_number(range), ", states' clip ", exact_number(clip), ", system ", static_cast<int>(system),
-              ", fixed key ", fixed_key);
+  return text("dimension ", dimension, ", tokens ", tokens, ", noise ", exact_number(noise),
+              ", range ", exact_number(range), ", states' clip ", exact_number(clip),
+              ", system ", static_cast<int>(system), ", fixed key ", fixed_key);
 }
 
 template <class Model>
 std::string in_words(const Recipe<Model>& recipe) {
   const auto& [model, updates, batch, decay, rate, test_every, test_sequences] = recipe;
-  return text(in_words(model), ", updates ", updates, ", batch ", batch, ", decay ", exact_number(decay), ", ",
-              in_words(rate, updates), ", test every ", test_every, ", test sequences ", test_sequences);
+  return text(in_words(model), ", updates ", updates, ", batch ", batch, ", decay ", exact_number(decay),
+              ", ", in_words(rate, updates), ", test every ", test_every,
+              ", test sequences ", test_sequences);
 }
 
 }  // namespace mesagrad::lesson

@@ -8,9 +8,9 @@ struct Interrupted {
   int signal = 0;
 };
 
-// From now on the first signal of each kind asks the lesson to stop; the second one kills it. (The limit of
-// processor time asks every second, and does not kill.) Writing to a closed pipe, or beyond the limit of a
-// file's size, becomes an error like any other.
+// From now on the first signal of each kind asks the lesson to stop; the second one kills it. (The limit
+// of processor time asks every second, and does not kill.) Writing to a closed pipe, or beyond the limit
+// of a file's size, becomes an error like any other.
 void watch_signals();
 
 bool interrupted();

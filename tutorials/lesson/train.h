@@ -31,7 +31,8 @@ Trained<Model> train(Lesson& L, const std::string& name, const LinearDynamics& t
   Trained<Model> run{Model(recipe.model, seed), {}, {}};
   Training training(run.model, recipe.batch, task.tokens);
   AdamW optimizer(run.model.parameters(), {.decay = recipe.decay});
-  Checkpoint saved = checkpoint(L, name, text(in_words(recipe), ", ", in_words(task), ", training seed ", seed));
+  Checkpoint saved = checkpoint(
+      L, name, text(in_words(recipe), ", ", in_words(task), ", training seed ", seed));
   saved.keep("model", run.model.parameters());
   saved.keep("optimizer", optimizer);
   saved.keep("snapshots", run.snapshots, run.model);

@@ -126,16 +126,20 @@ std::string read_file(const fs::path& path) try {
   fail_to("read", path, ENOMEM);
 }
 
+void check_replaceable(const fs::path& path) {
+  std::error_code ignored;
+  const fs::file_status old = fs::status(path, ignored);
+  // A directory or a device: renaming would fail late, or replace /dev/null by a file.
+  check(!fs::exists(old) || fs::is_regular_file(old), "cannot write ", path.string(), ": it is ",
+        fs::is_directory(old) ? "a directory" : "not a regular file");
+}
+
 void write_files(std::span<const NewFile> files) {
   std::list<TemporaryFile> temporary;
   std::vector<fs::path> targets;
   for (const NewFile& file : files) {
+    check_replaceable(file.path);
     const fs::path& target = targets.emplace_back(followed(file.path));
-    std::error_code ignored;
-    const fs::file_status old = fs::status(target, ignored);
-    // A directory or a device: renaming would fail late, or replace /dev/null by a file.
-    check(!fs::exists(old) || fs::is_regular_file(old), "cannot write ", file.path.string(),
-          ": it is ", fs::is_directory(old) ? "a directory" : "not a regular file");
     if (const int error = temporary.emplace_back(target).write_all(file.pieces)) {
       fail_to("write", file.path, error);
     }

@@ -30,6 +30,9 @@ struct NewFile {
 void write_files(std::span<const NewFile> files);
 void write_file(const std::filesystem::path& path, std::string_view bytes);
 
+// Throws Error if there is something at a path that is not a regular file, and so could not be written.
+void check_replaceable(const std::filesystem::path& path);
+
 // Creates the directory if need be, and tries to write in it. Throws Error.
 void create_writable(const std::filesystem::path& directory);
 

@@ -116,9 +116,10 @@ void Checkpoint::keep(const std::string& name, double& number) {
 Index Checkpoint::start(Index updates) {
   std::error_code error;
   const fs::file_type type = fs::status(path_, error).type();
-  const bool missing = type == fs::file_type::not_found && path_.has_filename();
-  check(missing || type == fs::file_type::regular, "cannot save to '", path_.string(), "': ",
-        type == fs::file_type::none ? error.message() : "this is not a file");
+  const bool missing = type == fs::file_type::not_found;
+  check_replaceable(path_);
+  check(path_.has_filename() && type != fs::file_type::none, "cannot write '", path_.string(), "': ",
+        path_.has_filename() ? error.message() : "it names no file");
   create_writable(directory_of(path_));
   remove_abandoned(directory_of(path_));
   saved_at_ = Clock::now();

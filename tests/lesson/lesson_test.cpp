@@ -318,6 +318,15 @@ TEST_CASE("a signal ends the wait for a reader that never reads") {
   }) == 128 + SIGTERM);
 }
 
+TEST_CASE("what is in the way of the results is noticed before the lesson") {
+  for (const char* name : {"results.json", "index.html"}) {
+    Trial trial;
+    std::filesystem::create_directories(trial.directory + "/out/tutorial-7/" + name);
+    CHECK(trial.status([](Lesson&) { _exit(99); }) == 2);
+    CHECK(contains(trial.read("/stderr"), std::string(name) + ": it is a directory"));
+  }
+}
+
 TEST_CASE("a directory of results has one run at a time") {
   Trial trial;
   const std::string directory = trial.directory + "/out/tutorial-7";

@@ -402,16 +402,16 @@ TEST_CASE("a checkpoint lies where its path says, or the run fails at its start"
     return message_of([&] { Checkpoint(path, "test", {}).start(10); });
   };
   CHECK(start_at("file/run.safetensors").find("cannot create the directory file") != std::string::npos);
-  CHECK(start_at("").find("cannot save to ''") != std::string::npos);
-  CHECK(start_at("new/").find("cannot save to 'new/'") != std::string::npos);
-  CHECK(start_at("/dev/null").find("this is not a file") != std::string::npos);
+  CHECK(start_at("").find("cannot write '': it names no file") != std::string::npos);
+  CHECK(start_at("new/").find("cannot write") != std::string::npos);
+  CHECK(start_at("/dev/null").find("not a regular file") != std::string::npos);
   CHECK(start_at(std::string(300, 'n')).find("too long") != std::string::npos);
   fs::create_symlink("round", "round");
   CHECK(start_at("round").find("symbolic links") != std::string::npos);
   CHECK(start_at("new/folder/run.safetensors") == "nothing was thrown");
   CHECK(fs::is_directory("new/folder"));
   fs::create_directory("in-the-way.safetensors");
-  CHECK(start_at("in-the-way.safetensors").find("this is not a file") != std::string::npos);
+  CHECK(start_at("in-the-way.safetensors").find("it is a directory") != std::string::npos);
   fs::current_path(before);
 }
 

@@ -26,6 +26,9 @@ constexpr int exit_claims_failed = 1;
 constexpr int exit_error = 2;
 constexpr int exit_signal = 128;
 
+constexpr const char* page_name = "index.html";
+constexpr const char* results_name = "results.json";
+
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
@@ -114,8 +117,8 @@ std::vector<File> files_of(const Lesson& lesson, const std::string& source) {
   for (const Exhibit& exhibit : lesson.exhibits()) {
     if (!exhibit.name.empty()) files.push_back({exhibit.name + ".svg", exhibit.markup});
   }
-  files.push_back({"index.html", html_page(lesson, source)});
-  files.push_back({"results.json", to_json(lesson.results())});
+  files.push_back({page_name, html_page(lesson, source)});
+  files.push_back({results_name, to_json(lesson.results())});
   return files;
 }
 
@@ -146,6 +149,7 @@ void run_or_throw(Lesson& lesson, Results& results, const std::function<void(Les
   const std::string source = read_file(path);
   require_writable(lesson.out());
   const OnlyRun only_run(lesson.out());
+  for (const char* name : {page_name, results_name}) check_replaceable(lesson.out() + "/" + name);
   print(heading(lesson));
   lesson.say(lesson.introduction().question);
   body(lesson);

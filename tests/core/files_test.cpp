@@ -47,8 +47,8 @@ struct Workplace {
 TEST_CASE("files: every name that a file can have can be written", "[files]") {
   const Workplace here;
   const std::string longest(255, 'n');  // bytes; more are too many for the file system
-  for (const fs::path& path : {fs::path("bare"), fs::path("./bare"), here.path / longest, fs::path(longest),
-                               fs::path(" \n\"*"), fs::path("-"), fs::path("\xff")}) {
+  for (const fs::path& path :
+       std::vector<fs::path>{"bare", "./bare", here.path / longest, longest, " \n\"*", "-", "\xff"}) {
     write_file(path, "old");
     write_file(path, "new");
     CHECK(read_file(path) == "new");
@@ -95,13 +95,13 @@ TEST_CASE("files: a symbolic link stays, and what it leads to is written", "[fil
 
 TEST_CASE("files: only what nobody writes any more is removed as abandoned", "[files]") {
   const Workplace here;
-  for (const char* name : {".mesagrad-1-0.tmp", ".mesagrad-1-1.tmp", ".mesagrad-notes", "results.tmp", "model"}) {
-    write_file(name, "x");
-  }
+  const std::set<std::string> others = {".mesagrad-1-1.tmp", ".mesagrad-notes", "results.tmp", "model"};
+  for (const std::string& name : others) write_file(name, "x");
+  write_file(".mesagrad-1-0.tmp", "x");
   const int writer = open(".mesagrad-1-1.tmp", O_WRONLY);
   REQUIRE(flock(writer, LOCK_EX) == 0);  // as it is while it is being written, by any program
   remove_abandoned(here.path);
-  CHECK(here.names() == std::set<std::string>{".mesagrad-1-1.tmp", ".mesagrad-notes", "results.tmp", "model"});
+  CHECK(here.names() == others);
   close(writer);
   remove_abandoned(here.path);
   CHECK_FALSE(fs::exists(".mesagrad-1-1.tmp"));

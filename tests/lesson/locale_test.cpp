@@ -72,7 +72,7 @@ std::vector<std::string> everything() {
   Tensor weights = random_tensor({2000}, 1);
   std::vector<double> losses = {1234.5, 1e-7, 1e300}, read;
   const std::string identity = in_words(LinearTransformer::Options{}) + in_words(Transformer::Options{}) +
-                               in_words(LinearDynamics{}) + in_words([](Index n) { return .5 * static_cast<double>(n); }, 4000);
+                               in_words(LinearDynamics{}) + in_words(WarmupCosine{}, 4000);
   const auto checkpoint = [&](std::vector<double>& list) {
     Checkpoint result(path, identity, {.resume = &list == &read});
     result.keep("weights", {{"w", &weights}});

@@ -20,7 +20,7 @@ struct Reduced {
   double n, r;
   explicit Reduced(double x)
       : n(std::rint(x * 0.63661977236758134308)),
-        r(multiply_add(n, -1.4973849048591833e-33,
+        r(multiply_add(n, 1.4973849048591833e-33,
                        multiply_add(n, -6.123233995736766e-17,
                                     multiply_add(n, -1.5707963267948966, x)))) {}
 };

@@ -37,7 +37,7 @@ namespace {
 
 // K is cut into pieces, so that the piece of B that belongs to a tile stays in the first-level cache while
 // all rows of a block pass over it. Each number of C is the sum of the pieces' sums in their order, so this
-// constant decides bits. 208: the products over the 200 tokens of a training pass are one piece.
+// constant decides bits. 208: products over 4 sequences of 50 tokens are one piece.
 constexpr Index depth = 208;
 
 // C's block of `rows` rows and at most a tile's columns, one piece of K.

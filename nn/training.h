@@ -5,6 +5,10 @@
 // core waits for another until the step is over. A shard adds its passes' gradients up in a gradient
 // of its own; in the end the shards' gradients are added in the order of their numbers. How many
 // threads share the work does not enter anywhere, so it can't change a bit of the result.
+//
+// How many sequences are a few? What they leave behind for the backward step should fit into a core's
+// second-level cache, so a deep model takes one at a time. A shallow one takes more: a pass has a price of
+// its own, and a mesa-layer of one head needs 16 sequences to fill its vectors.
 #pragma once
 #include <algorithm>
 #include <array>
@@ -19,16 +23,13 @@ namespace mesagrad {
 template <class Model>
 class Training {
  public:
-  // `batch` sequences of `tokens` tokens in every step. The model must outlive this object. Passes of 200
-  // tokens suit models of any depth; a single mesa-layer of one head is twice as fast with 800, because
-  // it computes 16 heads (of all sequences in the pass) side by side.
-  Training(Model& model, Index batch, Index tokens, Index tokens_in_a_pass = 200)
-      : parameters_(model.parameters()), batch_(batch) {
-    check(batch > 0 && tokens > 0 && tokens_in_a_pass > 0, "training: a batch of ", batch,
-          " sequences of ", tokens, " tokens, ", tokens_in_a_pass, " in a pass; all must be positive");
+  // `batch` sequences of `tokens` tokens in every step. The model must outlive this object.
+  Training(Model& model, Index batch, Index tokens) : parameters_(model.parameters()), batch_(batch) {
+    check(batch > 0 && tokens > 0, "training: a batch of ", batch, " sequences of ", tokens,
+          " tokens; both must be positive");
     check(batch <= most_numbers / std::ssize(shards_), "training: a batch of ", batch, " is too large");
     check_parameters("training", parameters_);
-    pass_ = std::max<Index>(1, tokens_in_a_pass / tokens);
+    pass_ = sequences_in_a_pass(tokens);
     for (Shard& shard : shards_) {
       shard.model.emplace(model);  // a copy of the model shares its weights,
       shard.parameters = shard.model->parameters();
@@ -67,6 +68,16 @@ class Training {
   }
 
  private:
+  // Each matrix leaves a number for each of its columns and tokens behind, and later its gradient.
+  Index sequences_in_a_pass(Index tokens) const {
+    constexpr Index in_cache = Index{1} << 18;  // numbers, a megabyte of floats
+    Index columns = 1;
+    for (const Parameter& p : parameters_) {
+      if (p.tensor->shape().rank() == 2) columns += p.tensor->dim(1);
+    }
+    return std::clamp<Index>(in_cache / 2 / columns / tokens, 1, 16);
+  }
+
   struct Shard {
     std::optional<Model> model;
     Parameters parameters;

@@ -110,7 +110,7 @@ void add_mesa(std::vector<Row>& rows, Index B, Index T, Index H, Index K) {
 // has `inputs` numbers.
 template <class Model>
 Row step(const std::string& name, Index B, Index T, Index inputs, const typename Model::Options& options,
-         double flops, Index tokens_in_a_pass = 200) {
+         double flops) {
   constexpr Index labels = 10;
   double weights = 0;
   for (const Parameter& p : Model(options, 1).parameters())
@@ -132,7 +132,7 @@ Row step(const std::string& name, Index B, Index T, Index inputs, const typename
       }
       return result;
     };
-    Training training(model, B, T, tokens_in_a_pass);
+    Training training(model, B, T);
     AdamW optimizer(model.parameters(), {.decay = 0.05});
     return time([&] {
       training([&](const Model& part, Index first, Index count) {
@@ -160,8 +160,7 @@ void add_step(std::vector<Row>& rows, const std::string& name, Index B, Index T,
               const LinearTransformer::Options& o) {
   const Attention kind = o.mesa ? Attention::mesa : Attention::linear;
   const double layer = attention_flops(kind, B, T, o.width, o.width, o.heads, o.key_size);
-  rows.push_back(step<LinearTransformer>(name, B, T, o.width, o, static_cast<double>(o.blocks) * layer,
-                                         o.mesa ? 800 : 200));
+  rows.push_back(step<LinearTransformer>(name, B, T, o.width, o, static_cast<double>(o.blocks) * layer));
 }
 
 void add_step(std::vector<Row>& rows, const std::string& name, Index B, Index T,

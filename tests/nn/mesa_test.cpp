@@ -155,16 +155,18 @@ TEST_CASE("preconditioned queries stay finite and near a double-precision soluti
   // While fewer than K keys have been seen, R holds λ in some directions and 1/‖k‖² in others, and
   // rounding to the larger costs the smaller a factor of λ‖k‖² digits. Long sequences add a little.
   for (const Index T : {50, 1024, 16384}) {
-    for (const double length : {0.1, 1.0, 10.0, 30.0}) {
+    for (const double length : {0.1, 1.0, 10.0, 30.0, 1e3, 1e5}) {
       for (const real lambda_value : {real(0.1), real(1), real(100)}) {
+        const double ratio = static_cast<double>(lambda_value) * length * length;
+        const double bound = epsilon * (50 + 20 * ratio + static_cast<double>(T) / 30);
+        if (bound >= 1) continue;
         const Sizes s{1, T, 1, 20};
         const Tensor q = random_tensor({1, T, s.K}, 1), k = keys_of_length(length, s, 2);
         const Tensor lambda({1}, lambda_value);
         const double error =
             error_of(preconditioned_queries(q, k, lambda, 1), q, k, lambda, s, T > 50 ? 61 : 1);
-        const double ratio = static_cast<double>(lambda_value) * length * length;
         INFO("T " << T << ", |k| " << length << ", lambda " << lambda_value << ": error " << error);
-        CHECK(error < epsilon * (50 + 20 * ratio + static_cast<double>(T) / 30));
+        CHECK(error < bound);
       }
     }
   }
@@ -283,6 +285,36 @@ TEST_CASE("a NaN stays where the mathematics puts it") {
   CHECK(finite_tokens(true) == expected);
 }
 
+TEST_CASE("a key that is too long for its square makes NaN of all later tokens, and of no others") {
+  const Sizes s{1, 4, 2, 5};
+  const Tensor q = random_tensor({s.B, s.T, s.H * s.K}, 1), k = random_tensor({s.B, s.T, s.H * s.K}, 2);
+  const real huge = in_double ? real(1e200) : real(1e20);
+  for (Index j = 0; j < s.K; ++j) k[(s.H + 1) * s.K + j] = huge;  // token 1, head 1
+  const Tensor result = preconditioned_queries(q, k, Tensor({s.H}, 1), s.H);
+  for (Index t = 0; t < s.T; ++t) {
+    for (Index h = 0; h < s.H; ++h) {
+      for (Index j = 0; j < s.K; ++j) {
+        CHECK(std::isnan(result[(t * s.H + h) * s.K + j]) == (h == 1 && t >= 1));
+      }
+    }
+  }
+}
+
+TEST_CASE("the gradient of a tiny or a huge lambda") {
+  // Without keys q̃ = λq, so with cotangents of 1 the gradient of λ is the sum of q.
+  const real extreme = in_double ? real(1e-200) : real(1e-25);
+  for (const real value : {std::numeric_limits<real>::min(), extreme, real{1}, 1 / extreme}) {
+    const Tensor q({1, 2, 3}, {1, 2, 3, 4, 5, -13}), k({1, 2, 3});
+    Tensor lambda({1}, value);
+    lambda.requires_grad();
+    Tape tape;
+    const Tensor result = preconditioned_queries(q, k, lambda, 1);
+    tape.backward(result, Tensor(result.shape(), 1));
+    INFO("lambda " << value);
+    CHECK(std::abs(lambda.grad()[0] - 2) < 20 * epsilon);
+  }
+}
+
 TEST_CASE("preconditioned queries refuse what makes no sense") {
   const Tensor x = random_tensor({2, 3, 4}, 1);
   const auto with_lambda = [&](real value) {
@@ -290,6 +322,7 @@ TEST_CASE("preconditioned queries refuse what makes no sense") {
   };
   CHECK(lacks(with_lambda(0), {"lambda of head 0 is 0", "positive"}) == "");
   CHECK(lacks(with_lambda(-1), {"lambda of head 0 is -1"}) == "");
+  CHECK(lacks(with_lambda(std::numeric_limits<real>::denorm_min()), {"lambda of head 0", "positive"}) == "");
   CHECK(lacks(with_lambda(std::numeric_limits<real>::quiet_NaN()), {"lambda of head 0"}) == "");
   CHECK(lacks(with_lambda(std::numeric_limits<real>::infinity()), {"lambda of head 0", "finite"}) == "");
   CHECK(lacks([&] { preconditioned_queries(x, x, Tensor({3}, 1), 3); }, {"(2, 3, 4)", "3 heads"}) == "");

@@ -155,6 +155,34 @@ TEST_CASE("a common part of a row costs layer_norm no digits", "[normalization]"
   CHECK(largest_difference(numbers_of(layer_norm(x)), numbers_of(layer_norm(x - common))) < 20 * epsilon);
 }
 
+TEST_CASE("numbers whose squares are too large or too small are normalized like others", "[normalization]") {
+  // Numbers 2^e times as large have the same result, and a gradient 2^-e times as large. (Layer norm's
+  // 10^-6 must not count: so it gets no smaller ones than these.)
+  const int most = std::numeric_limits<real>::max_exponent - 23;
+  const Tensor x = random_tensor({3, 20}, 1, 1 << 20), dout = random_tensor({3, 20}, 2);
+  const auto normalized = [&](bool to_unit_length, int e) {
+    const Tensor large = x.copy();
+    for (Index i = 0; i < large.size(); ++i) large[i] = std::ldexp(large[i], e);
+    Tensor input = large;
+    input.requires_grad();
+    Tape tape;
+    const Tensor out = to_unit_length ? unit_length(input, 2) : layer_norm(input);
+    tape.backward(out, dout);
+    std::vector<real> all = numbers_of(out);
+    for (const real g : gradient_of(input)) all.push_back(std::ldexp(g, e + 20));
+    return all;
+  };
+  for (const int e : {most / 2, most - 3, most}) {
+    CHECK(largest_difference(normalized(false, e), normalized(false, 0)) < 20 * epsilon);
+    CHECK(largest_difference(normalized(true, e), normalized(true, 0)) < 4 * epsilon);
+  }
+  const real large = in_double ? real(2e190) : real(2e19);
+  CHECK(numbers_of(layer_norm(Tensor({2}, {large, -large}))) == std::vector<real>{1, -1});
+  const real largest = std::numeric_limits<real>::max();
+  CHECK(numbers_of(layer_norm(Tensor({2}, {largest, -largest}))) == std::vector<real>{1, -1});
+  CHECK(std::isnan(layer_norm(Tensor({2}, {std::numeric_limits<real>::infinity(), 0}))[1]));
+}
+
 TEST_CASE("a NaN stays in its row", "[normalization]") {
   for (const Index D : {1, 10, 16, 33, 40}) {
     for (const Index place : {Index{0}, D - 1}) {

@@ -107,7 +107,8 @@ TEST_CASE("every sequence is in exactly one part", "[training]") {
       const double loss = training([&](const auto& m, Index first, Index count) {
         const std::scoped_lock lock(mutex);
         for (Index i = first; i < first + count; ++i) ++seen.at(static_cast<std::size_t>(i));
-        small_parts &= count > 0 && (count == 1 || count * T <= 200);
+        // Four matrices of one column, and their gradients: a megabyte, if they were floats.
+        small_parts &= count > 0 && count <= 16 && (count == 1 || count * T * 8 <= Index{1} << 18);
         return static_cast<real>(count) * sum(m.blocks[0].wq);
       });
       CHECK(seen == std::vector<int>(seen.size(), 1));
@@ -177,7 +178,6 @@ TEST_CASE("training refuses an empty batch", "[training][errors]") {
   CHECK(lacks([&] { Step(model, -1, 5); }, {"training", "batch of -1", "positive"}) == "");
   const Index huge = std::numeric_limits<Index>::max();
   CHECK(lacks([&] { Step(model, huge, 5); }, {"training", text(huge).c_str(), "too large"}) == "");
-  CHECK(lacks([&] { Step(model, 5, 5, 0); }, {"training", "0 in a pass"}) == "");
 }
 
 TEST_CASE("training refuses a model whose parameters are not what they were", "[training][errors]") {

@@ -15,6 +15,7 @@
 #include <cmath>
 #include <span>
 
+#include "core/elementary.h"
 #include "tasks/in_context.h"
 #include "tutorials/lesson/lesson.h"
 #include "tutorials/lesson/paper.h"
@@ -100,7 +101,7 @@ void lesson_body(lesson::Lesson& L) {
       const Matrix guess = multiply(s, transpose(W));  // row t is W s_t
       for (Index k = 0; k < task.tokens; ++k, ++out) {
         *out = 0;
-        for (Index j = 0; j < task.dimension; ++j) *out += std::pow(guess(k, j) - s(k + 1, j), 2) / 2;
+        for (Index j = 0; j < task.dimension; ++j) *out += power(guess(k, j) - s(k + 1, j), 2) / 2;
       }
     }
   });

@@ -15,6 +15,7 @@
 // does it end up there?
 #include <cmath>
 
+#include "core/elementary.h"
 #include "nn/linear_transformer.h"
 #include "nn/loss.h"
 #include "nn/optimizer.h"
@@ -136,7 +137,7 @@ std::vector<double> column_deviation(const std::vector<std::vector<double>>& row
   std::vector<double> deviation(mean.size());
   if (rows.size() < 2) return deviation;
   for (std::size_t i = 0; i < mean.size(); ++i) {
-    for (const auto& row : rows) deviation[i] += std::pow(row[i] - mean[i], 2);
+    for (const auto& row : rows) deviation[i] += power(row[i] - mean[i], 2);
     deviation[i] = std::sqrt(deviation[i] / static_cast<double>(rows.size() - 1));
   }
   return deviation;

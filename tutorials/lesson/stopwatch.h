@@ -40,22 +40,16 @@ inline double measure_peak() {
   const Times t = time([&] {
 #pragma omp parallel for schedule(static)
     for (int thread = 0; thread < threads; ++thread) {
-      real x[chains][lanes];
-      for (Index i = 0; i < chains; ++i) {
-        for (Index j = 0; j < lanes; ++j) x[i][j] = static_cast<real>(i + j + thread);
-      }
+      Vector x[chains], sum = {};
+      for (Index i = 0; i < chains; ++i) x[i] = broadcast(static_cast<real>(i + thread));
       for (Index r = 0; r < rounds; ++r) {
 #pragma GCC unroll 10
         for (Index i = 0; i < chains; ++i) {
-#pragma omp simd
-          for (Index j = 0; j < lanes; ++j) x[i][j] = x[i][j] * real(0.999) + real(0.001);
+          x[i] = multiply_add(x[i], broadcast(real(0.999)), broadcast(real(0.001)));
         }
       }
-      real sum = 0;
-      for (const auto& chain : x) {
-        for (const real value : chain) sum += value;
-      }
-      results[static_cast<std::size_t>(thread)] = sum;
+      for (const Vector& chain : x) sum += chain;
+      results[static_cast<std::size_t>(thread)] = sum[0];
     }
   });
   return 2.0 * chains * lanes * rounds * threads / t.best;

@@ -40,7 +40,7 @@ goals:
 
 else
 
-.PHONY: help test test-run test-lessons bench sanitize clean
+.PHONY: help test test-run test-lessons bench sanitize fingerprints clean
 help: ## list what can be made
 	@for lesson in $(wildcard tutorials/*/lesson.cpp); do \
 	  sed -n 's/^.*\.number = \([0-9]*\), *\.title = "\([^"]*\)".*$$/  make tutorial-\1     \2/p' $$lesson; done
@@ -57,11 +57,24 @@ test: ## run all tests: in double precision, in float, and a glance at every les
 sanitize: ## run all tests under the address and undefined-behaviour sanitizers
 	@$(MAKE) --no-print-directory test SANITIZE=1
 
+# Beside each lesson, a line for each run that is published: its scale, its precision and its fingerprint.
+fingerprints: ## publish the fingerprints of all lessons anew, after a change of the arithmetic
+	@out=$$(mktemp -d) && trap 'rm -rf $$out' EXIT && \
+	for folder in tutorials/[0-9][0-9]_*; do \
+	  number=$${folder\#tutorials/} number=$${number%%_*}; number=$${number\#0}; \
+	  for run in 'smoke float' 'smoke double' 'lesson float'; do \
+	    set -- $$run; \
+	    $(MAKE) --no-print-directory tutorial-$$number SCALE=$$1 REAL=$$2 SEED=1 OUT=$$out/$$1-$$2 >$$out/log \
+	      || [ -e $$out/$$1-$$2/tutorial-$$number/results.json ] || exit 1; \
+	    sed -n "s/^ *\"fingerprint\": \"\(.*\)\",/$$run \1/p" $$out/$$1-$$2/tutorial-$$number/results.json; \
+	  done >$$out/lines && cat $$out/lines && mv $$out/lines $$folder/fingerprints.txt || exit 1; \
+	done
+
 clean: ## remove everything that was compiled
 	@rm -rf build
 
 # From here to the end: what needs a compiler.
-ifeq ($(filter help test sanitize clean,$(MAKECMDGOALS)),)
+ifeq ($(filter help test sanitize fingerprints clean,$(MAKECMDGOALS)),)
 
 # -- The compiler ---------------------------------------------------------------------------------
 
@@ -216,6 +229,9 @@ test-lessons: $(NUMBERS:%=$(BUILD)/tutorial-%)
 	for n in $(NUMBERS); do \
 	  echo "Lesson $$n at smoke scale"; \
 	  lesson $$n OUT=$$out/smoke >$$out/log; \
+	  if [ $$(sed -n 's/^ *"\(published_\)*fingerprint": //p' $$out/smoke/tutorial-$$n/results.json | \
+	      uniq | wc -l) -ne 1 ]; then \
+	    echo "Lesson $$n has not computed the published numbers" >&2; exit 1; fi; \
 	done; \
 	echo "Lesson 3, killed in training and resumed"; \
 	checkpoint=$$out/killed/tutorial-3/checkpoints/smoke-seed-1-$(REAL)/layer-1.safetensors; \

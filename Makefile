@@ -61,7 +61,7 @@ sanitize: ## run all tests under the address and undefined-behaviour sanitizers
 fingerprints: ## publish the fingerprints of all lessons anew, after a change of the arithmetic
 	@out=$$(mktemp -d) && trap 'rm -rf $$out' EXIT && \
 	for folder in tutorials/[0-9][0-9]_*; do \
-	  number=$${folder\#tutorials/} number=$${number%%_*}; number=$${number\#0}; \
+	  number=$${folder#tutorials/} number=$${number%%_*}; number=$${number#0}; \
 	  for run in 'smoke float' 'smoke double' 'lesson float'; do \
 	    set -- $$run; \
 	    $(MAKE) --no-print-directory tutorial-$$number SCALE=$$1 REAL=$$2 SEED=1 OUT=$$out/$$1-$$2 >$$out/log \

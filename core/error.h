@@ -3,12 +3,14 @@
 //     check(a.dim(1) == b.dim(0), "matmul: ", a.shape(), " x ", b.shape(), ": inner dimensions ", ...);
 //
 // throws Error with the pieces written one after another, as std::ostream prints them in the "C" locale:
-// some of these texts end in files, where 8000 must not become 8,000.
+// some of these texts end in files, where 8000 must not become 8,000. A piece may also be a function that
+// returns what is to be written: it is called only then, so that a check that holds costs nothing.
 #pragma once
 #include <locale>
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 
 namespace mesagrad {
 
@@ -21,7 +23,14 @@ template <class... Pieces>
 std::string text(const Pieces&... pieces) {
   std::ostringstream out;
   out.imbue(std::locale::classic());
-  (out << ... << pieces);
+  const auto write = [&out](const auto& piece) {
+    if constexpr (std::is_invocable_v<decltype(piece)>) {
+      out << piece();
+    } else {
+      out << piece;
+    }
+  };
+  (write(pieces), ...);
   return out.str();
 }
 

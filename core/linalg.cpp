@@ -11,7 +11,10 @@
 namespace mesagrad {
 namespace {
 
-std::string shape_of(const Matrix& a) { return text("(", a.rows(), ", ", a.columns(), ")"); }
+// The shape, to be written if it must be.
+auto shape_of(const Matrix& a) {
+  return [&a] { return text("(", a.rows(), ", ", a.columns(), ")"); };
+}
 
 void check_finite(const char* op, const char* name, const Matrix& a) {
   for (Index i = 0; i < a.rows(); ++i) {

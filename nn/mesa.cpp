@@ -164,9 +164,9 @@ Tensor preconditioned_queries(const Tensor& q, const Tensor& k, const Tensor& la
   };
   check(heads > 0 && q.shape().rank() == 3 && q.shape() == k.shape() && lambda.shape().rank() == 1 &&
             lambda.dim(0) == heads,
-        shapes(), ": expected q and k (B, T, H*K) and lambda (H) for H = ", heads);
+        shapes, ": expected q and k (B, T, H*K) and lambda (H) for H = ", heads);
   const Index B = q.dim(0), T = q.dim(1), H = heads;
-  check(q.dim(2) % H == 0, shapes(), ": ", H, " heads do not divide the last dimension");
+  check(q.dim(2) % H == 0, shapes, ": ", H, " heads do not divide the last dimension");
   const Index K = q.dim(2) / H;
   constexpr real least = std::numeric_limits<real>::min();  // 1/λ must be finite, too
   for (Index h = 0; h < H; ++h) {

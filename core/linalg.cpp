@@ -40,8 +40,7 @@ double rounding(Index n, double largest) {
 
 // e, where the largest entry is between 2^e and 2^(e+1); 0 if all are 0.
 int exponent_of(const Matrix& a) {
-  double largest = 0;
-  for (const double x : a.values()) largest = std::max(largest, std::abs(x));
+  const double largest = largest_of(std::ssize(a.values()), a.values().data());
   return largest > 0 ? std::ilogb(largest) : 0;
 }
 
@@ -163,7 +162,9 @@ QR qr(const Matrix& a) {
   const Index m = a.rows(), n = a.columns();
   check(m >= n, "qr: A ", shape_of(a), " has more columns than rows");
   check_finite("qr", "A", a);
-  Matrix r = a;
+  // A is divided by a power of two near its largest entry, so that no length is too large.
+  const int exponent = exponent_of(a);
+  Matrix r = shifted(a, -exponent);
   Matrix reflectors(n, m);  // row j: the unit vector v of reflection j, I - 2vvᵀ
   const auto reflect = [m](const double* v, Index from, Matrix& x) {
     for (Index j = 0; j < x.columns(); ++j) {
@@ -188,7 +189,7 @@ QR qr(const Matrix& a) {
   for (Index j = n - 1; j >= 0; --j) reflect(reflectors.row(j), j, result.q);
   for (Index i = 0; i < n; ++i) {  // signs: R's diagonal must not be negative
     const double sign = r(i, i) < 0 ? -1 : 1;
-    for (Index j = i; j < n; ++j) result.r(i, j) = sign * r(i, j);
+    for (Index j = i; j < n; ++j) result.r(i, j) = std::ldexp(sign * r(i, j), exponent);
     for (Index k = 0; k < m; ++k) result.q(k, i) *= sign;
   }
   return result;

@@ -53,7 +53,7 @@ QR qr(const Matrix& a);
 
 // The X (n, k) that minimizes ||A·X - B||, for A (m, n) and B (m, k): of all minimizers the one with
 // the smallest norm. Directions in which A is smaller than `tolerance` times its largest singular
-// value count as absent.
+// value count as absent, and those that are 10^-150 times as large in any case.
 Matrix least_squares(const Matrix& a, const Matrix& b, double tolerance = 1e-10);
 
 // A random (n, n) orthogonal matrix, every one equally likely (the Haar measure): Q of a matrix of

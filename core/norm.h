@@ -8,6 +8,14 @@
 
 namespace mesagrad {
 
+// The largest |x_i| of n numbers, 0 of none. A NaN does not count.
+template <class Number>
+Number largest_of(Index n, const Number* x) {
+  Number largest = 0;
+  for (Index i = 0; i < n; ++i) largest = std::abs(x[i]) > largest ? std::abs(x[i]) : largest;
+  return largest;
+}
+
 // The length is root·2^exponent. All numbers are divided by a power of two near the largest of them before
 // they are squared, which costs no digits. NaN or infinite if one of the numbers is.
 class Norm {

@@ -22,10 +22,9 @@ void fill(Index n, real* to, bool add, const F& f) {
 }
 
 // A power of two that makes the largest of n numbers about 1, so that squares neither overflow nor
-// vanish; to multiply by it rounds nothing. NaN if a number is infinite or NaN.
+// vanish; to multiply by it rounds nothing. NaN if a number is infinite.
 real scale_to_one(Index n, const real* x) {
-  real largest = 0;
-  for (Index j = 0; j < n; ++j) largest = std::abs(x[j]) > largest ? std::abs(x[j]) : largest;
+  const real largest = largest_of(n, x);
   if (!std::isfinite(largest)) return std::numeric_limits<real>::quiet_NaN();
   constexpr int most = std::numeric_limits<real>::max_exponent - 1;
   return std::ldexp(real{1}, largest == 0 ? 0 : std::min(most, -std::ilogb(largest)));
@@ -125,13 +124,33 @@ namespace {
 
 constexpr real least_length = static_cast<real>(1e-16);
 
-// In double: the squares of large floats are too large for a float, those of small ones too small. Those
-// of doubles can be, too.
-real length(Index n, const real* x) {
-  const double squares =
-      sum_in_double(n, [=](Index j) { return static_cast<double>(x[j]) * static_cast<double>(x[j]); });
-  return static_cast<real>(squares > 1e-280 && squares < 1e280 ? std::sqrt(squares) : norm(x, n));
-}
+// The length of n numbers: n = length/f, where f is a power of two, and 1 unless that overflows. In double:
+// the squares of large floats are too large for a float, those of small ones too small.
+struct Length {
+  real f = 1, length;
+
+  Length(Index n, const real* x) {
+    if (measure(n, x)) return;
+    f = scale_to_one(n, x);
+    measure(n, x);
+  }
+
+  // 1/(10⁻¹⁶ + n), over f.
+  real inverse() const { return 1 / (f * least_length + length); }
+
+ private:
+  bool measure(Index n, const real* x) {
+    const double squares = sum_in_double(n, [=, this](Index j) {
+      const double x_j = static_cast<double>(f) * static_cast<double>(x[j]);
+      return x_j * x_j;
+    });
+    length = static_cast<real>(std::sqrt(squares));
+    return squares < largest_square && (squares > 1e-280 || !(largest_of(n, x) > 0));
+  }
+
+  // Of a length that is surely a `real`, and of numbers whose squares are surely doubles.
+  static constexpr double largest_square = sizeof(real) == 4 ? 1e75 : 1e300;
+};
 
 }  // namespace
 
@@ -142,8 +161,9 @@ Tensor unit_length(const Tensor& x, Index heads) {
   const Tensor out = Tape::output(x.shape(), {&x});
   each_row(vectors, K, [=, from = x.data(), to = out.data()](Index v) {
     const real* x_v = from + v * K;
-    const real factor = 1 / (least_length + length(K, x_v));
-    fill(K, to + v * K, false, [=](Index j) { return factor * load(x_v + j); });
+    const Length n(K, x_v);
+    const real inverse = n.inverse();
+    fill(K, to + v * K, false, [=, f = n.f](Index j) { return inverse * (f * load(x_v + j)); });
   });
   Tape::record("unit_length", out, [=] {
     // With n = ||x||, y = x/(10⁻¹⁶ + n) and dn = x·dx/n:
@@ -152,10 +172,12 @@ Tensor unit_length(const Tensor& x, Index heads) {
     const real *from = x.data(), *y = out.data(), *dy = out.grad();
     each_row(vectors, K, [=](Index v) {
       const real *x_v = from + v * K, *y_v = y + v * K, *d = dy + v * K;
-      const real n = length(K, x_v), factor = 1 / (least_length + n);
-      const real along = n > 0 ? sum_of(K, [=](Index j) { return load(y_v + j) * load(d + j); }) / n : 0;
+      const Length n(K, x_v);
+      const real factor = n.f * n.inverse();
+      const auto product = [=](Index j) { return load(y_v + j) * load(d + j); };
+      const real along = n.length > 0 ? sum_of(K, product) / n.length : 0;
       fill(K, dx.values + v * K, dx.add,
-           [=](Index j) { return factor * (load(d + j) - load(x_v + j) * along); });
+           [=, f = n.f](Index j) { return factor * (load(d + j) - f * load(x_v + j) * along); });
     });
   });
   return out;

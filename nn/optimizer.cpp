@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numbers>
 
 #include "core/elementary.h"
@@ -30,8 +31,10 @@ void check_unchanged(const char* op, const Parameters& parameters, const std::ve
   for (std::size_t n = 0; n < before.size(); ++n) check_same_tensor(op, parameters[n], before[n]);
 }
 
+constexpr double largest = std::numeric_limits<real>::max();
+
 void check_rate(const char* op, double rate) {
-  check(std::isfinite(rate), op, ": the learning rate is ", rate, ", it must be finite");
+  check(std::abs(rate) <= largest, op, ": the learning rate is ", rate, ", it must be finite");
 }
 
 }  // namespace
@@ -110,9 +113,9 @@ AdamW::AdamW(Parameters parameters, const Options& options)
   const auto is_share = [](double beta) { return beta >= 0 && beta < 1; };
   check(is_share(options.beta1) && is_share(options.beta2), "AdamW: beta1 is ", options.beta1,
         " and beta2 is ", options.beta2, "; they must be in [0, 1)");
-  check(static_cast<real>(options.epsilon) > 0 && std::isfinite(options.epsilon), "AdamW: epsilon is ",
+  check(options.epsilon >= std::numeric_limits<real>::min() && options.epsilon <= largest, "AdamW: epsilon is ",
         options.epsilon, ", it must be positive and finite");
-  check(options.decay >= 0 && std::isfinite(options.decay), "AdamW: the decay is ", options.decay,
+  check(options.decay >= 0 && options.decay <= largest, "AdamW: the decay is ", options.decay,
         ", it must be finite and not negative");
 }
 
@@ -133,6 +136,11 @@ Parameters AdamW::averages() {
 void AdamW::step(double rate) {
   check_unchanged("AdamW", parameters_, tensors_);
   check_rate("AdamW", rate);
+  for (const Parameter& p : parameters_) {  // an infinite average would stand still for ever
+    const real most = largest_of(p.tensor->size(), p.tensor->grad());
+    check(most * most <= std::numeric_limits<real>::max(), "AdamW: the gradient of ", p.name, " ",
+          p.tensor->shape(), " has the element ", most, ", whose square is too large");
+  }
   ++updates_;
   const auto b1 = static_cast<real>(options_.beta1), b2 = static_cast<real>(options_.beta2);
   const auto c1 = static_cast<real>(1 - options_.beta1), c2 = static_cast<real>(1 - options_.beta2);

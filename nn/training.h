@@ -50,7 +50,7 @@ class Training {
     }
     parallel_for(std::ssize(shards_), [&](Index s) {
       Shard& shard = shards_[static_cast<std::size_t>(s)];
-      zero_grad(shard.parameters);
+      for (const Parameter& p : shard.parameters) p.tensor->zero_grad();
       shard.loss = 0;
       const Index end = (s + 1) * batch_ / std::ssize(shards_);
       for (Index first = s * batch_ / std::ssize(shards_); first < end; first += pass_) {

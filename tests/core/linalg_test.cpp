@@ -49,6 +49,13 @@ void check_qr(const Matrix& a) {
 
 }  // namespace
 
+TEST_CASE("qr of entries near the largest number", "[linalg]") {
+  Matrix a(2, 1, 1.5e308);
+  const QR f = qr(a);
+  CHECK(std::abs(f.q(0, 0) - std::sqrt(0.5)) < 1e-15);
+  CHECK(std::abs(f.q(1, 0) - std::sqrt(0.5)) < 1e-15);
+}
+
 TEST_CASE("matrices multiply, transpose and have a norm", "[linalg]") {
   const Matrix a = matrix(2, 3, {1, 2, 3, 4, 5, 6}), b = matrix(3, 2, {1, 0, 2, -1, 0, 3});
   CHECK(difference(multiply(a, b), matrix(2, 2, {5, 7, 14, 13})) == 0);

@@ -180,6 +180,9 @@ TEST_CASE("numbers whose squares are too large or too small are normalized like 
   CHECK(numbers_of(layer_norm(Tensor({2}, {large, -large}))) == std::vector<real>{1, -1});
   const real largest = std::numeric_limits<real>::max();
   CHECK(numbers_of(layer_norm(Tensor({2}, {largest, -largest}))) == std::vector<real>{1, -1});
+  for (const real y : numbers_of(unit_length(Tensor({2}, {largest, -largest}), 1))) {
+    CHECK(std::abs(std::abs(y) - std::sqrt(0.5)) < epsilon);
+  }
   CHECK(std::isnan(layer_norm(Tensor({2}, {std::numeric_limits<real>::infinity(), 0}))[1]));
 }
 

@@ -71,6 +71,18 @@ void check_updates(Fixture& f, Optimizer& optimizer, const Rule& rule) {
 
 }  // namespace
 
+TEST_CASE("AdamW refuses a gradient whose square is no number, and changes nothing", "[optimizer][errors]") {
+  const real huge = in_double ? real(1e160) : real(1e21);
+  for (const real g : {huge, -huge, std::numeric_limits<real>::infinity()}) {
+    Tensor w({2}, {1, 2});
+    w.requires_grad();
+    AdamW optimizer({{"w", &w}}, {});
+    w.grad()[1] = g;
+    CHECK(lacks([&] { optimizer.step(0.1); }, {"AdamW", "w (2)", "too large"}) == "");
+    CHECK((numbers_of(w) == std::vector<real>{1, 2} && optimizer.updates() == 0));
+  }
+}
+
 TEST_CASE("gradient descent subtracts rate times gradient", "[optimizer]") {
   Fixture f;
   SGD sgd(f.parameters);

@@ -17,6 +17,7 @@ struct Recipe {
   Index updates = 0;
   Index batch = 256;
   double decay = 0.1;
+  double clip = 1;  // bound of each element of the gradient
   std::function<double(Index)> rate;  // of update n
   Index test_every = 0;               // updates; 0: no tests
   Index test_sequences = 2560;
@@ -61,8 +62,8 @@ inline std::string in_words(const LinearDynamics& task) {
 
 template <class Model>
 std::string in_words(const Recipe<Model>& recipe) {
-  const auto& [model, updates, batch, decay, rate, test_every, test_sequences] = recipe;
-  return text(in_words(model), ", updates ", updates, ", batch ", batch, ", decay ", exact_number(decay),
+  const auto& [model, updates, batch, decay, clip, rate, test_every, test_sequences] = recipe;
+  return text(in_words(model), ", updates ", updates, ", batch ", batch, ", decay ", exact_number(decay), ", clip ", exact_number(clip),
               ", ", in_words(rate, updates), ", test every ", test_every,
               ", test sequences ", test_sequences);
 }

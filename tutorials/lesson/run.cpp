@@ -151,6 +151,7 @@ void run_or_throw(Lesson& lesson, Results& results, const std::function<void(Les
   require_writable(lesson.out());
   const OnlyRun only_run(lesson.out());
   for (const char* name : {page_name, results_name}) check_replaceable(lesson.out() + "/" + name);
+  results.published_fingerprint = published_fingerprint(results, path);
   print(heading(lesson));
   lesson.say(lesson.introduction().question);
   body(lesson);
@@ -158,7 +159,6 @@ void run_or_throw(Lesson& lesson, Results& results, const std::function<void(Les
   check(!results.claims.empty(), "the lesson makes no claim, so it cannot fail");
   results.seconds = seconds_since(start);
   results.fingerprint = fingerprint(results);
-  results.published_fingerprint = published_fingerprint(results, path);
   print(summary(lesson) + "\n");
   lesson.say(about_fingerprint(results));
   write_together(lesson.out(), files_of(lesson, source));

@@ -52,7 +52,7 @@ Trained<Model> train(Lesson& L, const std::string& name, const LinearDynamics& t
       const Tensor states = task.sample(seed, stream::training_data, n * recipe.batch + first, count);
       return squared_error(part(tokens_of<Model>(states)), next_states(states), recipe.batch);
     });
-    clip_by_value(run.model.parameters(), 1);
+    clip_by_value(run.model.parameters(), recipe.clip);
     optimizer.step(recipe.rate(n));
     bar.update(n + 1, loss);
   }

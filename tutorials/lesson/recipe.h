@@ -63,7 +63,8 @@ inline std::string in_words(const LinearDynamics& task) {
 template <class Model>
 std::string in_words(const Recipe<Model>& recipe) {
   const auto& [model, updates, batch, decay, clip, rate, test_every, test_sequences] = recipe;
-  return text(in_words(model), ", updates ", updates, ", batch ", batch, ", decay ", exact_number(decay), ", clip ", exact_number(clip),
+  return text(in_words(model), ", updates ", updates, ", batch ", batch, ", decay ", exact_number(decay),
+              ", gradient's clip ", exact_number(clip),
               ", ", in_words(rate, updates), ", test every ", test_every,
               ", test sequences ", test_sequences);
 }

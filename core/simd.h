@@ -125,24 +125,23 @@ Vector over_lanes(Vector x, const F& f) {
 constexpr Index quarter = 16 / sizeof(real);
 
 // Of every 16 bytes of a and b the first (half = 0) or second halves, interleaved: a_0 b_0 a_1 b_1 ...
-template <Index half, std::size_t... j>
-Vector interleave(Vector a, Vector b, std::index_sequence<j...>) {
+template <Index half, Index... j>
+Vector interleave(Vector a, Vector b, std::integer_sequence<Index, j...>) {
   return __builtin_shufflevector(
       a, b, (j / quarter * quarter + half * quarter / 2 + j % quarter / 2 + (j % 2) * lanes)...);
 }
 
 // Blocks of `size` numbers: of every two of a the one with number `which`, and behind it that of b.
-template <Index size, Index which, std::size_t... j>
-Vector choose_blocks(Vector a, Vector b, std::index_sequence<j...>) {
-  return __builtin_shufflevector(
-      a, b, (static_cast<Index>(j & ~size) + which * size + ((j & size) != 0 ? lanes : 0))...);
+template <Index size, Index which, Index... j>
+Vector choose_blocks(Vector a, Vector b, std::integer_sequence<Index, j...>) {
+  return __builtin_shufflevector(a, b, ((j & ~size) + which * size + ((j & size) != 0 ? lanes : 0))...);
 }
 
 // One round of a transposition: in every number's place, written in binary as row and column, the digit
 // `distance` of the row changes places with one of the column's.
 template <Index distance>
 void exchange(Vector (&row)[lanes]) {
-  constexpr auto all = std::make_index_sequence<lanes>{};
+  constexpr auto all = std::make_integer_sequence<Index, lanes>{};
 #pragma GCC unroll 8
   for (Index pair = 0; pair < lanes / 2; ++pair) {
     const Index r = pair / distance * 2 * distance + pair % distance;

@@ -1,6 +1,7 @@
 #include "core/gemm.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "core/parallel.h"
 #include "core/tile.h"
@@ -40,29 +41,45 @@ namespace {
 // constant decides bits. 208: products over 4 sequences of 50 tokens are one piece.
 constexpr Index depth = 208;
 
+// Numbers this far apart or farther share few places in the first-level cache and push each other out.
+constexpr Index long_stride = 512;
+
 // C's block of `rows` rows and at most a tile's columns, one piece of K.
 void gemm_piece(Index rows, Index columns, Index K, MatrixView a, MatrixView b, real* c, Index ldc, bool add) {
   alignas(64) real packed[depth * tile_columns];
-  const bool in_place = b.column == 1 && b.row < 512;
+  const bool in_place = b.column == 1 && b.row < long_stride;
   if (!in_place) pack(K, columns, b, packed);
   tiles(rows, K, a, in_place ? b.data : packed, in_place ? b.row : padded(columns), c, ldc, columns, add);
 }
 
-// A block of C, tile by tile and piece by piece. If it fits into the second-level cache, the pieces are
-// the outer loop, and B comes from memory once; else the tiles are, and C does.
+// Blocks of C in a product large enough for threads have at most so many rows.
+constexpr Index most_rows = 512;
+
+// A block of C, tile by tile and piece by piece. The pieces are the outer loop, so that B comes from
+// memory once, if C fits into the second-level cache, or if A had better be packed; else the tiles are,
+// so that C does.
 void gemm_block(Index M, Index N, Index K, MatrixView a, MatrixView b, real* c, Index ldc, bool add) {
-  const auto piece = [&](Index j, Index k) {
+  const auto piece = [&](Index j, Index k, MatrixView a_k) {
     const Index columns = std::min(next_tile(N - j), N - j);
-    gemm_piece(M, columns, std::min(depth, K - k), {a.data + k * a.column, a.row, a.column},
-               {b.data + k * b.row + j * b.column, b.row, b.column}, c + j, ldc, add || k > 0);
+    gemm_piece(M, columns, std::min(depth, K - k), a_k, {b.data + k * b.row + j * b.column, b.row, b.column},
+               c + j, ldc, add || k > 0);
   };
-  if (M * N * static_cast<Index>(sizeof(real)) <= Index{1} << 17) {
+  const auto piece_of_a = [&](Index k) { return MatrixView{a.data + k * a.column, a.row, a.column}; };
+  const bool pack_a = a.row == 1 && a.column >= long_stride && M <= most_rows && N > 2 * tile_columns;
+  if (pack_a) {
+    thread_local std::vector<real> packed(static_cast<std::size_t>(most_rows * padded(depth)));
     for (Index k = 0; k < K; k += depth) {
-      for (Index j = 0; j < N; j += next_tile(N - j)) piece(j, k);
+      const Index count = std::min(depth, K - k);
+      pack(M, count, piece_of_a(k), packed.data());
+      for (Index j = 0; j < N; j += next_tile(N - j)) piece(j, k, {packed.data(), padded(count), 1});
+    }
+  } else if (M * N * static_cast<Index>(sizeof(real)) <= Index{1} << 17) {
+    for (Index k = 0; k < K; k += depth) {
+      for (Index j = 0; j < N; j += next_tile(N - j)) piece(j, k, piece_of_a(k));
     }
   } else {
     for (Index j = 0; j < N; j += next_tile(N - j)) {
-      for (Index k = 0; k < K; k += depth) piece(j, k);
+      for (Index k = 0; k < K; k += depth) piece(j, k, piece_of_a(k));
     }
   }
 }
@@ -82,7 +99,7 @@ void gemm(Index M, Index N, Index K, MatrixView a, MatrixView b, real* c, Index 
   // quarter makes enough blocks of a small C; 512 rows share the packing of B in a large one.
   const bool by_rows = M >= N;
   const Index size = by_rows ? M : N;
-  const Index block = std::min<Index>(round_up(size / 4 + 1, by_rows ? tile_rows : tile_columns), 512);
+  const Index block = std::min<Index>(round_up(size / 4 + 1, by_rows ? tile_rows : tile_columns), most_rows);
   parallel_for((size + block - 1) / block, [&](Index number) {
     const Index from = number * block, count = std::min(block, size - from);
     if (by_rows) {

@@ -17,7 +17,7 @@ inline MatrixView rows_of(const real* data, Index width) { return {data, width, 
 inline MatrixView columns_of(const real* data, Index width) { return {data, 1, width}; }
 
 // c (M, N) row-major with rows ldc apart; a (M, K); b (K, N).
-// b must have tensor_slack readable bytes behind its last number, as the numbers of a tensor have.
+// a and b must have tensor_slack readable bytes behind their last number, as the numbers of a tensor have.
 // `add` adds the product to c, otherwise c is overwritten. Uses all threads if the work is worth it;
 // the result is the same, bit for bit, on any number of them.
 void gemm(Index M, Index N, Index K, MatrixView a, MatrixView b, real* c, Index ldc, bool add);

@@ -98,7 +98,24 @@ void store_part(Vector x, real* to, bool add, std::index_sequence<j...>) {
 }
 
 // Stores the first `count` numbers of x, at most `lanes`, or adds them to what is there, and touches no
-// others: a part for each binary digit of `count`, so that no number is stored alone but the last.
+// others. AVX-512 has an instruction that does (and the compiler finds it in these loops). Others get a
+// part for each binary digit of `count`, so that no number is stored alone but the last.
+#if defined(__AVX512F__)
+inline void store_first(Index count, Vector x, real* to, bool add) {
+  const int n = static_cast<int>(count);
+  if (add) {
+#pragma omp simd
+    for (int j = 0; j < static_cast<int>(lanes); ++j) {
+      if (j < n) to[j] += x[j];
+    }
+  } else {
+#pragma omp simd
+    for (int j = 0; j < static_cast<int>(lanes); ++j) {
+      if (j < n) to[j] = x[j];
+    }
+  }
+}
+#else
 template <Index digit = lanes>
 void store_first(Index count, Vector x, real* to, bool add) {
   if ((count & digit) != 0) {
@@ -110,6 +127,7 @@ void store_first(Index count, Vector x, real* to, bool add) {
     if (digit < lanes || count < lanes) store_first<digit / 2>(count, x, to, add);
   }
 }
+#endif
 
 // f of all numbers of x, for example their sum or the largest of them, in every lane of the result.
 template <Index distance = lanes / 2, class F>

@@ -84,14 +84,12 @@ void Checkpoint::keep(const std::string& name, const Parameters& tensors) {
       {save, [this, name, tensors](Safetensors& file) { return take_tensors(file, name, tensors); }});
 }
 
-void Checkpoint::keep(const std::string& name, AdamW& optimizer) {
-  keep(name, optimizer.averages());
-  items_.push_back({[&optimizer, name](Safetensors& file) {
-                      file.metadata[name] = std::to_string(optimizer.updates());
-                    },
-                    [this, &optimizer, name](Safetensors& file) -> Assignment {
+void Checkpoint::keep_count(const std::string& name, const std::function<Index()>& get,
+                            const std::function<void(Index)>& set) {
+  items_.push_back({[get, name](Safetensors& file) { file.metadata[name] = std::to_string(get()); },
+                    [this, set, name](Safetensors& file) -> Assignment {
                       const Index n = take_count(file, name, std::numeric_limits<Index>::max() / 2);
-                      return [&optimizer, n] { optimizer.set_updates(n); };
+                      return [set, n] { set(n); };
                     }});
 }
 

@@ -43,7 +43,14 @@ class Checkpoint {
   // What is saved and restored, under names of its own. Everything must outlive the checkpoint. Throws
   // Error if the name is taken: "a" takes "a.b" too.
   void keep(const std::string& name, const Parameters& tensors);
-  void keep(const std::string& name, AdamW& optimizer);
+  template <class Optimizer>
+    requires requires(Optimizer& optimizer) { optimizer.memory(); }
+  void keep(const std::string& name, Optimizer& optimizer) {
+    keep(name, optimizer.memory());
+    if constexpr (requires { optimizer.set_updates(0); }) {
+      keep_count(name, [&] { return optimizer.updates(); }, [&](Index n) { optimizer.set_updates(n); });
+    }
+  }
   void keep(const std::string& name, std::vector<double>& numbers);
   void keep(const std::string& name, double& number);
 
@@ -71,6 +78,8 @@ class Checkpoint {
   using Clock = std::chrono::steady_clock;
 
   void claim(const std::string& name);
+  void keep_count(const std::string& name, const std::function<Index()>& get,
+                  const std::function<void(Index)>& set);
 
   template <class... Pieces>
   void require(bool holds, const Pieces&... pieces) const {

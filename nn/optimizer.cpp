@@ -78,17 +78,32 @@ double clip_by_norm(const Parameters& parameters, double bound) {
   return norm.value();
 }
 
+void clip(const Parameters& parameters, const Clipping& clipping) {
+  constexpr double none = std::numeric_limits<double>::infinity();
+  if (clipping.value != none) clip_by_value(parameters, clipping.value);
+  if (clipping.norm != none) clip_by_norm(parameters, clipping.norm);
+}
+
 void zero_grad(const Parameters& parameters) {
   check_parameters("zero_grad", parameters);
   for (const Parameter& p : parameters) p.tensor->zero_grad();
 }
 
-SGD::SGD(Parameters parameters, double momentum)
+SGD::SGD(Parameters parameters, const Options& options)
     : parameters_(std::move(parameters)),
       tensors_(tensors_of("SGD", parameters_)),
-      momentum_(momentum),
+      options_(options),
       velocity_(zeros_like(parameters_)) {
-  check(momentum >= 0 && momentum < 1, "SGD: the momentum is ", momentum, ", it must be in [0, 1)");
+  check(options.momentum >= 0 && options.momentum < 1, "SGD: the momentum is ", options.momentum,
+        ", it must be in [0, 1)");
+}
+
+Parameters SGD::memory() {
+  Parameters result;
+  for (std::size_t n = 0; n < parameters_.size(); ++n) {
+    result.push_back({"velocity." + parameters_[n].name, &velocity_[n]});
+  }
+  return result;
 }
 
 void SGD::step(double rate) {
@@ -97,7 +112,7 @@ void SGD::step(double rate) {
   for (std::size_t n = 0; n < parameters_.size(); ++n) {
     const Tensor& p = *parameters_[n].tensor;
     elementwise(p.size(), [x = p.data(), g = p.grad(), v = velocity_[n].data(),
-                           mu = static_cast<real>(momentum_), r = static_cast<real>(rate)](Index i) {
+                           mu = static_cast<real>(options_.momentum), r = static_cast<real>(rate)](Index i) {
       v[i] = mu * v[i] + g[i];
       x[i] -= r * v[i];
     });
@@ -124,7 +139,7 @@ void AdamW::set_updates(Index n) {
   updates_ = n;
 }
 
-Parameters AdamW::averages() {
+Parameters AdamW::memory() {
   Parameters result;
   for (std::size_t k = 0; k < parameters_.size(); ++k) {
     result.push_back({"mean." + parameters_[k].name, &mean_[k]});

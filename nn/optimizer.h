@@ -2,6 +2,7 @@
 //
 // All of them throw if a parameter is an empty tensor, has no gradient, or is in the list twice.
 #pragma once
+#include <limits>
 #include <vector>
 
 #include "nn/parameters.h"
@@ -15,6 +16,14 @@ void clip_by_value(const Parameters& parameters, double bound);
 // norm before. Throws if a number is infinite or NaN. (The language models of the paper.)
 double clip_by_norm(const Parameters& parameters, double bound);
 
+// What is done to gradients before a step: both bounds, the first on each number, the second on all
+// together. Infinite: none.
+struct Clipping {
+  double value = std::numeric_limits<double>::infinity();
+  double norm = std::numeric_limits<double>::infinity();
+};
+void clip(const Parameters& parameters, const Clipping& clipping);
+
 void zero_grad(const Parameters& parameters);
 
 // Stochastic gradient descent; with momentum μ > 0 the velocity v <- μ·v + g takes the gradient's
@@ -22,13 +31,19 @@ void zero_grad(const Parameters& parameters);
 // step throws if a parameter is no longer the tensor that it was, or the rate is not finite.
 class SGD {
  public:
-  explicit SGD(Parameters parameters, double momentum = 0);
+  struct Options {
+    double momentum = 0;
+  };
+  SGD(Parameters parameters, const Options& options);
   void step(double rate);
+
+  // All that it remembers, for checkpoints: v of every parameter.
+  Parameters memory();
 
  private:
   Parameters parameters_;
   std::vector<Tensor> tensors_;  // what the parameters were at the start
-  double momentum_;
+  Options options_;
   std::vector<Tensor> velocity_;
 };
 
@@ -50,7 +65,7 @@ class AdamW {
   void step(double rate);
 
   // All that it remembers, for checkpoints: m and v of every parameter, and n.
-  Parameters averages();
+  Parameters memory();
   Index updates() const { return updates_; }
   void set_updates(Index n);
 

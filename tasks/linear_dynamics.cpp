@@ -75,6 +75,15 @@ Tensor LinearDynamics::sample(std::uint64_t seed, std::uint32_t stream, Index fi
   return states;
 }
 
+Tensor LinearDynamics::inputs_of(const Tensor& states) const {
+  return inputs == Tokens::constructed ? constructed_tokens(states) : current_states(states);
+}
+
+Batch LinearDynamics::batch(std::uint64_t seed, std::uint32_t stream, Index first, Index count) const {
+  const Tensor states = sample(seed, stream, first, count);
+  return {inputs_of(states), next_states(states)};
+}
+
 namespace {
 
 void check_states(const char* op, const Tensor& states) {

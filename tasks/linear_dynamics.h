@@ -1,9 +1,12 @@
 // The paper's task: predict the next state of a random linear system, each sequence another system.
 #pragma once
 #include "core/linalg.h"
-#include "core/tensor.h"
+#include "tasks/task.h"
 
 namespace mesagrad {
+
+// What a model sees of the states (B, T + 1, d): constructed tokens, or the states alone.
+enum class Tokens { constructed, raw };
 
 // For each sequence a random orthogonal W (every one equally likely) and
 //
@@ -31,6 +34,7 @@ struct LinearDynamics {
   double clip = 10;
   System system = System::orthogonal;
   std::uint64_t fixed_key = 42;  // seed of the one W of System::fixed
+  Tokens inputs = Tokens::constructed;
 
   // One sequence's system and states (T + 1, d). All samples throw unless d > 0, no other number is negative,
   // and all but clip are finite.
@@ -43,6 +47,16 @@ struct LinearDynamics {
   // States (count, T + 1, d) of the sequences first .. first + count - 1 of a stream: always the same
   // for the same seed, stream and number.
   Tensor sample(std::uint64_t seed, std::uint32_t stream, Index first, Index count) const;
+
+  // The same as a model sees them (see Task): inputs_of(states), and next_states(states) as labels.
+  Batch batch(std::uint64_t seed, std::uint32_t stream, Index first, Index count) const;
+  Tensor inputs_of(const Tensor& states) const;
+  Tensor loss(const Tensor& output, const Batch& batch, Index sequences) const {
+    return squared_error(output, batch.labels, sequences, batch.positions);
+  }
+  void losses(const Tensor& output, const Batch& batch, double* out) const {
+    squared_errors(output, batch.labels, out, batch.positions);
+  }
 
   // A sequence's W (d, d); System::fixed leaves `random` untouched.
   Matrix sample_system(Random& random) const;

@@ -30,9 +30,10 @@ double LossCurve::standard_error() const {
   return total_deviation / std::sqrt(static_cast<double>(sequences));
 }
 
-double LossCurve::standard_error(Index t) const {
-  check(t >= 0 && t < std::ssize(deviation), "loss curve: there is no position ", t, " of ", deviation.size());
-  return deviation[static_cast<std::size_t>(t)] / std::sqrt(static_cast<double>(sequences));
+double LossCurve::standard_error(Index position) const {
+  check(position >= 0 && position < std::ssize(deviation), "loss curve: there is no position ", position,
+        " of ", deviation.size());
+  return deviation[static_cast<std::size_t>(position)] / std::sqrt(static_cast<double>(sequences));
 }
 
 LossCurve summarize(const std::vector<double>& losses, Index tokens) {
@@ -55,6 +56,7 @@ LossCurve summarize(const std::vector<double>& losses, Index tokens) {
     total_sum += total;
   }
   for (std::size_t t = 0; t < T; ++t) {
+    curve.t.push_back(static_cast<double>(t));
     curve.mean.push_back(sum[t] / count);
     curve.deviation.push_back(deviation(losses.data() + t, curve.sequences, tokens, curve.mean[t]));
   }
@@ -81,25 +83,19 @@ LossCurve loss_curve(Index sequences, Index tokens,
   return summarize(losses, tokens);
 }
 
-LossCurve loss_curve(const LinearDynamics& task, std::uint64_t seed, std::uint32_t stream,
-                     Index sequences, const Predictor& predictor, const Watch& watch) {
-  return loss_curve(sequences, task.tokens, [&](Index first, Index count, double* out) {
-    for (Index i = first; i < first + count; ++i) {
-      const auto sequence = task.sample(Random(seed, stream, static_cast<std::uint64_t>(i)));
-      const Matrix prediction = predictor(sequence.states);
-      check(prediction.rows() == task.tokens && prediction.columns() == task.dimension,
-            "loss_curve: a prediction (", prediction.rows(), ", ", prediction.columns(), ") of states (",
-            task.tokens, ", ", task.dimension, ")");
-      for (Index t = 0; t < task.tokens; ++t) {
-        double sum = 0;
-        for (Index j = 0; j < task.dimension; ++j) {
-          const double error = prediction(t, j) - sequence.states(t + 1, j);
-          sum += error * error;
-        }
-        *out++ = sum / 2;
-      }
+void losses_of_prediction(const Predictor& predictor, const Matrix& states, double* out) {
+  const Index tokens = states.rows() - 1, d = states.columns();
+  const Matrix prediction = predictor(states);
+  check(prediction.rows() == tokens && prediction.columns() == d, "loss_curve: a prediction (",
+        prediction.rows(), ", ", prediction.columns(), ") of states (", tokens, ", ", d, ")");
+  for (Index t = 0; t < tokens; ++t) {
+    double sum = 0;
+    for (Index j = 0; j < d; ++j) {
+      const double error = prediction(t, j) - states(t + 1, j);
+      sum += error * error;
     }
-  }, watch);
+    *out++ = sum / 2;
+  }
 }
 
 }  // namespace mesagrad

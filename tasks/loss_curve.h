@@ -5,21 +5,22 @@
 #include <functional>
 #include <vector>
 
+#include "core/arena.h"
 #include "core/parallel.h"
-#include "core/tensor.h"
 #include "tasks/linear_dynamics.h"
 
 namespace mesagrad {
 
 // ℓ_t = ||f_t - y_t||²/2 at every position, over many sequences.
 struct LossCurve {
+  std::vector<double> t;          // (T) the positions: 0, 1, ..., or those that count
   std::vector<double> mean;       // (T) over the sequences
   std::vector<double> deviation;  // (T) standard deviation of a single sequence's ℓ_t
   Index sequences = 0;
 
   double total() const;                   // mean over t: the loss of training
   double standard_error() const;          // of total(), from the sequences' own spread
-  double standard_error(Index t) const;   // of mean[t]
+  double standard_error(Index position) const;  // of mean[position]
   double total_deviation = 0;             // standard deviation of a single sequence's mean over t
 };
 
@@ -38,37 +39,45 @@ LossCurve loss_curve(Index sequences, Index tokens,
 // A prediction (T, d) of s_1 .. s_T from states s_0 .. s_{T-1}; row t may use only s_0 .. s_t.
 using Predictor = std::function<Matrix(const Matrix& states)>;
 
-LossCurve loss_curve(const LinearDynamics& task, std::uint64_t seed, std::uint32_t stream,
-                     Index sequences, const Predictor& predictor, const Watch& watch = {});
+// Of a task whose sequences are states: task.sample(random).states (T + 1, d).
+template <class T>
+concept Dynamics = Task<T> && requires(const T& task, const Random& random) {
+  { task.sample(random).states } -> std::convertible_to<Matrix>;
+};
 
-// The same for a model: model(tokens_of(states (B, T + 1, d))) -> (B, T, D), prediction in the first d
-// channels.
-template <class Model>
-LossCurve loss_curve(const LinearDynamics& task, std::uint64_t seed, std::uint32_t stream,
-                     Index sequences, const Model& model,
-                     Tensor (*tokens_of)(const Tensor& states) = constructed_tokens)
-  requires requires(Tensor tokens) { { model(tokens) } -> std::same_as<Tensor>; }
-{
+// The predictor's ℓ_t on one sequence of states (T + 1, d), to out (T). Throws unless it predicts (T, d).
+void losses_of_prediction(const Predictor& predictor, const Matrix& states, double* out);
+
+template <Dynamics T>
+LossCurve loss_curve(const T& task, std::uint64_t seed, std::uint32_t stream, Index sequences,
+                     const Predictor& predictor, const Watch& watch = {}) {
   return loss_curve(sequences, task.tokens, [&](Index first, Index count, double* out) {
-    thread_local Arena memory;  // every part of this thread uses it again
-    memory.reset();
-    const Arena::Scope scope(memory);
-    const Tensor states = task.sample(seed, stream, first, count);
-    const Tensor output = model(tokens_of(states)), labels = next_states(states);
-    const Index d = task.dimension;
-    check(output.shape().rank() == 3 && output.dim(0) == count && output.dim(1) == task.tokens &&
-              output.dim(2) >= d,
-          "loss_curve: the model gives ", output.shape(), " for labels ", labels.shape());
-    const Index D = output.dim(2);
-    for (Index row = 0; row < output.rows(); ++row) {
-      double sum = 0;
-      for (Index j = 0; j < d; ++j) {
-        const double error = static_cast<double>(output[row * D + j]) - labels[row * d + j];
-        sum += error * error;
-      }
-      out[row] = sum / 2;
+    for (Index i = first; i < first + count; ++i, out += task.tokens) {
+      losses_of_prediction(predictor, task.sample(Random(seed, stream, static_cast<std::uint64_t>(i))).states,
+                           out);
     }
-  });
+  }, watch);
+}
+
+// The same for a model, model(inputs (B, T, n)) -> (B, T, D), at the positions that count.
+template <Task T, class Model>
+LossCurve loss_curve(const T& task, std::uint64_t seed, std::uint32_t stream, Index sequences,
+                     const Model& model, const Watch& watch = {})
+  requires requires(Tensor inputs) { { model(inputs) } -> std::same_as<Tensor>; }
+{
+  const std::vector<Index> positions = task.batch(seed, stream, 0, 1).positions;
+  LossCurve curve = loss_curve(
+      sequences, positions.empty() ? task.tokens : std::ssize(positions),
+      [&](Index first, Index count, double* out) {
+        thread_local Arena memory;  // every part of this thread uses it again
+        memory.reset();
+        const Arena::Scope scope(memory);
+        const Batch batch = task.batch(seed, stream, first, count);
+        task.losses(model(batch.inputs), batch, out);
+      },
+      watch);
+  if (!positions.empty()) curve.t.assign(positions.begin(), positions.end());
+  return curve;
 }
 
 }  // namespace mesagrad

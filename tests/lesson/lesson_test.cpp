@@ -158,7 +158,11 @@ TEST_CASE("a recipe in words tells every setting") {
   };
   CHECK(differs([](auto& r) { r.updates = 99; }));
   CHECK(differs([](auto& r) { r.batch = 1; }));
-  CHECK(differs([](auto& r) { r.decay = .1000001; }));
+  CHECK(differs([](auto& r) { r.optimizer.decay = .1000001; }));
+  CHECK(differs([](auto& r) { r.optimizer.beta2 = .99; }));
+  CHECK(differs([](auto& r) { r.clip.value = 2; }));
+  CHECK(differs([](auto& r) { r.clip.norm = 1; }));
+  CHECK(differs([](auto& r) { r.enough = [](const std::vector<double>&) { return false; }; }));
   CHECK(differs([&](auto& r) { r.rate = rate(.1000001); }));
   CHECK(differs([&](auto& r) { r.rate = [&](Index n) { return rate(.1)(n == 50 ? 51 : n); }; }));
   CHECK(differs([](auto& r) { r.test_every = 1; }));
@@ -167,6 +171,10 @@ TEST_CASE("a recipe in words tells every setting") {
   CHECK(differs([](auto& r) { r.model.mesa = true; }));
   CHECK(differs([](auto& r) { r.model.clip = 3; }));
   CHECK_FALSE(differs([](auto&) {}));
+  CHECK_FALSE(differs([](auto& r) { r.watch = [](Index, double, const LinearTransformer&) {}; }));
+  CHECK(in_words(Recipe<LinearTransformer, SGD>{.model = {}, .updates = 100, .rate = rate(.1)}) !=
+        in_words(recipe));
+  CHECK(in_words(LinearDynamics{.inputs = Tokens::raw}) != in_words(LinearDynamics{}));
   CHECK(in_words(Transformer::Options{.dropout = .1}) != in_words(Transformer::Options{}));
   CHECK(in_words(Transformer::Options{.blocks = {Attention::mesa}}) !=
         in_words(Transformer::Options{.blocks = {Attention::linear}}));

@@ -196,7 +196,7 @@ struct SmallRun {
     std::vector<double> all = losses;
     all.insert(all.end(), {average, static_cast<double>(optimizer.updates()), double(snapshots.size())});
     Parameters tensors = model.parameters();
-    for (const Parameter& p : optimizer.averages()) tensors.push_back(p);
+    for (const Parameter& p : optimizer.memory()) tensors.push_back(p);
     for (LinearTransformer& one : snapshots) {
       for (const Parameter& p : one.parameters()) tensors.push_back(p);
     }

@@ -1,4 +1,4 @@
-// The loss and the linear Transformer, against loops in double precision.
+// The linear Transformer, against loops in double precision.
 #include "tests/catch.h"  // first, because it is precompiled
 
 #include "nn/linear_transformer.h"
@@ -11,19 +11,6 @@ namespace mesagrad {
 namespace {
 
 double at(const Tensor& x, Index i) { return static_cast<double>(x[i]); }
-
-double naive_loss(const Tensor& f, const Tensor& y, Index sequences) {
-  double sum = 0;
-  for (Index b = 0; b < y.dim(0); ++b) {
-    for (Index t = 0; t < y.dim(1); ++t) {
-      for (Index j = 0; j < y.dim(2); ++j) {
-        const double prediction = at(f, (b * y.dim(1) + t) * f.dim(2) + j);
-        sum += std::pow(prediction - at(y, (b * y.dim(1) + t) * y.dim(2) + j), 2);
-      }
-    }
-  }
-  return sum / (2 * static_cast<double>(sequences * y.dim(1)));
-}
 
 const LinearTransformer::Options small{.width = 6,
                                        .blocks = 2,
@@ -91,66 +78,6 @@ LinearTransformer with_weights(LinearTransformer model, const std::vector<Tensor
 }
 
 }  // namespace
-
-TEST_CASE("the loss is half the squared error per sequence and token", "[loss]") {
-  for (const Index d : {0, 1, 3, 4}) {
-    const Tensor f = random_tensor({3, 5, 4}, 1), y = random_tensor({3, 5, d}, 2);
-    INFO("d " << d);
-    CHECK(squared_error(f, y).shape() == Shape());
-    CHECK(std::abs(squared_error(f, y).item() - naive_loss(f, y, 3)) < 10 * epsilon);
-    CHECK(std::abs(squared_error(f, y, 12).item() - naive_loss(f, y, 12)) < 10 * epsilon);
-    check_gradient([=](const auto& x) { return squared_error(x[0], y); }, {f});
-    check_gradient([=](const auto& x) { return squared_error(x[0] + x[0], y, 12); }, {f});
-    const auto twice = [=](const auto& x) {
-      return squared_error(x[0], y) + squared_error(x[0], y, 7);
-    };
-    check_gradient(twice, {f});
-  }
-}
-
-TEST_CASE("the loss has a gradient in the predicted channels alone", "[loss]") {
-  Tensor f = random_tensor({1, 2, 3}, 1);
-  const Tensor y = random_tensor({1, 2, 2}, 2);
-  f.requires_grad();
-  Arena dirty;
-  fill_with_nan(dirty);
-  Tape tape(dirty);
-  const Tensor copy = real{1} * f;
-  tape.backward(squared_error(copy, y));
-  for (const Tensor& x : {copy, f}) {
-    for (Index t = 0; t < 2; ++t) {
-      for (Index j = 0; j < 2; ++j) {
-        const double expected = (at(f, t * 3 + j) - at(y, t * 2 + j)) / 2;
-        CHECK(std::abs(x.grad()[t * 3 + j] - expected) < 4 * epsilon);
-      }
-      CHECK(x.grad()[t * 3 + 2] == 0);
-    }
-  }
-}
-
-TEST_CASE("the losses of a batch's parts add up to the batch's loss", "[loss]") {
-  const Tensor f = random_tensor({5, 4, 3}, 1), y = random_tensor({5, 4, 2}, 2);
-  double sum = 0;
-  for (Index b = 0; b < 5; ++b) {
-    const Tensor f_b({1, 4, 3}, std::span<const real>(f.data() + b * 12, 12));
-    const Tensor y_b({1, 4, 2}, std::span<const real>(y.data() + b * 8, 8));
-    sum += squared_error(f_b, y_b, 5).item();
-  }
-  CHECK(std::abs(sum - squared_error(f, y).item()) < 10 * epsilon);
-}
-
-TEST_CASE("the loss says which shapes do not fit", "[loss][errors]") {
-  const auto complaint = [](const Shape& f, const Shape& y) {
-    const std::string fs = text("output ", f), ys = text("labels ", y);
-    return lacks([&] { squared_error(Tensor(f), Tensor(y)); },
-                 {"squared_error", fs.c_str(), ys.c_str(), "d <= D"});
-  };
-  CHECK(complaint({2, 3, 4}, {2, 3, 5}) == "");
-  CHECK(complaint({2, 3, 4}, {1, 3, 4}) == "");
-  CHECK(complaint({2, 3, 4}, {2, 4, 4}) == "");
-  CHECK(complaint({6, 4}, {2, 3, 4}) == "");
-  CHECK(complaint({2, 3, 4}, {6, 4}) == "");
-}
 
 TEST_CASE("the linear Transformer equals its formula, number by number", "[transformer]") {
   for (const Index masked : {0, 2, 6}) {
@@ -294,7 +221,7 @@ TEST_CASE("a lambda behind a softplus survives what throws the raw one", "[trans
     options.softplus_lambda = softplus_lambda;
     options.clip = 4;
     LinearTransformer model(options, 3);
-    SGD optimizer(model.parameters());
+    SGD optimizer(model.parameters(), {});
     for (int update = 0; update < 10; ++update) {
       zero_grad(model.parameters());
       Tape tape;

@@ -85,7 +85,7 @@ TEST_CASE("AdamW refuses a gradient whose square is no number, and changes nothi
 
 TEST_CASE("gradient descent subtracts rate times gradient", "[optimizer]") {
   Fixture f;
-  SGD sgd(f.parameters);
+  SGD sgd(f.parameters, {});
   check_updates(f, sgd, [](std::size_t, double x, double g, double rate, int) {
     return x - rate * g;
   });
@@ -93,7 +93,7 @@ TEST_CASE("gradient descent subtracts rate times gradient", "[optimizer]") {
 
 TEST_CASE("momentum sums gradients that fade", "[optimizer]") {
   Fixture f;
-  SGD sgd(f.parameters, 0.75);
+  SGD sgd(f.parameters, {.momentum = 0.75});
   std::vector<double> v(f.exact.size());
   check_updates(f, sgd, [&](std::size_t i, double x, double g, double rate, int) {
     v[i] = 0.75 * v[i] + g;
@@ -235,7 +235,7 @@ void each_use(const std::function<void(const char*, const std::function<void(con
   f("clip_by_value", [](const Parameters& p) { clip_by_value(p, 1); });
   f("clip_by_norm", [](const Parameters& p) { clip_by_norm(p, 1); });
   f("zero_grad", [](const Parameters& p) { zero_grad(p); });
-  f("SGD", [](const Parameters& p) { SGD(p).step(0.1); });
+  f("SGD", [](const Parameters& p) { SGD(p, {}).step(0.1); });
   f("AdamW", [](const Parameters& p) { AdamW(p, {}).step(0.1); });
 }
 
@@ -274,7 +274,7 @@ TEST_CASE("an optimizer refuses to step other tensors than those it was made for
     refuses("AdamW", AdamW({{"w", &w}}, {}), w, now);
     w = Tensor({2}, 1).requires_grad();
     std::fill_n(w.grad(), 2, real{1});
-    refuses("SGD", SGD({{"w", &w}}), w, now);
+    refuses("SGD", SGD({{"w", &w}}, {}), w, now);
     w = Tensor({2}, 1).requires_grad();
     std::fill_n(w.grad(), 2, real{1});
     refuses("AdamW", AdamW({{"w", &w}}, {}), w, w.reshaped({1, 2}));
@@ -295,7 +295,7 @@ TEST_CASE("settings that make no sense are refused", "[optimizer][errors]") {
   for (const double beta : {1.0, -0.1, 1.5, nan}) {
     CHECK(lacks([&] { AdamW(p, {.beta1 = beta}); }, {"AdamW", "beta1", "[0, 1)"}) == "");
     CHECK(lacks([&] { AdamW(p, {.beta2 = beta}); }, {"AdamW", "beta2", "[0, 1)"}) == "");
-    CHECK(lacks([&] { SGD(p, beta); }, {"SGD", "momentum", "[0, 1)"}) == "");
+    CHECK(lacks([&] { SGD(p, {.momentum = beta}); }, {"SGD", "momentum", "[0, 1)"}) == "");
   }
   for (const double least : {0.0, -1e-8, in_double ? 0.0 : 1e-60, HUGE_VAL, nan})
     CHECK(lacks([&] { AdamW(p, {.epsilon = least}); }, {"AdamW", "epsilon", "positive"}) == "");
@@ -303,7 +303,7 @@ TEST_CASE("settings that make no sense are refused", "[optimizer][errors]") {
     CHECK(lacks([&] { AdamW(p, {.decay = decay}); }, {"AdamW", "decay", "negative"}) == "");
   for (const double rate : {HUGE_VAL, -HUGE_VAL, nan}) {
     CHECK(lacks([&] { AdamW(p, {}).step(rate); }, {"AdamW", "rate", "finite"}) == "");
-    CHECK(lacks([&] { SGD(p).step(rate); }, {"SGD", "rate", "finite"}) == "");
+    CHECK(lacks([&] { SGD(p, {}).step(rate); }, {"SGD", "rate", "finite"}) == "");
   }
   CHECK(lacks([&] { AdamW(p, {}).set_updates(-5); }, {"AdamW", "-5 updates"}) == "");
   CHECK(lacks([] { WarmupCosine{}(-1); }, {"learning rate", "update -1"}) == "");

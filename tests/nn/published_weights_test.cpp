@@ -86,7 +86,7 @@ std::filesystem::path published(const char* file) {
 }
 
 LossCurve curve_of(const Transformer& model) {
-  return loss_curve(LinearDynamics{}, 1, stream::test_data, 5 * 256, model, current_states);
+  return loss_curve(LinearDynamics{.inputs = Tokens::raw}, 1, stream::test_data, 5 * 256, model);
 }
 
 LossCurve curve_of(const LinearTransformer& model) {

@@ -82,11 +82,11 @@ TEST_CASE("loss curves of nothing", "[loss_curve][errors]") {
     loss_curve(task, 1, stream::test_data, 2, Predictor([](const Matrix&) { return Matrix(3, 1); }));
   });
   for (const Shape& wrong : {Shape({4, 3, 1}), Shape({4, 4, 2}), Shape({5, 3, 2}), Shape({12, 2}), Shape()}) {
-    refuses("loss_curve: the model gives", [&] {
+    refuses("squared_errors: output", [&] {
       loss_curve(task, 1, stream::test_data, 4, [&](const Tensor&) { return Tensor(wrong); });
     });
   }
-  refuses("loss_curve: the model gives", [&] {
+  refuses("squared_errors: output", [&] {
     loss_curve(task, 1, stream::test_data, 4, [&](const Tensor&) { return Tensor(); });
   });
 }

@@ -13,6 +13,7 @@
 // simple, old algorithms play it? Lesson 3 and those after it compare every model with the numbers
 // of this page.
 #include <cmath>
+#include <numeric>
 #include <span>
 
 #include "core/elementary.h"
@@ -23,12 +24,6 @@
 using namespace mesagrad;
 
 namespace {
-
-std::vector<double> positions(Index tokens) {
-  std::vector<double> t;
-  for (Index i = 0; i < tokens; ++i) t.push_back(static_cast<double>(i));
-  return t;
-}
 
 // How many standard errors two means of positions t are apart, in root mean square over t. Two
 // measurements of the same thing give about 1. `ours` also tells how much a single sequence varies,
@@ -50,7 +45,8 @@ void lesson_body(lesson::Lesson& L) {
   L.setting("tokens", task.tokens);
   L.setting("noise", task.noise);
   L.setting("sequences", sequences);
-  const std::vector<double> t = positions(task.tokens);
+  std::vector<double> t(static_cast<std::size_t>(task.tokens));  // positions
+  std::iota(t.begin(), t.end(), 0);
 
   // -------------------------------------------------------------------------------------------
   L.step("What the sequences look like");

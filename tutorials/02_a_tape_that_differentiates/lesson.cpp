@@ -204,7 +204,7 @@ void lesson_body(lesson::Lesson& L) {
   GradientStep step;
   {
     Training training(step, batch, task.tokens);
-    SGD optimizer(step.parameters());
+    SGD optimizer(step.parameters(), {});
     std::vector<double> updates, etas;
     for (Index n = 0; n < 60; ++n) {
       updates.push_back(static_cast<double>(n));
@@ -256,24 +256,27 @@ void lesson_body(lesson::Lesson& L) {
   std::vector<double> history_n, history;
   {
     Training training(solver, batch, task.tokens);
-    const double decay = 0.05;
-    AdamW optimizer(solver.parameters(), {.decay = decay});
-    lesson::Progress bar = L.progress("learning twelve coefficients", updates);
+    const AdamW::Options adam = {.decay = 0.05};
+    const Clipping clipping = {.value = 1};
+    AdamW optimizer(solver.parameters(), adam);
     double average = 0;
     const Index every = std::max<Index>(1, updates / 100);
     Checkpoint checkpoint =
         lesson::checkpoint(L, "solver",
-                           text("updates ", updates, ", batch ", batch, ", decay ", decay, ", ",
-                                lesson::in_words(schedule, updates), ", ", lesson::in_words(task)));
+                           text("updates ", updates, ", batch ", batch, ", ", lesson::in_words(adam), ", ",
+                                lesson::in_words(clipping), ", ", lesson::in_words(schedule, updates), ", ",
+                                lesson::in_words(task)));
     checkpoint.keep("solver", solver.parameters());
     checkpoint.keep("optimizer", optimizer);
     checkpoint.keep("history n", history_n);
     checkpoint.keep("history", history);
     checkpoint.keep("average", average);
-    for (Index n = checkpoint.start(updates); n < updates; ++n) {
+    const Index start = checkpoint.start(updates);
+    lesson::Progress bar = L.progress("learning twelve coefficients", updates, start);
+    for (Index n = start; n < updates; ++n) {
       checkpoint.save_when_due(n);
       const double loss = loss_on_batch(training, n);
-      clip_by_value(solver.parameters(), 1);
+      clip(solver.parameters(), clipping);
       optimizer.step(schedule(n));
       average += loss / static_cast<double>(every);
       if ((n + 1) % every == 0) {

@@ -46,7 +46,7 @@ ApplyInverse iteration(const std::vector<double>& steps) {
 double largest_difference(const LinearTransformer& model, const Predictor& predictor, std::uint64_t seed) {
   double largest = 0;
   for (Index n = 0; n < 32; ++n) {
-    const Tensor output = model(constructed_tokens(task.sample(seed, stream::analysis_data, n, 1)));
+    const Tensor output = model(task.batch(seed, stream::analysis_data, n, 1).inputs);
     const Matrix expected =
         predictor(task.sample(Random(seed, stream::analysis_data, static_cast<std::uint64_t>(n))).states);
     for (Index t = 0; t < task.tokens; ++t) {
@@ -90,9 +90,9 @@ lesson::Recipe<LinearTransformer> recipe_for(const lesson::Lesson& L,
   const bool paper = L.scale() == lesson::Scale::paper;
   const WarmupCosine cosine = rise_and_fall(peak, 200, updates);
   return {.model = model,
+          .optimizer = {.decay = 0.1},
           .updates = updates,
           .batch = L.scaled<Index>({.smoke = 32, .lesson = 64, .paper = batch}),
-          .decay = 0.1,
           .rate = [=](Index n) { return paper ? authors_rate : cosine(n); }};
 }
 
@@ -176,8 +176,7 @@ void lesson_body(lesson::Lesson& L) {
                   descent = curve_of(task, gradient_step_predictor(0.032));
   const ChebyshevCoefficients c = published_coefficients(6);
   const LossCurve plan = curve_of(task, predict_with(chebyshev(c.alpha, c.beta), {.newest_pair = false}));
-  std::vector<double> t;
-  for (Index i = 0; i < task.tokens; ++i) t.push_back(static_cast<double>(i));
+  const std::vector<double>& t = all_pairs.t;
   {
     lesson::LinePlot plot{
         .name = "depth",
@@ -224,7 +223,7 @@ void lesson_body(lesson::Lesson& L) {
   // one, without the system's matrix: that is the control.
   const Index probed = L.scaled<Index>({.smoke = 128, .lesson = 1024, .paper = 2048});
   const Tensor states = task.sample(L.seed(), stream::analysis_data, 0, probed);
-  const std::vector<Tensor> streams = trained[3].model.residual_streams(constructed_tokens(states));
+  const std::vector<Tensor> streams = trained[3].model.residual_streams(task.inputs_of(states));
   const Tensor preconditioned = preconditioned_states(states, chebyshev(c.alpha, c.beta));
   const Matrix usual = without_outliers(preconditioned);
   const Matrix next_probe = linear_probe(streams, next_states(states)),
@@ -275,8 +274,6 @@ void lesson_body(lesson::Lesson& L) {
   // updates (at paper scale) models are known to find something that is not made of identities, and
   // then compression costs.
   std::vector<double> updates, compressed, halfway;  // losses, the model's own = 1
-  const Index step_size =
-      std::max<Index>(L.scaled<Index>({.smoke = 20, .lesson = 2400, .paper = 15000}) / 12, 1);
   const Index compared = L.scaled<Index>({.smoke = 64, .lesson = 1280, .paper = 2560});
   const auto loss_of = [&](const LinearTransformer& model) {
     return loss_curve(task, L.seed(), stream::test_data, compared, model).total();
@@ -284,7 +281,7 @@ void lesson_body(lesson::Lesson& L) {
   for (std::size_t n = 1; n < trained[3].snapshots.size(); ++n) {
     const LinearTransformer& model = trained[3].snapshots[n];
     const LinearTransformer small = compress(model, d);
-    updates.push_back(static_cast<double>(n) * static_cast<double>(step_size));
+    updates.push_back(trained[3].tested_at[n]);
     compressed.push_back(loss_of(small) / trained[3].test_loss[n]);
     halfway.push_back(loss_of(interpolate(model, small)) / trained[3].test_loss[n]);
   }

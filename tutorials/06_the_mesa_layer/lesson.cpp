@@ -238,7 +238,6 @@ void lesson_body(lesson::Lesson& L) {
   // that fits the noise. Before it has seen ten pairs even the optimum does not know much.
   const Index updates = L.scaled<Index>({.smoke = 100, .lesson = 2400, .paper = 4500});
   const Index seeds = L.scaled<Index>({.smoke = 1, .lesson = 1, .paper = 3});
-  const Index test_every = L.scaled<Index>({.smoke = 50, .lesson = 100, .paper = 100});
   const WarmupCosine cosine{.peak = 2e-3, .end = 1e-5, .warmup = 100, .total = updates};
   const lesson::Recipe<LinearTransformer> recipe = {
       .model = {.width = 4 * d,
@@ -248,11 +247,11 @@ void lesson_body(lesson::Lesson& L) {
                 .masked_channels = 2 * d,
                 .clip = 4,
                 .init_deviation = 0.0002},
+      .optimizer = {.decay = 0.1},
       .updates = updates,
       .batch = L.scaled<Index>({.smoke = 32, .lesson = 64, .paper = 256}),
-      .decay = 0.1,
       .rate = [&](Index n) { return L.scale() == lesson::Scale::paper ? 4e-4 : cosine(n); },
-      .test_every = test_every,
+      .test_every = L.scaled<Index>({.smoke = 50, .lesson = 100, .paper = 100}),
       .test_sequences = L.scaled<Index>({.smoke = 256, .lesson = 1280, .paper = 2560})};
   L.setting("updates", updates);
   L.setting("training seeds", seeds);
@@ -273,8 +272,7 @@ void lesson_body(lesson::Lesson& L) {
   double mean_loss = 0;
   for (const lesson::Trained<LinearTransformer>& run : runs)
     mean_loss += curve_of(run.model).total() / static_cast<double>(seeds);
-  std::vector<double> t;
-  for (Index i = 0; i < task.tokens; ++i) t.push_back(static_cast<double>(i));
+  const std::vector<double>& t = mesa.t;
   {
     lesson::LinePlot plot{
         .name = "mesa-layer",
@@ -296,9 +294,8 @@ void lesson_body(lesson::Lesson& L) {
     L.curve("least squares, all pairs", t, all_pairs.mean);
   }
   {
-    std::vector<double> n, paper_n;
-    for (std::size_t i = 0; i < runs[0].test_loss.size(); ++i)
-      n.push_back(static_cast<double>(i) * static_cast<double>(test_every));
+    const std::vector<double>& n = runs[0].tested_at;
+    std::vector<double> paper_n;
     for (std::size_t i = 0; i < paper::mesa_training.size(); ++i)
       paper_n.push_back(100 * static_cast<double>(i));
     lesson::LinePlot plot{

@@ -29,7 +29,7 @@ using namespace mesagrad;
 
 namespace {
 
-const LinearDynamics task;  // lesson 1's
+const LinearDynamics task = {.inputs = Tokens::raw};  // lesson 1's, and the model sees bare states
 constexpr Index last = 49;  // the token that we look at
 constexpr Index back = 5;   // and how many tokens before it we tell apart
 
@@ -51,9 +51,9 @@ lesson::Recipe<Transformer> recipe_for(const lesson::Lesson& L, const Candidate&
   const Index updates = L.scaled<Index>({.smoke = 20, .lesson = 1600, .paper = one.authors_updates});
   const bool paper = L.scale() == lesson::Scale::paper;
   return {.model = one.model,
+          .optimizer = {.decay = 0.05},
           .updates = updates,
           .batch = L.scaled<Index>({.smoke = 32, .lesson = 64, .paper = 256}),
-          .decay = 0.05,
           .rate = WarmupCosine{.peak = paper ? 8e-4 : one.peak,
                                .end = 1e-5,
                                .warmup = std::min<Index>(paper ? 1000 : 200, updates / 2),
@@ -100,9 +100,9 @@ void lesson_body(lesson::Lesson& L) {
   //
   // An untrained head of attention has no opinion: token t spreads its attention evenly over all tokens
   // up to t. What it fetches is the mean of the past, in which no neighbour stands out.
-  const Tensor looked_at = current_states(task.sample(
+  const Tensor looked_at = task.inputs_of(task.sample(
       L.seed(), stream::analysis_data, 0, L.scaled<Index>({.smoke = 16, .lesson = 256, .paper = 2048})));
-  const Tensor slopes = current_states(task.sample(L.seed(), stream::analysis_data, 10000, 64));
+  const Tensor slopes = task.batch(L.seed(), stream::analysis_data, 10000, 64).inputs;
   {
     const Transformer untrained(candidates[0].model, L.seed());
     double most = 0;
@@ -140,10 +140,9 @@ void lesson_body(lesson::Lesson& L) {
     if (runs.empty()) L.setting("batch", recipe.batch);
     runs.push_back(lesson::train(L, one.name, task, recipe, L.seed()));
     auto& moments = far.emplace_back();
-    auto& at = updates.emplace_back();
+    const std::vector<double>& at = updates.emplace_back(runs.back().tested_at);
     for (const Transformer& moment : runs.back().snapshots) {
       L.check_interrupted();
-      at.push_back(static_cast<double>(recipe.test_every * std::ssize(moments)));
       moments.push_back(how_far_back(moment, slopes));
     }
     lesson::LinePlot plot{
@@ -250,7 +249,7 @@ void lesson_body(lesson::Lesson& L) {
   // needs s_49 and s_48. The variance of a state is 1/3: the error of a probe that knows nothing. (The
   // authors fit theirs to 256 sequences and test it on the same, which makes errors about a sixth smaller.)
   const Tensor probed =
-      current_states(task.sample(L.seed(), stream::analysis_data, 20000,
+      task.inputs_of(task.sample(L.seed(), stream::analysis_data, 20000,
                                  L.scaled<Index>({.smoke = 128, .lesson = 2048, .paper = 4096})));
   std::vector<std::vector<double>> errors;
   {

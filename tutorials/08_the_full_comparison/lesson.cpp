@@ -17,7 +17,7 @@ using namespace mesagrad;
 
 namespace {
 
-const LinearDynamics task;  // lesson 1's
+const LinearDynamics task = {.inputs = Tokens::raw};  // lesson 1's, and the models see bare states
 
 struct Candidate {
   std::string name;
@@ -64,9 +64,9 @@ lesson::Recipe<Transformer> recipe_for(const lesson::Lesson& L, const Candidate&
       L.scaled<Index>({.smoke = 20, .lesson = one.lesson_updates, .paper = one.authors_updates});
   const bool paper = L.scale() == lesson::Scale::paper;
   return {.model = one.model,
+          .optimizer = {.decay = 0.05},
           .updates = updates,
           .batch = L.scaled<Index>({.smoke = 32, .lesson = 64, .paper = 256}),
-          .decay = 0.05,
           .rate = WarmupCosine{.peak = paper ? one.authors_peak : one.lesson_peak,
                                .end = 1e-5,
                                .warmup = std::min<Index>(paper ? 1000 : 200, updates / 2),
@@ -140,8 +140,7 @@ void lesson_body(lesson::Lesson& L) {
       lesson::Trained<Transformer> run =
           lesson::train(L, text(file, "-seed-", seed + 1), task, recipe,
                         L.seed() + 1000 * static_cast<std::uint64_t>(seed));
-      const LossCurve curve =
-          loss_curve(task, L.seed(), stream::test_data, sequences, run.model, current_states);
+      const LossCurve curve = loss_curve(task, L.seed(), stream::test_data, sequences, run.model);
       sum += curve.total() / static_cast<double>(count);
       if (seed > 0) continue;
       trained.push_back(std::move(run));
@@ -149,8 +148,7 @@ void lesson_body(lesson::Lesson& L) {
     }
     mean_loss.push_back(sum);
   }
-  std::vector<double> t;
-  for (Index i = 0; i < task.tokens; ++i) t.push_back(static_cast<double>(i));
+  const std::vector<double>& t = all_pairs.t;
   {
     lesson::LinePlot plot{
         .name = "comparison",
@@ -178,10 +176,7 @@ void lesson_body(lesson::Lesson& L) {
             "The plateau of softmax models ends when the first layer finds the token before (lesson 7).",
         .log_y = true};
     for (std::size_t n = 0; n < candidates.size(); ++n) {
-      std::vector<double> at;
-      const Index every = recipe_for(L, candidates[n]).test_every;
-      for (Index i = 0; i < std::ssize(trained[n].test_loss); ++i)
-        at.push_back(static_cast<double>(i * every));
+      const std::vector<double>& at = trained[n].tested_at;
       training.line(candidates[n].name, at, trained[n].test_loss, {.points = true});
       L.curve(text(candidates[n].name, ": test loss by updates"), at, trained[n].test_loss);
     }
@@ -214,7 +209,7 @@ void lesson_body(lesson::Lesson& L) {
   // which turn the question into the answer.
   const Index probed = L.scaled<Index>({.smoke = 128, .lesson = 1024, .paper = 2048});
   const Tensor states = task.sample(L.seed(), stream::analysis_data, 0, probed);
-  const std::vector<Tensor> streams = trained[1].model.residual_streams(current_states(states));
+  const std::vector<Tensor> streams = trained[1].model.residual_streams(task.inputs_of(states));
   const ChebyshevCoefficients c = published_coefficients(6);
   const Tensor preconditioned = preconditioned_states(states, chebyshev(c.alpha, c.beta));
   const Matrix usual = without_outliers(preconditioned);

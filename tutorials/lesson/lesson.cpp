@@ -54,9 +54,9 @@ void Lesson::step(const std::string& heading) {
   print("\n" + bold(numbered, terminal_.colour) + "\n");
 }
 
-Progress Lesson::progress(const std::string& label, Index total) {
+Progress Lesson::progress(const std::string& label, Index total, Index before) {
   throw_if_interrupted();
-  return Progress(terminal_, label, total);
+  return Progress(terminal_, label, total, before);
 }
 
 template <class Figure>

@@ -83,7 +83,7 @@ class Lesson {
   const Options& options() const { return options_; }
 
   // For waits: a progress bar, or a bare check in loops that have none. Both throw after Ctrl-C.
-  Progress progress(const std::string& label, Index total);
+  Progress progress(const std::string& label, Index total, Index before = 0);
   void check_interrupted() const { throw_if_interrupted(); }
 
   // Shown now in the terminal, later on the page. Plots also become name.svg.

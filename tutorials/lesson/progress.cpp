@@ -24,8 +24,13 @@ std::string bar(double part, int width) {
 
 }  // namespace
 
-Progress::Progress(const Terminal& terminal, const std::string& label, Index total)
-    : terminal_(terminal), label_(label), total_(std::max<Index>(total, 1)) {}
+Progress::Progress(const Terminal& terminal, const std::string& label, Index total, Index before)
+    : terminal_(terminal),
+      label_(label),
+      total_(std::max<Index>(total, 1)),
+      before_(before),
+      done_(before),
+      shown_done_(before) {}
 
 void Progress::update(Index done, std::optional<double> loss) {
   throw_if_interrupted();
@@ -42,7 +47,7 @@ bool Progress::time_to_show(double now) const {
 }
 
 std::string Progress::numbers(double now) const {
-  const double rate = static_cast<double>(done_) / now;
+  const double rate = static_cast<double>(done_ - before_) / now;
   std::string text;
   if (loss_) text += "  loss " + pad_right(short_number(*loss_), 8);
   text += "  " + per_second(rate);
@@ -74,9 +79,9 @@ Progress::~Progress() {
   std::string line = terminal_.interactive && shown_at_ > 0 ? "\r\x1b[K" : "";
   line += "  " + label_ + ": ";
   if (done_ < total_) line += "stopped after ";
-  line += std::to_string(done_) + " steps in " + duration(now);
+  line += std::to_string(done_ - before_) + (before_ > 0 ? " more" : "") + " steps in " + duration(now);
   if (loss_) line += ", loss " + short_number(*loss_);
-  line += ", " + per_second(static_cast<double>(done_) / now) + "\n";
+  line += ", " + per_second(static_cast<double>(done_ - before_) / now) + "\n";
   try {
     print(line);
   } catch (...) {

@@ -11,12 +11,13 @@ namespace mesagrad::lesson {
 
 class Progress {
  public:
-  Progress(const Terminal& terminal, const std::string& label, Index total);
+  // Of `total` steps, `before` were done by a run that this one resumes.
+  Progress(const Terminal& terminal, const std::string& label, Index total, Index before = 0);
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
   ~Progress();  // leaves one line that sums up
 
-  // Steps done so far. Cheap enough for every step of a fast loop: on a terminal it redraws at most
+  // Steps done so far, with those before. Cheap enough for every step of a fast loop: on a terminal it redraws at most
   // ten times a second, elsewhere it prints a line for about every tenth of the way. Throws
   // Interrupted after Ctrl-C.
   void update(Index done, std::optional<double> loss = {});
@@ -30,12 +31,12 @@ class Progress {
 
   Terminal terminal_;
   std::string label_;
-  Index total_;
+  Index total_, before_;
   Clock::time_point start_ = Clock::now();
-  Index done_ = 0;
+  Index done_;
   std::optional<double> loss_ = {};
   double shown_at_ = 0;  // seconds; 0: not yet
-  Index shown_done_ = 0;
+  Index shown_done_;
 };
 
 }  // namespace mesagrad::lesson

@@ -5,22 +5,29 @@
 
 #include "core/checksum.h"
 #include "nn/linear_transformer.h"
+#include "nn/optimizer.h"
 #include "nn/transformer.h"
 #include "tasks/linear_dynamics.h"
 #include "tutorials/lesson/numbers.h"
 
 namespace mesagrad::lesson {
 
-template <class Model>
+template <class Model, class Optimizer = AdamW>
 struct Recipe {
   typename Model::Options model;
+  typename Optimizer::Options optimizer = {};
   Index updates = 0;
   Index batch = 256;
-  double decay = 0.1;
-  double clip = 1;  // bound of each element of the gradient
+  Clipping clip = {.value = 1};       // of the gradient
   std::function<double(Index)> rate;  // of update n
   Index test_every = 0;               // updates; 0: no tests
   Index test_sequences = 2560;
+
+  // For who wants to look: called after update n = 1, 2, ... with its loss and the model.
+  std::function<void(Index, double, const Model&)> watch = {};
+  // For who has seen enough: asked after every test, with the test losses so far; true ends the training.
+  // It must follow from these alone, or a resumed training ends elsewhere.
+  std::function<bool(const std::vector<double>&)> enough = {};
 };
 
 // The rates of all updates: first and last, and a checksum.
@@ -54,19 +61,36 @@ inline std::string in_words(const Transformer::Options& options) {
 }
 
 inline std::string in_words(const LinearDynamics& task) {
-  const auto& [dimension, tokens, noise, range, clip, system, fixed_key] = task;
+  const auto& [dimension, tokens, noise, range, clip, system, fixed_key, inputs] = task;
   return text("dimension ", dimension, ", tokens ", tokens, ", noise ", exact_number(noise),
               ", range ", exact_number(range), ", states' clip ", exact_number(clip),
-              ", system ", static_cast<int>(system), ", fixed key ", fixed_key);
+              ", system ", static_cast<int>(system), ", fixed key ", fixed_key,
+              ", inputs ", static_cast<int>(inputs));
 }
 
-template <class Model>
-std::string in_words(const Recipe<Model>& recipe) {
-  const auto& [model, updates, batch, decay, clip, rate, test_every, test_sequences] = recipe;
-  return text(in_words(model), ", updates ", updates, ", batch ", batch, ", decay ", exact_number(decay),
-              ", gradient's clip ", exact_number(clip),
-              ", ", in_words(rate, updates), ", test every ", test_every,
-              ", test sequences ", test_sequences);
+inline std::string in_words(const AdamW::Options& options) {
+  const auto& [beta1, beta2, epsilon, decay] = options;
+  return text("AdamW, beta1 ", exact_number(beta1), ", beta2 ", exact_number(beta2), ", epsilon ",
+              exact_number(epsilon), ", decay ", exact_number(decay));
+}
+
+inline std::string in_words(const SGD::Options& options) {
+  const auto& [momentum] = options;
+  return text("SGD, momentum ", exact_number(momentum));
+}
+
+inline std::string in_words(const Clipping& clipping) {
+  const auto& [value, norm] = clipping;
+  return text("gradient's clip ", exact_number(value), ", its norm's ", exact_number(norm));
+}
+
+template <class Model, class Optimizer>
+std::string in_words(const Recipe<Model, Optimizer>& recipe) {
+  const auto& [model, optimizer, updates, batch, clip, rate, test_every, test_sequences, watch, enough] =
+      recipe;
+  return text(in_words(model), ", ", in_words(optimizer), ", updates ", updates, ", batch ", batch, ", ",
+              in_words(clip), ", ", in_words(rate, updates), ", test every ", test_every,
+              ", test sequences ", test_sequences, ", ends early ", enough ? "perhaps" : "never");
 }
 
 }  // namespace mesagrad::lesson

@@ -1,0 +1,31 @@
+// What a task is: batches of sequences, and what a wrong answer costs.
+#pragma once
+#include <concepts>
+#include <cstdint>
+#include <vector>
+
+#include "nn/loss.h"
+
+namespace mesagrad {
+
+// What a model sees of some sequences, and what it should say.
+struct Batch {
+  Tensor inputs;                      // (B, T, n)
+  Tensor labels;                      // (B, T, m)
+  std::vector<Index> positions = {};  // those that count, rising; none: all T of them
+};
+
+// A task is a value: its fields say which sequences there are. The sequences first .. first + count - 1 of
+// a stream are always the same for the same seed, stream and number. The loss is that of `batch` as a part
+// of `sequences` sequences (see squared_error), for training; the losses are those of each sequence and
+// position that counts, row after row, for curves.
+template <class T>
+concept Task = requires(const T& task, std::uint64_t seed, std::uint32_t stream, Index i, const Tensor& output,
+                        const Batch& batch, double* out) {
+  { task.tokens } -> std::convertible_to<Index>;
+  { task.batch(seed, stream, i, i) } -> std::same_as<Batch>;
+  { task.loss(output, batch, i) } -> std::same_as<Tensor>;
+  { task.losses(output, batch, out) } -> std::same_as<void>;
+};
+
+}  // namespace mesagrad

@@ -1,0 +1,108 @@
+// A lesson's training run: its tests and where they were, watchers, early ends, and other optimizers, all of
+// which survive being stopped.
+#include "tests/catch.h"  // first, because it is precompiled
+
+#include "tutorials/lesson/train.h"
+
+#include "tests/lesson/trial.h"
+
+namespace mesagrad::lesson {
+namespace {
+
+const LinearDynamics task = {.dimension = 2, .tokens = 5};
+
+template <class Optimizer>
+Recipe<LinearTransformer, Optimizer> small_recipe() {
+  return {.model = {.width = 8, .heads = 1, .key_size = 2, .init_deviation = 0.1},
+          .updates = 20,
+          .batch = 4,
+          .rate = [](Index n) { return 0.1 / static_cast<double>(n + 1); },
+          .test_every = 4,
+          .test_sequences = 8};
+}
+
+std::string numbers_text(const std::vector<double>& numbers) {
+  std::string result;
+  for (const double x : numbers) result += exact_number(x) + " ";
+  return result;
+}
+
+// Trains in a lesson of its own, which is interrupted after `stop` updates and resumed, or not.
+template <class Optimizer>
+std::string results_of(Recipe<LinearTransformer, Optimizer> recipe, Index stop) {
+  Trial trial;
+  const std::string file = trial.directory + "/results";
+  const auto body = [&](Index last) {
+    return [&, last](Lesson& L) {
+      omp_set_num_threads(1);  // a forked process has no others
+      recipe.watch = [last](Index n, double, const LinearTransformer&) {
+        if (n == last) fail("stopped");
+      };
+      auto run = train(L, "run", task, recipe, 3);
+      std::vector<double> weights;
+      for (const Parameter& p : run.model.parameters()) {
+        for (Index i = 0; i < p.tensor->size(); ++i) weights.push_back(static_cast<double>((*p.tensor)[i]));
+      }
+      std::ofstream(file) << numbers_text(run.tested_at) << "| " << numbers_text(run.test_loss) << "| "
+                          << run.snapshots.size() << " | " << numbers_text(weights);
+      L.claim("runs", 1, {.expected = 1, .tolerance = 0, .from = Scale::smoke});
+    };
+  };
+  if (stop > 0) {
+    CHECK(trial.status(body(stop), "SAVE_EVERY=0") == 2);
+    CHECK(contains(trial.read("/stderr"), "stopped"));
+  }
+  CHECK(trial.status(body(0), stop > 0 ? "RESUME=1" : "SCALE=") == 0);
+  return read_file(file);
+}
+
+}  // namespace
+
+TEST_CASE("a training knows when it was tested", "[train]") {
+  const std::string results = results_of(small_recipe<AdamW>(), 0);
+  CHECK(contains(results, "0 4 8 12 16 20 | "));
+  CHECK(contains(results, " | 6 | "));
+}
+
+TEST_CASE("a training ends when somebody has seen enough", "[train]") {
+  auto recipe = small_recipe<AdamW>();
+  recipe.enough = [](const std::vector<double>& losses) { return losses.size() == 3; };
+  const std::string results = results_of(recipe, 0);
+  CHECK(contains(results, "0 4 8 | "));
+  CHECK(results == results_of(recipe, 6));
+}
+
+TEST_CASE("a stopped training resumes to the same bits, with any optimizer and clipping", "[train]") {
+  auto adam = small_recipe<AdamW>();
+  const std::string with_adam = results_of(adam, 0);
+  CHECK(with_adam == results_of(adam, 7));
+  adam.clip = {.norm = 1e-3};
+  CHECK(with_adam != results_of(adam, 0));
+  CHECK(results_of(adam, 0) == results_of(adam, 7));
+  auto sgd = small_recipe<SGD>();
+  const std::string plain = results_of(sgd, 0);
+  sgd.optimizer.momentum = 0.9;
+  const std::string with_momentum = results_of(sgd, 0);
+  CHECK(plain != with_adam);
+  CHECK(plain != with_momentum);
+  CHECK(with_momentum == results_of(sgd, 7));
+}
+
+TEST_CASE("every update is watched", "[train]") {
+  Trial trial;
+  CHECK(trial.status([&](Lesson& L) {
+    omp_set_num_threads(1);
+    auto recipe = small_recipe<AdamW>();
+    std::vector<Index> seen;
+    recipe.watch = [&](Index n, double loss, const LinearTransformer& model) {
+      check(loss > 0 && model.blocks.size() == 1, "no loss");
+      seen.push_back(n);
+    };
+    train(L, "run", task, recipe, 3);
+    check(seen.front() == 1 && seen.back() == 20, "not from the first to the last");
+    L.claim("updates seen", static_cast<double>(seen.size()),
+            {.expected = 20, .tolerance = 0, .from = Scale::smoke});
+  }) == 0);
+}
+
+}  // namespace mesagrad::lesson

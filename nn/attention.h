@@ -1,6 +1,8 @@
 // Causal linear attention: what a softmax attention head becomes without the softmax.
 #pragma once
-#include "core/tensor.h"
+#include <string>
+
+#include "nn/parameters.h"
 
 namespace mesagrad {
 
@@ -15,5 +17,15 @@ namespace mesagrad {
 // do not fit or H does not divide them.
 // Paper: appendix on linear self-attention; the layer of Proposition 1.
 Tensor causal_linear_attention(const Tensor& q, const Tensor& k, const Tensor& v, Index heads);
+
+// As a kind of attention (nn/mixer.h).
+struct LinearAttention {
+  std::string name() const { return "linear"; }
+  void start(Index) {}
+  Parameters parameters(const std::string&) { return {}; }
+  Tensor operator()(const Tensor& q, const Tensor& k, const Tensor& v, Index heads) const {
+    return causal_linear_attention(q, k, v, heads);
+  }
+};
 
 }  // namespace mesagrad

@@ -1,6 +1,8 @@
 // The mesa-layer's queries: what turns linear attention into an exact least-squares solver.
 #pragma once
-#include "core/tensor.h"
+#include "core/elementary.h"
+#include "core/ops.h"
+#include "nn/attention.h"
 
 namespace mesagrad {
 
@@ -26,5 +28,37 @@ namespace mesagrad {
 // Throws if the shapes do not fit, or unless every lambda is finite, positive and no denormal number.
 // Paper: the mesa-layer and its appendix on the forward and backward pass.
 Tensor preconditioned_queries(const Tensor& q, const Tensor& k, const Tensor& lambda, Index heads);
+
+// λ = log(1 + e^ρ) + 10⁻⁴. Training can step over the end of the positive numbers, where the mesa-layer
+// throws, if it moves λ itself; if it moves ρ instead, λ is positive wherever ρ goes. The constant is
+// there because log(1 + e^ρ) is 0 for ρ = -1000, to a computer. (The paper's code trains λ itself.)
+constexpr double least_lambda = 1e-4;
+inline Tensor positive_lambda(const Tensor& rho) {
+  return softplus(rho) + Tensor(rho.shape(), static_cast<real>(least_lambda));
+}
+
+// As a kind of attention (nn/mixer.h): one λ for each head, 1 at the start.
+struct MesaLayer {
+  bool softplus_lambda = false;  // the parameter is ρ, and λ = positive_lambda(ρ)
+  Tensor lambda = {}, rho = {};  // (H), one of them
+
+  std::string name() const { return softplus_lambda ? "mesa with softplus lambda" : "mesa"; }
+  void start(Index heads) {
+    const auto parameter = [&](double x) { return Tensor({heads}, static_cast<real>(x)).requires_grad(); };
+    if (softplus_lambda) {
+      rho = parameter(logarithm(exponential(1 - least_lambda) - 1));
+    } else {
+      lambda = parameter(1);
+    }
+  }
+  Parameters parameters(const std::string& prefix) {
+    if (softplus_lambda) return {{prefix + "rho", &rho}};
+    return {{prefix + "lambda", &lambda}};
+  }
+  Tensor operator()(const Tensor& q, const Tensor& k, const Tensor& v, Index heads) const {
+    const Tensor solved = preconditioned_queries(q, k, softplus_lambda ? positive_lambda(rho) : lambda, heads);
+    return causal_linear_attention(solved, k, v, heads);
+  }
+};
 
 }  // namespace mesagrad

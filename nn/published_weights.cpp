@@ -48,14 +48,14 @@ class PublishedFile {
 
   // Fills a layer in; the file has `lambdas` for mesa-layers.
   void take(const std::string& prefix, SelfAttention& layer) {
-    const bool mesa = layer.kind == Attention::mesa;
+    const auto mesa = std::get_if<MesaLayer>(&layer.mixer);
     layer.wq = take(prefix + "q_proj.kernel", layer.wq.shape());
     layer.wk = take(prefix + (mesa ? "v_proj.kernel" : "k_proj.kernel"), layer.wk.shape());
     layer.wv = take(prefix + (mesa ? "k_proj.kernel" : "v_proj.kernel"), layer.wv.shape());
     layer.wo = take(prefix + "o_proj.kernel", layer.wo.shape());
-    if (!mesa) return;
+    if (mesa == nullptr) return;
     layer.wo = heads_first(layer.wo, layer.heads).requires_grad();
-    layer.lambda = take(prefix + "lambdas", layer.lambda.shape());
+    mesa->lambda = take(prefix + "lambdas", mesa->lambda.shape());
   }
 
   void check_empty() const {
@@ -86,12 +86,12 @@ LinearTransformer load_published_linear_transformer(const std::filesystem::path&
   const Shape queries = file.matrix_shape(block_name(0) + "q_proj.kernel");
   options.width = queries[0];
   options.key_size = key_size(file, queries, options.heads);
-  options.mesa = file.has(block_name(0) + "lambdas");
+  if (file.has(block_name(0) + "lambdas")) options.kind = MesaLayer{};
   options.blocks = 0;
   while (file.has(block_name(options.blocks) + "q_proj.kernel")) ++options.blocks;
   LinearTransformer model(options, 0);
   Index b = 0;
-  for (SelfAttention& layer : model.blocks) file.take(block_name(b++), layer);
+  for (Transformer::Block& block : model.blocks) file.take(block_name(b++), block.attention);
   file.check_empty();
   return model;
 }
@@ -106,9 +106,10 @@ Transformer load_published_transformer(const std::filesystem::path& path, Transf
   options.positions = Transformer::Positions::keys;
   const std::string first = "hybrid_block.self_attn.";
   options.key_size = key_size(file, file.matrix_shape(first + "q_proj.kernel"), options.heads);
-  options.blocks = {Attention::softmax};
+  options.blocks = {SoftmaxAttention{}};
   for (Index b = 0; file.has(block_name(b) + "q_proj.kernel"); ++b) {
-    options.blocks.push_back(file.has(block_name(b) + "lambdas") ? Attention::mesa : Attention::softmax);
+    const bool mesa = file.has(block_name(b) + "lambdas");
+    options.blocks.push_back(mesa ? Mixer(MesaLayer{}) : SoftmaxAttention{});
   }
   Transformer model(options, 0);
   model.embedding = file.take("input_layer.kernel", model.embedding.shape());

@@ -1,6 +1,8 @@
 // Causal softmax attention: what Transformers use.
 #pragma once
-#include "core/tensor.h"
+#include <string>
+
+#include "nn/parameters.h"
 
 namespace mesagrad {
 
@@ -16,5 +18,15 @@ namespace mesagrad {
 // do not fit or H does not divide them.
 // Paper: appendix on softmax self-attention.
 Tensor causal_softmax_attention(const Tensor& q, const Tensor& k, const Tensor& v, Index heads);
+
+// As a kind of attention (nn/mixer.h).
+struct SoftmaxAttention {
+  std::string name() const { return "softmax"; }
+  void start(Index) {}
+  Parameters parameters(const std::string&) { return {}; }
+  Tensor operator()(const Tensor& q, const Tensor& k, const Tensor& v, Index heads) const {
+    return causal_softmax_attention(q, k, v, heads);
+  }
+};
 
 }  // namespace mesagrad

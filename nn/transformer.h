@@ -1,4 +1,4 @@
-// A Transformer that sees raw observations: it has to make its own tokens of them.
+// The Transformer. It sees raw observations, and makes its own tokens of them; or tokens.
 //
 // Every part of a GPT block is here, each of them optional. The paper's models of linear dynamics leave
 // most of them out: no MLP, no norms, no dropout, and no biases anywhere.
@@ -37,7 +37,7 @@ struct Transformer {
     Index inputs = 10;
     Index outputs = 10;
     Index width = 40;
-    std::vector<Attention> blocks = std::vector<Attention>(7, Attention::softmax);
+    std::vector<Mixer> blocks = std::vector<Mixer>(7, SoftmaxAttention{});  // each block's attention
     Index heads = 4;
     Index key_size = 20;
     Positions positions = Positions::keys;
@@ -46,6 +46,8 @@ struct Transformer {
     Index mlp = 0;                 // numbers between the two matrices of each block's MLP; 0: no MLP
     bool layer_norm = false;       // before attention and before the MLP
     bool unit_keys = false;        // queries and keys of length 1, in all blocks but the first
+    bool embedded = true;          // false: tokens are as wide as the stream, and what comes out is the stream
+    Index masked_channels = 0;     // so many channels of the tokens are zero on entry
     double dropout = 0;            // probability, of what a block adds to the stream, in training
     double init_deviation = 0.05;  // of all weights
   };
@@ -64,8 +66,8 @@ struct Transformer {
 
   Options options;
   Tensor table;      // of positions: (tokens, width), without a gradient
-  Tensor embedding;  // (inputs, width)
-  Tensor readout;    // (width, outputs)
+  Tensor embedding;  // (inputs, width), or undefined
+  Tensor readout;    // (width, outputs), or undefined
   std::vector<Block> blocks;
 
   Transformer(const Options& settings, std::uint64_t seed) : options(settings) {
@@ -74,17 +76,21 @@ struct Transformer {
           "transformer: ", options.inputs, " inputs, ", options.outputs, " outputs, width ", options.width,
           ", ", options.heads, " heads of key size ", options.key_size, ", ", options.tokens, " tokens, mlp ",
           options.mlp, "; all must be positive, but for mlp, which may be 0");
+    check(options.masked_channels >= 0 && options.masked_channels <= options.width, "transformer: ",
+          options.masked_channels, " of ", options.width, " channels masked");
     check(options.clip >= 0, "transformer: clip is ", options.clip, "; it must not be negative");
     check(options.dropout >= 0 && options.dropout < 1, "transformer: dropout is ", options.dropout,
           "; it must be in [0, 1)");
     const double deviation = options.init_deviation;
     const Index D = options.width;
-    Random random(seed, stream::parameters, options.blocks.size());
-    embedding = normal_parameter({options.inputs, D}, deviation, random);
-    readout = normal_parameter({D, options.outputs}, deviation, random);
+    if (options.embedded) {
+      Random random(seed, stream::parameters, options.blocks.size());
+      embedding = normal_parameter({options.inputs, D}, deviation, random);
+      readout = normal_parameter({D, options.outputs}, deviation, random);
+    }
     if (options.positions != Positions::none) table = sinusoidal_table(options.tokens, D);
     for (std::size_t b = 0; b < options.blocks.size(); ++b) {
-      random = Random(seed, stream::parameters, b);
+      Random random(seed, stream::parameters, b);
       const Index seen = b == 0 && options.positions == Positions::keys ? 2 * D : D;
       Block& block = blocks.emplace_back();
       block.attention = random_self_attention(options.blocks[b], seen, D, options.heads, options.key_size,
@@ -100,7 +106,8 @@ struct Transformer {
   }
 
   Parameters parameters() {
-    Parameters result = {{"embedding", &embedding}, {"readout", &readout}};
+    Parameters result;
+    if (options.embedded) result = {{"embedding", &embedding}, {"readout", &readout}};
     for (std::size_t b = 0; b < blocks.size(); ++b) {
       const std::string prefix = text("blocks.", b, ".");
       const Parameters attention = blocks[b].attention.parameters(prefix);
@@ -122,14 +129,18 @@ struct Transformer {
     return result;
   }
 
-  // Observations (B, T, inputs) to predictions (B, T, outputs). Without `noise` nothing is dropped.
+  // Observations (B, T, inputs) to predictions (B, T, outputs); or, if there is no embedding, tokens
+  // (B, T, D) to the residual stream after the last block, whose first channels are the prediction.
+  // Without `noise` nothing is dropped.
   Tensor operator()(const Tensor& x, const Noise* noise = nullptr) const {
-    return matmul(residual_streams(x, noise).back(), readout);
+    const Tensor last = residual_streams(x, noise).back();
+    return options.embedded ? matmul(last, readout) : last;
   }
 
   // The residual streams (B, T, D) before the first block and after each.
   std::vector<Tensor> residual_streams(const Tensor& x, const Noise* noise = nullptr) const {
-    Tensor tokens = matmul(x, embedding);
+    Tensor tokens = options.embedded ? matmul(x, embedding) : x;
+    if (options.masked_channels > 0) tokens = zero_channels(tokens, options.masked_channels);
     if (options.positions == Positions::tokens) tokens = add_positions(tokens, table);
     std::vector<Tensor> streams = {tokens};
     for (std::size_t b = 0; b < blocks.size(); ++b) streams.push_back(after_block(b, streams.back(), noise));

@@ -6,11 +6,11 @@ namespace mesagrad {
 namespace {
 
 // A model of the same depth, width and heads with zero weights of another key size.
-LinearTransformer empty_like(const LinearTransformer& model, Index key_size) {
-  LinearTransformer::Options options = model.options;
+Transformer empty_like(const Transformer& model, Index key_size) {
+  Transformer::Options options = model.options;
   options.key_size = key_size;
   options.init_deviation = 0;
-  return LinearTransformer(options, 0);
+  return Transformer(options, 0);
 }
 
 // Writes head h of `from`, with its keys times `factor`, to columns (rows, for wo) `offset` and on of
@@ -87,16 +87,16 @@ Matrix block_scalars(const Matrix& product, Index d) {
   return scalars;
 }
 
-LinearTransformer compress(const LinearTransformer& model, Index d) {
+Transformer compress(const Transformer& model, Index d) {
   const Index D = model.options.width;
   check(D % 4 == 0 && D / 4 == d, "compress: the width ", D, " is not four groups of ", d);
-  LinearTransformer result = empty_like(model, D);
+  Transformer result = empty_like(model, D);
   for (std::size_t b = 0; b < model.blocks.size(); ++b) {
-    const SelfAttention& to = result.blocks[b];
+    const SelfAttention& to = result.blocks[b].attention;
     const Index inner = to.wq.dim(1);
     for (Index h = 0; h < to.heads; ++h) {
-      const Matrix qk = block_scalars(query_key_product(model.blocks[b], h), d);
-      const Matrix vo = block_scalars(value_output_product(model.blocks[b], h), d);
+      const Matrix qk = block_scalars(query_key_product(model.blocks[b].attention, h), d);
+      const Matrix vo = block_scalars(value_output_product(model.blocks[b].attention, h), d);
       for (Index k = 0; k < D; ++k) {  // Wk = Wo = I, so that Wq and Wv are the products
         to.wk[k * inner + h * D + k] = 1;
         to.wo[(h * D + k) * D + k] = 1;
@@ -111,23 +111,23 @@ LinearTransformer compress(const LinearTransformer& model, Index d) {
   return result;
 }
 
-LinearTransformer interpolate(const LinearTransformer& a, const LinearTransformer& b) {
+Transformer interpolate(const Transformer& a, const Transformer& b) {
   check(a.options.width == b.options.width && a.options.heads == b.options.heads &&
             a.blocks.size() == b.blocks.size() && a.options.clip == b.options.clip &&
             a.options.masked_channels == b.options.masked_channels,
         "interpolate: the models differ in more than their weights and key size");
   // [½Wq_a ½Wq_b]·[Wk_a Wk_b]ᵀ = ½QK_a + ½QK_b, and the same for VO: side by side means added up.
-  LinearTransformer result = empty_like(a, a.options.key_size + b.options.key_size);
+  Transformer result = empty_like(a, a.options.key_size + b.options.key_size);
   for (std::size_t n = 0; n < a.blocks.size(); ++n) {
     for (Index h = 0; h < a.options.heads; ++h) {
-      copy_head(a.blocks[n], result.blocks[n], h, 0, real{0.5});
-      copy_head(b.blocks[n], result.blocks[n], h, a.options.key_size, real{0.5});
+      copy_head(a.blocks[n].attention, result.blocks[n].attention, h, 0, real{0.5});
+      copy_head(b.blocks[n].attention, result.blocks[n].attention, h, a.options.key_size, real{0.5});
     }
   }
   return result;
 }
 
-double effective_step_size(const LinearTransformer& model, Index d) {
+double effective_step_size(const Transformer& model, Index d) {
   check(d > 0, "effective_step_size: the dimension is ", d, ", it must be positive");
   const Index width = Shape({4, d}).size();
   check(model.blocks.size() == 1 && model.options.width == width,
@@ -135,8 +135,8 @@ double effective_step_size(const LinearTransformer& model, Index d) {
         model.blocks.size(), " of width ", model.options.width);
   double eta = 0;
   for (Index h = 0; h < model.options.heads; ++h) {
-    const Matrix qk = block_scalars(query_key_product(model.blocks[0], h), d);
-    const Matrix vo = block_scalars(value_output_product(model.blocks[0], h), d);
+    const Matrix qk = block_scalars(query_key_product(model.blocks[0].attention, h), d);
+    const Matrix vo = block_scalars(value_output_product(model.blocks[0].attention, h), d);
     eta += qk(2, 3) * vo(2, 0);
   }
   return eta;
@@ -147,7 +147,7 @@ LinearTransformer gradient_descent_transformer(Index d, double eta) {
   check(d > 0, "gradient_descent_transformer: the dimension is ", d, ", it must be positive");
   LinearTransformer model(
       {.width = Shape({4, d}).size(), .heads = 1, .key_size = d, .clip = infinity, .init_deviation = 0}, 0);
-  const SelfAttention& head = model.blocks[0];
+  const SelfAttention& head = model.blocks[0].attention;
   for (Index i = 0; i < d; ++i) {
     head.wq[(2 * d + i) * d + i] = 1;
     head.wk[(3 * d + i) * d + i] = 1;

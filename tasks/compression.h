@@ -19,15 +19,15 @@ Matrix block_scalars(const Matrix& product, Index d);
 
 // The model again with every block of every product replaced by its scalar times the identity: 32
 // numbers for each head. (CompressedAlg of the paper.) Key size 4d; throws if 4d is not the width.
-LinearTransformer compress(const LinearTransformer& model, Index d);
+Transformer compress(const Transformer& model, Index d);
 
 // The model whose products are, head by head, the average of two models' products. (Averaging the
 // factors would mean nothing.) Throws if the models differ in more than weights and key size.
-LinearTransformer interpolate(const LinearTransformer& a, const LinearTransformer& b);
+Transformer interpolate(const Transformer& a, const Transformer& b);
 
 // The step size η of the one-layer update s_{t+1} ≈ η Σ s_i (s_{i-1}·s_t) that the scalars amount to:
 // the sum over heads of (query s_t, key s_{i-1}) times (value s_i, output prediction).
-double effective_step_size(const LinearTransformer& model, Index d);
+double effective_step_size(const Transformer& model, Index d);
 
 // Proposition 1: one head, written by hand, that makes one step of gradient descent with step size η
 // on constructed tokens. Query s_t, key s_{i-1}, value s_i, output η times that into the first group.

@@ -19,7 +19,7 @@ LinearTransformer proposition_2_transformer(Index d, const std::vector<double>& 
                           0);
   const Index inner = 2 * d;
   for (std::size_t k = 0; k < steps.size(); ++k) {
-    const SelfAttention& block = model.blocks[k];
+    const SelfAttention& block = model.blocks[k].attention;
     // Head h, channel i: group `value` times `step` is added to group `output`.
     const auto head = [&](Index h, Index value, Index output, double step) {
       for (Index i = 0; i < d; ++i) {

@@ -66,7 +66,7 @@ std::vector<double> token_probe(const Tensor& stream, const Tensor& states, Inde
 }
 
 std::vector<Matrix> attention_maps(const SelfAttention& layer, const Tensor& x, const Tensor& positions) {
-  check(layer.kind == Attention::softmax,
+  check(std::holds_alternative<SoftmaxAttention>(layer.mixer),
         "attention_maps: only softmax attention has weights that add up to 1");
   check_position("attention_maps", x, 0);
   const auto [q_of_all, k_of_all] = layer.queries_and_keys(x, positions);

@@ -207,13 +207,13 @@ const std::vector<Fingerprint> fingerprints = {
      "2d2b9c5dd8905095", "b28eaef2f04c5aa0"},
     {"training, mesa-layer",
      [] {
-       return bits_of_training<LinearTransformer>({.heads = 1, .key_size = 40, .mesa = true},
+       return bits_of_training<LinearTransformer>({.heads = 1, .key_size = 40, .kind = MesaLayer{}},
                                                   constructed_tokens);
      },
      "b4899ec2953dfc0f", "cc6164045ab46353"},
     {"training, softmax layers",
      [] {
-       return bits_of_training<Transformer>({.blocks = {2, Attention::softmax},
+       return bits_of_training<Transformer>({.blocks = {2, SoftmaxAttention{}},
                                              .clip = 2,
                                              .mlp = 30,
                                              .layer_norm = true,

@@ -108,17 +108,16 @@ void add_mesa(std::vector<Row>& rows, Index B, Index T, Index H, Index K) {
 
 // A whole training step, data excluded: forward, backward, clipping, AdamW. Each token
 // has `inputs` numbers.
-template <class Model>
-Row step(const std::string& name, Index B, Index T, Index inputs, const typename Model::Options& options,
+Row step(const std::string& name, Index B, Index T, Index inputs, const Transformer::Options& options,
          double flops) {
   constexpr Index labels = 10;
   double weights = 0;
-  for (const Parameter& p : Model(options, 1).parameters())
+  for (const Parameter& p : Transformer(options, 1).parameters())
     weights += static_cast<double>(p.tensor->size());
   // Tokens and labels are read; weights and two averages of the gradient are read and written.
   const double bytes = size_of_reals(product(B, T, inputs + labels) + 6 * weights);
   return {name, flops, bytes, [=] {
-    Model model(options, 1);
+    Transformer model(options, 1);
     std::vector<Tensor> x, y;  // one of each for each sequence
     for (std::uint64_t i = 0; i < static_cast<std::uint64_t>(B); ++i) {
       x.push_back(random_tensor({1, T, inputs}, 2 * i));
@@ -135,7 +134,7 @@ Row step(const std::string& name, Index B, Index T, Index inputs, const typename
     Training training(model, B, T);
     AdamW optimizer(model.parameters(), {.decay = 0.05});
     return time([&] {
-      training([&](const Model& part, Index first, Index count) {
+      training([&](const Transformer& part, Index first, Index count) {
         return squared_error(part(together(x, first, count)), together(y, first, count), B);
       });
       clip_by_value(model.parameters(), 1);
@@ -147,32 +146,25 @@ Row step(const std::string& name, Index B, Index T, Index inputs, const typename
 // Flops of a layer of attention on B sequences: four products with (D, H·K) matrices (queries and keys of
 // inputs `seen` wide), and half of two with (T, T) scores; three times that with the backward step. A
 // softmax adds an exponential, counted as one, for each score and step; a mesa-layer what it adds above.
-double attention_flops(Attention kind, Index B, Index T, Index D, Index seen, Index H, Index K) {
+double attention_flops(const Mixer& kind, Index B, Index T, Index D, Index seen, Index H, Index K) {
   const Index inner = H * K;
   double flops =
       3 * (product(B, T, inner) * 4 * static_cast<double>(D + seen) + 2 * product(B, T, T, inner));
-  if (kind == Attention::softmax) flops += product(B, H, T, T);
-  if (kind == Attention::mesa) flops += 20 * product(B, T, inner, K);
+  if (std::holds_alternative<SoftmaxAttention>(kind)) flops += product(B, H, T, T);
+  if (std::holds_alternative<MesaLayer>(kind)) flops += 20 * product(B, T, inner, K);
   return flops;
 }
 
 void add_step(std::vector<Row>& rows, const std::string& name, Index B, Index T,
-              const LinearTransformer::Options& o) {
-  const Attention kind = o.mesa ? Attention::mesa : Attention::linear;
-  const double layer = attention_flops(kind, B, T, o.width, o.width, o.heads, o.key_size);
-  rows.push_back(step<LinearTransformer>(name, B, T, o.width, o, static_cast<double>(o.blocks) * layer));
-}
-
-void add_step(std::vector<Row>& rows, const std::string& name, Index B, Index T,
               const Transformer::Options& o) {
-  double flops = 6 * product(B, T, o.width, o.inputs + o.outputs);
+  double flops = o.embedded ? 6 * product(B, T, o.width, o.inputs + o.outputs) : 0;
   for (std::size_t b = 0; b < o.blocks.size(); ++b) {
     const bool wide = b == 0 && o.positions == Transformer::Positions::keys;
     flops +=
         attention_flops(o.blocks[b], B, T, o.width, wide ? 2 * o.width : o.width, o.heads, o.key_size);
     flops += 12 * product(B, T, o.width, o.mlp);
   }
-  rows.push_back(step<Transformer>(name, B, T, o.inputs, o, flops));
+  rows.push_back(step(name, B, T, o.embedded ? o.inputs : o.width, o, flops));
 }
 
 }  // namespace
@@ -199,17 +191,17 @@ std::vector<Row> rows() {
   add_step(result, "linear-2", B, T, two);
   add_step(result, "linear-6", B, T, changed(40, 6, 4, 40));
   LinearTransformer::Options mesa = changed(40, 1, 1, 40);
-  mesa.mesa = true;
+  mesa.kind = MesaLayer{};
   add_step(result, "mesa-1", B, T, mesa);
   mesa = changed(40, 1, 4, 20);
-  mesa.mesa = true;
+  mesa.kind = MesaLayer{};
   add_step(result, "mesa-1, 4 heads of 20", B, T, mesa);
   // Seven layers as in a GPT, but for positions; then the paper's models, which have neither MLP nor norms.
   const auto none = Transformer::Positions::none;
   add_step(result, "softmax-7-mlp", B, T,
            Transformer::Options{.positions = none, .clip = real{1.5}, .mlp = 160, .layer_norm = true});
   add_step(result, "softmax-7", B, T, Transformer::Options{});
-  const std::vector<Attention> hybrid = {Attention::softmax, Attention::mesa};
+  const std::vector<Mixer> hybrid = {SoftmaxAttention{}, MesaLayer{}};
   add_step(result, "hybrid-mesa", B, T,
            Transformer::Options{.blocks = hybrid, .positions = none, .clip = real{1.5}});
   add_step(result, "hybrid-mesa with positions", B, T, Transformer::Options{.blocks = hybrid, .clip = 1});

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "nn/linear_transformer.h"
 #include "tests/lesson/trial.h"
 #include "tutorials/lesson/lesson.h"
 #include "tutorials/lesson/recipe.h"
@@ -168,7 +169,7 @@ TEST_CASE("a recipe in words tells every setting") {
   CHECK(differs([](auto& r) { r.test_every = 1; }));
   CHECK(differs([](auto& r) { r.test_sequences = 1; }));
   CHECK(differs([](auto& r) { r.model.heads = 3; }));
-  CHECK(differs([](auto& r) { r.model.mesa = true; }));
+  CHECK(differs([](auto& r) { r.model.kind = MesaLayer{}; }));
   CHECK(differs([](auto& r) { r.model.clip = 3; }));
   CHECK_FALSE(differs([](auto&) {}));
   CHECK_FALSE(differs([](auto& r) { r.watch = [](Index, double, const LinearTransformer&) {}; }));
@@ -176,8 +177,8 @@ TEST_CASE("a recipe in words tells every setting") {
         in_words(recipe));
   CHECK(in_words(LinearDynamics{.inputs = Tokens::raw}) != in_words(LinearDynamics{}));
   CHECK(in_words(Transformer::Options{.dropout = .1}) != in_words(Transformer::Options{}));
-  CHECK(in_words(Transformer::Options{.blocks = {Attention::mesa}}) !=
-        in_words(Transformer::Options{.blocks = {Attention::linear}}));
+  CHECK(in_words(Transformer::Options{.blocks = {MesaLayer{}}}) !=
+        in_words(Transformer::Options{.blocks = {LinearAttention{}}}));
   CHECK(in_words(LinearDynamics{.noise = 0}) != in_words(LinearDynamics{}));
 }
 

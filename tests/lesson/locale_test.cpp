@@ -14,6 +14,7 @@
 #include "tutorials/lesson/draw.h"
 #include "tutorials/lesson/lesson.h"
 #include "tutorials/lesson/page.h"
+#include "nn/linear_transformer.h"
 #include "tutorials/lesson/recipe.h"
 #include "tutorials/lesson/source.h"
 #include "tutorials/lesson/svg.h"

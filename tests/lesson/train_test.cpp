@@ -4,6 +4,7 @@
 
 #include "tutorials/lesson/train.h"
 
+#include "nn/linear_transformer.h"
 #include "tests/lesson/trial.h"
 
 namespace mesagrad::lesson {

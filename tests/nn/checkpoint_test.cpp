@@ -152,7 +152,8 @@ TEST_CASE("a checkpoint gives back what it was given", "[checkpoint]") {
   CHECK(read == numbers);
   CHECK(read_none.empty());
   CHECK(read_number == number);
-  CHECK(numbers_of(other.blocks[0].wv) == numbers_of(model.blocks[0].wv));
+  CHECK(numbers_of(other.blocks[0].attention.wv) ==
+        numbers_of(model.blocks[0].attention.wv));
 
   const auto refusal = [&](const std::string& identity, const char* name) {
     return message_of([&] { restore(identity, true, name); });

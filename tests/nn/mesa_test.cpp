@@ -353,17 +353,18 @@ TEST_CASE("preconditioned queries are the same to the last bit on any number of 
 
 TEST_CASE("a Transformer of mesa-layers has a lambda for each head among its parameters") {
   LinearTransformer model(
-      {.width = 8, .blocks = 2, .heads = 2, .key_size = 3, .mesa = true, .init_deviation = 0.3}, 1);
+      {.width = 8, .blocks = 2, .heads = 2, .key_size = 3, .kind = MesaLayer{}, .init_deviation = 0.3}, 1);
   CHECK(model.parameters().size() == 10);
   CHECK(model.parameters()[4].name == "blocks.0.lambda");
-  CHECK(numbers_of(model.blocks[1].lambda) == std::vector<real>{1, 1});
+  CHECK(numbers_of(std::get<MesaLayer>(model.blocks[1].attention.mixer).lambda) == std::vector<real>{1, 1});
   const Tensor x = random_tensor({2, 5, 8}, 1);
   check_gradient([&](const std::vector<Tensor>& lambda) {
     LinearTransformer copy = model;
-    copy.blocks[0].lambda = lambda[0];
-    copy.blocks[1].wk = lambda[1];
+    std::get<MesaLayer>(copy.blocks[0].attention.mixer).lambda = lambda[0];
+    copy.blocks[1].attention.wk = lambda[1];
     return copy(x);
-  }, {model.blocks[0].lambda.copy(), model.blocks[1].wk.copy()});
+  }, {std::get<MesaLayer>(model.blocks[0].attention.mixer).lambda.copy(),
+                          model.blocks[1].attention.wk.copy()});
 }
 
 }  // namespace mesagrad

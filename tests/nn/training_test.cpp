@@ -99,7 +99,7 @@ TEST_CASE("every sequence is in exactly one part", "[training]") {
     for (const Index batch : {1, 2, 15, 16, 17, 31, 33, 100, 1000}) {
       INFO(batch << " sequences of " << T << " tokens");
       LinearTransformer model({.width = 1, .heads = 1, .key_size = 1}, 1);
-      model.blocks[0].wq[0] = 1;  // so that the loss counts sequences
+      model.blocks[0].attention.wq[0] = 1;  // so that the loss counts sequences
       Training training(model, batch, T);
       std::vector<int> seen(static_cast<std::size_t>(batch));
       std::mutex mutex;
@@ -109,12 +109,12 @@ TEST_CASE("every sequence is in exactly one part", "[training]") {
         for (Index i = first; i < first + count; ++i) ++seen.at(static_cast<std::size_t>(i));
         // Four matrices of one column, and their gradients: a megabyte, if they were floats.
         small_parts &= count > 0 && count <= 16 && (count == 1 || count * T * 8 <= Index{1} << 18);
-        return static_cast<real>(count) * sum(m.blocks[0].wq);
+        return static_cast<real>(count) * sum(m.blocks[0].attention.wq);
       });
       CHECK(seen == std::vector<int>(seen.size(), 1));
       CHECK(small_parts);
       CHECK(loss == static_cast<double>(batch));
-      CHECK(model.blocks[0].wq.grad()[0] == static_cast<real>(batch));
+      CHECK(model.blocks[0].attention.wq.grad()[0] == static_cast<real>(batch));
     }
   }
 }
@@ -186,7 +186,7 @@ TEST_CASE("training refuses a model whose parameters are not what they were", "[
   LinearTransformer model(small, 1);
   Training training(model, 5, 10);
   training(loss_of);
-  Tensor& w = model.blocks[1].wv;
+  Tensor& w = model.blocks[1].attention.wv;
   const Tensor before = w;
   for (const Tensor& now : {random_tensor(w.shape(), 1).requires_grad(), Tensor({3}).requires_grad(), Tensor()}) {
     w = now;
@@ -194,7 +194,7 @@ TEST_CASE("training refuses a model whose parameters are not what they were", "[
   }
   w = before;
   training(loss_of);
-  w = model.blocks[0].wv;
+  w = model.blocks[0].attention.wv;
   using Step = Training<LinearTransformer>;
   CHECK(lacks([&] { Step(model, 5, 10); }, {"training", "blocks.0.wv and blocks.1.wv"}) == "");
   w = before.copy();

@@ -95,10 +95,10 @@ Rows naive_attention(const SelfAttention& layer, const Rows& seen, const Rows& x
     for (std::size_t t = 0; t < x.size(); ++t) {
       std::vector<double> query(q[t].begin() + static_cast<Index>(first),
                                 q[t].begin() + static_cast<Index>(end));
-      if (layer.kind == Attention::mesa) {
+      if (const auto mesa = std::get_if<MesaLayer>(&layer.mixer)) {
         Rows A(K, std::vector<double>(K));
         for (std::size_t i = 0; i < K; ++i)
-          A[i][i] = 1 / static_cast<double>(layer.lambda[static_cast<Index>(h)]);
+          A[i][i] = 1 / static_cast<double>(mesa->lambda[static_cast<Index>(h)]);
         for (std::size_t s = 0; s <= t; ++s)
           for (std::size_t i = 0; i < K; ++i)
             for (std::size_t j = 0; j < K; ++j) A[i][j] += k[s][first + i] * k[s][first + j];
@@ -109,7 +109,7 @@ Rows naive_attention(const SelfAttention& layer, const Rows& seen, const Rows& x
       for (std::size_t s = 0; s <= t; ++s) {
         double score = 0;
         for (std::size_t j = 0; j < K; ++j) score += query[j] * k[s][first + j];
-        const bool softmax = layer.kind == Attention::softmax;
+        const bool softmax = std::holds_alternative<SoftmaxAttention>(layer.mixer);
         weight.push_back(softmax ? std::exp(score / std::sqrt(static_cast<double>(K))) : score);
         total = softmax ? total + weight.back() : 1;
       }
@@ -158,7 +158,7 @@ Rows naive_transformer(const Transformer& model, const Rows& observations) {
 
 // Small models that together use every part.
 std::vector<Transformer> models() {
-  const auto linear = Attention::linear, softmax = Attention::softmax, mesa = Attention::mesa;
+  const Mixer linear = LinearAttention{}, softmax = SoftmaxAttention{}, mesa = MesaLayer{};
   const Transformer::Options small{.inputs = 3,
                                    .outputs = 2,
                                    .width = 6,
@@ -249,7 +249,7 @@ TEST_CASE("every parameter of the Transformer has a name, and a gradient of its 
   const Transformer unit({.unit_keys = true}, 1);
   for (std::size_t b = 0; b < 7; ++b) CHECK(unit.blocks[b].attention.unit_keys == (b > 0));
   CHECK(count(Transformer({}, 1)) == 96800);  // the paper's seven layers
-  CHECK(count(Transformer({.blocks = {Attention::softmax, Attention::mesa}}, 1)) ==
+  CHECK(count(Transformer({.blocks = {SoftmaxAttention{}, MesaLayer{}}}, 1)) ==
         32804);  // and its hybrid
 }
 
@@ -257,7 +257,7 @@ TEST_CASE("dropout belongs to a training's sequences, not to its passes", "[tran
   Transformer::Options options{.inputs = 3,
                                .outputs = 2,
                                .width = 6,
-                               .blocks = {2, Attention::softmax},
+                               .blocks = {2, SoftmaxAttention{}},
                                .heads = 2,
                                .key_size = 3,
                                .mlp = 5,
@@ -284,7 +284,7 @@ TEST_CASE("a Transformer's training step does not depend on threads", "[transfor
     Transformer model({.inputs = 3,
                        .outputs = 3,
                        .width = 8,
-                       .blocks = {Attention::softmax, Attention::mesa},
+                       .blocks = {SoftmaxAttention{}, MesaLayer{}},
                        .heads = 2,
                        .key_size = 4,
                        .tokens = 9,

@@ -38,9 +38,10 @@ double naive_value_output(const SelfAttention& block, Index h, Index i, Index j)
 }
 
 // Both products of all heads of all blocks, one after another.
-std::vector<double> products_of(const LinearTransformer& model) {
+std::vector<double> products_of(const Transformer& model) {
   std::vector<double> all;
-  for (const SelfAttention& block : model.blocks) {
+  for (const Transformer::Block& whole : model.blocks) {
+    const SelfAttention& block = whole.attention;
     for (Index h = 0; h < block.heads; ++h) {
       for (const Matrix& m : {query_key_product(block, h), value_output_product(block, h)}) {
         all.insert(all.end(), m.values().begin(), m.values().end());
@@ -69,7 +70,7 @@ LinearTransformer model_of_scalars(Index d, Index heads) {
   return model;
 }
 
-std::vector<real> outputs(const LinearTransformer& model) {
+std::vector<real> outputs(const Transformer& model) {
   return numbers_of(model(random_tensor({2, 7, model.options.width}, 50)));
 }
 
@@ -78,8 +79,9 @@ constexpr double tolerance = 1e3 * epsilon;
 }  // namespace
 
 TEST_CASE("the products of a head are those of its columns", "[compression]") {
-  const LinearTransformer model = random_model(2, 3, 5, 1);
-  for (const SelfAttention& block : model.blocks) {
+  const Transformer model = random_model(2, 3, 5, 1);
+  for (const Transformer::Block& whole : model.blocks) {
+    const SelfAttention& block = whole.attention;
     for (Index h = 0; h < 3; ++h) {
       const Matrix qk = query_key_product(block, h), vo = value_output_product(block, h);
       REQUIRE((qk.rows() == 8 && qk.columns() == 8 && vo.rows() == 8 && vo.columns() == 8));
@@ -94,9 +96,10 @@ TEST_CASE("the products of a head are those of its columns", "[compression]") {
 }
 
 TEST_CASE("the products are all that a head computes with", "[compression]") {
-  const LinearTransformer model = random_model(2, 2, 4, 1);
-  LinearTransformer other = snapshot(model);
-  for (const SelfAttention& block : other.blocks) {  // Wq M and Wk M⁻¹, for a diagonal M
+  const Transformer model = random_model(2, 2, 4, 1);
+  Transformer other = snapshot(model);
+  for (const Transformer::Block& whole : other.blocks) {  // Wq M and Wk M⁻¹, for a diagonal M
+    const SelfAttention& block = whole.attention;
     for (Index i = 0; i < block.wq.size(); ++i) {
       const auto scale = static_cast<real>(1 << i % block.wq.dim(1) % 4);
       block.wq[i] *= scale;
@@ -123,25 +126,25 @@ TEST_CASE("a block's scalar is the mean of its diagonal", "[compression]") {
 
 TEST_CASE("compression loses nothing of a model made of scalars", "[compression]") {
   for (const Index d : {1, 3}) {
-    const LinearTransformer model = model_of_scalars(d, 2), small = compress(model, d);
+    const Transformer model = model_of_scalars(d, 2), small = compress(model, d);
     CHECK(largest_difference(products_of(small), products_of(model)) < tolerance);
     CHECK(largest_difference(outputs(small), outputs(model)) < tolerance);
     CHECK(small.options.key_size == 4 * d);
     CHECK(small.options.clip == model.options.clip);
-    CHECK(small.blocks[0].wq.shape() == Shape({4 * d, 2 * 4 * d}));
-    CHECK(small.blocks[0].wo.shape() == Shape({2 * 4 * d, 4 * d}));
+    CHECK(small.blocks[0].attention.wq.shape() == Shape({4 * d, 2 * 4 * d}));
+    CHECK(small.blocks[0].attention.wo.shape() == Shape({2 * 4 * d, 4 * d}));
   }
 }
 
 TEST_CASE("compression keeps the scalars and nothing else", "[compression]") {
   const Index d = 3;
-  const LinearTransformer model = random_model(d, 2, 5, 1), small = compress(model, d);
+  const Transformer model = random_model(d, 2, 5, 1), small = compress(model, d);
   CHECK(largest_difference(outputs(small), outputs(model)) > 1e-3);
   for (std::size_t b = 0; b < 2; ++b) {
     for (Index h = 0; h < 2; ++h) {
       for (const auto& product_of : {query_key_product, value_output_product}) {
-        const Matrix scalars = block_scalars(product_of(model.blocks[b], h), d);
-        const Matrix product = product_of(small.blocks[b], h);
+        const Matrix scalars = block_scalars(product_of(model.blocks[b].attention, h), d);
+        const Matrix product = product_of(small.blocks[b].attention, h);
         for (Index i = 0; i < 4 * d; ++i) {
           for (Index j = 0; j < 4 * d; ++j) {
             const double expected = i % d == j % d ? scalars(i / d, j / d) : 0;
@@ -163,13 +166,13 @@ TEST_CASE("compression and interpolation keep the clip and the mask", "[compress
 }
 
 TEST_CASE("between a model and itself lies the model", "[compression]") {
-  const LinearTransformer a = random_model(2, 3, 5, 1);
+  const Transformer a = random_model(2, 3, 5, 1);
   CHECK(largest_difference(outputs(interpolate(a, a)), outputs(a)) < tolerance);
 }
 
 TEST_CASE("interpolation averages the products", "[compression]") {
-  const LinearTransformer a = random_model(2, 3, 5, 1), b = random_model(2, 3, 2, 2);
-  const LinearTransformer middle = interpolate(a, b);
+  const Transformer a = random_model(2, 3, 5, 1), b = random_model(2, 3, 2, 2);
+  const Transformer middle = interpolate(a, b);
   const std::vector<double> of_a = products_of(a), of_b = products_of(b);
   std::vector<double> expected;
   for (std::size_t i = 0; i < of_a.size(); ++i) expected.push_back((of_a[i] + of_b[i]) / 2);
@@ -180,7 +183,7 @@ TEST_CASE("interpolation averages the products", "[compression]") {
 
 TEST_CASE("new models share no weights with the old", "[compression]") {
   LinearTransformer a = model_of_scalars(2, 2);
-  const LinearTransformer small = compress(a, 2), middle = interpolate(a, a);
+  const Transformer small = compress(a, 2), middle = interpolate(a, a);
   const std::vector<real> small_before = outputs(small), middle_before = outputs(middle);
   for (const Parameter& p : a.parameters()) {
     std::fill_n(p.tensor->data(), p.tensor->size(), real{1});
@@ -192,11 +195,11 @@ TEST_CASE("new models share no weights with the old", "[compression]") {
 TEST_CASE("the step size can be read off the weights", "[compression]") {
   for (const Index d : {1, 3, 10}) {
     for (const double eta : {0.03, -0.5, 0.0}) {
-      const LinearTransformer model = gradient_descent_transformer(d, eta);
+      const Transformer model = gradient_descent_transformer(d, eta);
       const double rounded = static_cast<real>(eta);
       CHECK(std::abs(effective_step_size(model, d) - rounded) < 1e-15);
       CHECK(std::abs(effective_step_size(compress(model, d), d) - rounded) < 1e-15);
-      const LinearTransformer twice = gradient_descent_transformer(d, 2 * eta);
+      const Transformer twice = gradient_descent_transformer(d, 2 * eta);
       const double between = effective_step_size(interpolate(model, twice), d);
       // Only the output is doubled: the query-key products of both are the same.
       CHECK(std::abs(between - 1.5 * rounded) < 1e-15);
@@ -206,7 +209,7 @@ TEST_CASE("the step size can be read off the weights", "[compression]") {
 
 TEST_CASE("heads of opposite sign make one step size together", "[compression]") {
   LinearTransformer model({.width = 4, .heads = 2, .key_size = 1, .init_deviation = 0}, 1);
-  const SelfAttention& block = model.blocks[0];  // width 4, d = 1, columns: one per head
+  const SelfAttention& block = model.blocks[0].attention;  // width 4, d = 1, columns: one per head
   const auto set_head = [&](Index h, real query, real key, real value, real output) {
     block.wq[2 * 2 + h] = query;
     block.wk[3 * 2 + h] = key;
@@ -220,7 +223,7 @@ TEST_CASE("heads of opposite sign make one step size together", "[compression]")
 }
 
 TEST_CASE("models that do not fit are refused", "[compression][errors]") {
-  const LinearTransformer model = random_model(2, 2, 3, 1);
+  const Transformer model = random_model(2, 2, 3, 1);
   CHECK(lacks([&] { compress(model, 3); }, {"compress", "width 8", "four groups of 3"}) == "");
   CHECK(lacks([&] { compress(model, 1); }, {"compress", "width 8", "four groups of 1"}) == "");
   CHECK(lacks([&] { effective_step_size(model, 2); },
@@ -229,8 +232,8 @@ TEST_CASE("models that do not fit are refused", "[compression][errors]") {
               {"effective_step_size", "width 12", "1 of width 8"}) == "");
   LinearTransformer shallow = random_model(2, 2, 3, 1);
   shallow.blocks.pop_back();
-  const LinearTransformer wider = random_model(3, 2, 3, 1), fewer_heads = random_model(2, 1, 3, 1);
-  for (const LinearTransformer& other : {wider, fewer_heads, shallow}) {
+  const Transformer wider = random_model(3, 2, 3, 1), fewer_heads = random_model(2, 1, 3, 1);
+  for (const Transformer& other : std::vector<Transformer>{wider, fewer_heads, shallow}) {
     CHECK(lacks([&] { interpolate(model, other); }, {"interpolate", "differ in more than"}) == "");
     CHECK(lacks([&] { interpolate(other, model); }, {"interpolate", "differ in more than"}) == "");
   }

@@ -119,7 +119,7 @@ TEST_CASE("predictors of nothing, and inverses that do not fit", "[in_context][e
 
 TEST_CASE("models of no groups, and heads that are not there", "[compression][errors]") {
   const LinearTransformer model({.width = 8, .heads = 2, .key_size = 3}, 1);
-  const SelfAttention& block = model.blocks[0];
+  const SelfAttention& block = model.blocks[0].attention;
   for (const Index head : {Index{-1}, Index{2}, huge}) {
     const std::string name = text("no head ", head);
     refuses(("query_key_product: there is " + name).c_str(), [&] { query_key_product(block, head); });
@@ -182,7 +182,7 @@ TEST_CASE("readings of nothing", "[probes][binding][errors]") {
   refuses("token_probe", [&] { token_probe(x, none, 0); });
   refuses("linear_probe", [&] { token_probe(Tensor({5, 3, 2}), x, 0); });
   Random random(1, stream::test_data);
-  SelfAttention layer = random_self_attention(Attention::softmax, 2, 2, 2, 1, 0.1, random);
+  SelfAttention layer = random_self_attention(SoftmaxAttention{}, 2, 2, 2, 1, 0.1, random);
   refuses("attention_maps", [&] { attention_maps(layer, none); });
   refuses("attention_maps", [&] { attention_maps(layer, Tensor({4, 0, 2})); });
   CHECK(frobenius_norm(attention_maps(layer, Tensor({0, 3, 2}))[1]) == 0);

@@ -31,7 +31,7 @@ ApplyInverse iteration(const std::vector<double>& steps) {
 constexpr double no_ridge = 1e-300;  // A_0 must not be 0
 
 // The largest difference of a model's predictions from a predictor's, over a few sequences.
-double difference(const LinearTransformer& model, const Predictor& predictor,
+double difference(const Transformer& model, const Predictor& predictor,
                   const LinearDynamics& task) {
   const Index d = task.dimension, T = task.tokens;
   const Tensor states = task.sample(3, stream::analysis_data, 0, 3);
@@ -65,7 +65,7 @@ TEST_CASE("the layers are Richardson's iteration and one step", "[proposition2]"
 
 TEST_CASE("with one step Proposition 2 is Proposition 1", "[proposition2]") {
   const LinearDynamics task;
-  const LinearTransformer model = proposition_2_transformer(10, {0.03});
+  const Transformer model = proposition_2_transformer(10, {0.03});
   CHECK(difference(model, gradient_step_predictor(0.03), task) < 1e3 * epsilon);
   CHECK(difference(model, gradient_step_predictor(0.031), task) > 1e-2);
 }
@@ -111,7 +111,7 @@ TEST_CASE("everything but prediction and residual stays as it was", "[propositio
 TEST_CASE("compression loses nothing of Proposition 2", "[proposition2]") {
   const LinearDynamics task{.dimension = 3, .tokens = 10};
   const std::vector<double> steps = {0.1, 0.2};
-  const LinearTransformer small = compress(proposition_2_transformer(3, steps), 3);
+  const Transformer small = compress(proposition_2_transformer(3, steps), 3);
   const Predictor by_iteration = predict_with(iteration(steps), {.ridge = no_ridge});
   CHECK(difference(small, by_iteration, task) < 1e3 * epsilon);
 }

@@ -9,7 +9,7 @@
 namespace mesagrad {
 namespace {
 
-const Transformer::Options small{.inputs = 3, .outputs = 3, .width = 6, .blocks = {Attention::softmax},
+const Transformer::Options small{.inputs = 3, .outputs = 3, .width = 6, .blocks = {SoftmaxAttention{}},
                                  .heads = 2, .key_size = 3, .tokens = 8, .init_deviation = 0.6};
 
 }  // namespace
@@ -127,7 +127,7 @@ TEST_CASE("attention maps are the softmax weights that the layer uses", "[bindin
     CHECK(std::abs(map(0, 0) - 1) < 1e-15);
   }
   SelfAttention linear = layer;
-  linear.kind = Attention::linear;
+  linear.mixer = LinearAttention{};
   CHECK(lacks([&] { attention_maps(linear, x, model.table); }, {"attention_maps", "softmax"}) == "");
 }
 

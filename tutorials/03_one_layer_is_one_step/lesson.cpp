@@ -59,7 +59,7 @@ const LinearTransformer::Options one_layer = {.width = 4 * d,
 struct Test {
   std::uint64_t seed;
   Index sequences;
-  double operator()(const LinearTransformer& model) const {
+  double operator()(const Transformer& model) const {
     return loss_curve(task, seed, stream::test_data, sequences, model).total();
   }
 };
@@ -251,7 +251,7 @@ void lesson_body(lesson::Lesson& L) {
                        .column_labels = {"prediction"}};
     for (Index head = 0; head < 2; ++head) {
       for (const Index moment : moments) {
-        const SelfAttention& block = runs[0].snapshots[static_cast<std::size_t>(moment / every)].blocks[0];
+        const SelfAttention& block = runs[0].snapshots[static_cast<std::size_t>(moment / every)].blocks[0].attention;
         const std::string title = text(moment, " updates");
         qk.panel(title, 2 * d, 2 * d, part_of(query_key_product(block, head), 2 * d, 2 * d, 2 * d, 2 * d));
         vo.panel(title, 2 * d, d, part_of(value_output_product(block, head), 2 * d, 2 * d, 0, d));
@@ -270,7 +270,7 @@ void lesson_body(lesson::Lesson& L) {
   //
   // And those numbers have a meaning: the coefficient of s_i (s_{i-1}·s_t), summed over the heads, is
   // the step size that the layer has learned.
-  const LinearTransformer compressed = compress(layer, d);
+  const Transformer compressed = compress(layer, d);
   const double layer_loss = runs[0].loss[final_test], compressed_loss = test(compressed);
   const double learned_eta = effective_step_size(layer, d);
   {
@@ -280,8 +280,8 @@ void lesson_body(lesson::Lesson& L) {
                         .columns = {"head", "sₜ·sᵢ", "sₜ·sᵢ₋₁", "sₜ₋₁·sᵢ", "sₜ₋₁·sᵢ₋₁", "copies sᵢ",
                                     "copies sᵢ₋₁"}};
     for (Index head = 0; head < 2; ++head) {
-      const Matrix qk = block_scalars(query_key_product(layer.blocks[0], head), d);
-      const Matrix vo = block_scalars(value_output_product(layer.blocks[0], head), d);
+      const Matrix qk = block_scalars(query_key_product(layer.blocks[0].attention, head), d);
+      const Matrix vo = block_scalars(value_output_product(layer.blocks[0].attention, head), d);
       const auto number = [](double x) { return lesson::fixed_number(x, 4); };
       table.row({text(head + 1), number(qk(2, 2)), number(qk(2, 3)), number(qk(3, 2)), number(qk(3, 3)),
                  number(vo(2, 0)), number(vo(3, 0))});
@@ -308,7 +308,7 @@ void lesson_body(lesson::Lesson& L) {
   std::vector<std::vector<double>> layer_losses, halfway_losses;
   std::vector<double> compressed_losses, etas;
   for (const Run& run : runs) {
-    const LinearTransformer end = compress(run.snapshots[final_test], d);
+    const Transformer end = compress(run.snapshots[final_test], d);
     compressed_losses.push_back(test(end));
     etas.push_back(effective_step_size(run.snapshots[final_test], d));
     layer_losses.push_back(run.loss);

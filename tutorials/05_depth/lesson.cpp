@@ -71,7 +71,7 @@ LinearTransformer::Options layers(Index blocks) {
 LinearTransformer::Options mesa_layer() {
   LinearTransformer::Options options = layers(1);
   options.heads = 4;
-  options.mesa = true;
+  options.kind = MesaLayer{};
   return options;
 }
 
@@ -275,12 +275,12 @@ void lesson_body(lesson::Lesson& L) {
   // then compression costs.
   std::vector<double> updates, compressed, halfway;  // losses, the model's own = 1
   const Index compared = L.scaled<Index>({.smoke = 64, .lesson = 1280, .paper = 2560});
-  const auto loss_of = [&](const LinearTransformer& model) {
+  const auto loss_of = [&](const Transformer& model) {
     return loss_curve(task, L.seed(), stream::test_data, compared, model).total();
   };
   for (std::size_t n = 1; n < trained[3].snapshots.size(); ++n) {
     const LinearTransformer& model = trained[3].snapshots[n];
-    const LinearTransformer small = compress(model, d);
+    const Transformer small = compress(model, d);
     updates.push_back(trained[3].tested_at[n]);
     compressed.push_back(loss_of(small) / trained[3].test_loss[n]);
     halfway.push_back(loss_of(interpolate(model, small)) / trained[3].test_loss[n]);

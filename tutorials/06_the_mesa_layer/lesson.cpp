@@ -13,8 +13,7 @@
 
 #include "core/elementary.h"
 #include "core/tape.h"
-#include "nn/attention.h"
-#include "nn/mesa.h"
+#include "nn/linear_transformer.h"
 #include "tasks/in_context.h"
 #include "tasks/time_reversal.h"
 #include "tutorials/lesson/paper.h"
@@ -243,7 +242,7 @@ void lesson_body(lesson::Lesson& L) {
       .model = {.width = 4 * d,
                 .heads = 4,
                 .key_size = key_size,
-                .mesa = true,
+                .kind = MesaLayer{},
                 .masked_channels = 2 * d,
                 .clip = 4,
                 .init_deviation = 0.0002},
@@ -315,8 +314,9 @@ void lesson_body(lesson::Lesson& L) {
   {
     lesson::Table table{.title = "The λ of each head", .columns = {"head", "this run", "authors"}};
     const double authors[] = {1.46, 1.61, 1.51, 1.45};
+    const Tensor& lambda = std::get<MesaLayer>(runs[0].model.blocks[0].attention.mixer).lambda;
     for (Index h = 0; h < 4; ++h) {
-      table.row({text(h + 1), lesson::fixed_number(runs[0].model.blocks[0].lambda[h], 2),
+      table.row({text(h + 1), lesson::fixed_number(lambda[h], 2),
                  lesson::fixed_number(authors[h], 2)});
     }
     L.show(table);

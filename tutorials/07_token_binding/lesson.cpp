@@ -43,8 +43,8 @@ struct Candidate {
 // Softmax attention in every layer, as in a GPT; or softmax attention, then a mesa-layer, whose stream is
 // kept within ±1 as in the authors' code.
 const std::vector<Candidate> candidates = {
-    {"softmax", {.blocks = std::vector<Attention>(7, Attention::softmax)}, 10000, 2e-3},
-    {"hybrid", {.blocks = {Attention::softmax, Attention::mesa}, .clip = 1}, 12000, 2e-3},
+    {"softmax", {.blocks = std::vector<Mixer>(7, SoftmaxAttention{})}, 10000, 2e-3},
+    {"hybrid", {.blocks = {SoftmaxAttention{}, MesaLayer{}}, .clip = 1}, 12000, 2e-3},
 };
 
 lesson::Recipe<Transformer> recipe_for(const lesson::Lesson& L, const Candidate& one) {

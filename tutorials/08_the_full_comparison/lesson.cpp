@@ -32,14 +32,14 @@ struct Candidate {
 
 Transformer::Options softmax_layers(std::size_t count) {
   Transformer::Options options;
-  options.blocks.assign(count, Attention::softmax);
+  options.blocks.assign(count, SoftmaxAttention{});
   return options;
 }
 
 // Its stream is kept within ±1, as in the authors' code.
 Transformer::Options hybrid() {
   Transformer::Options options;
-  options.blocks = {Attention::softmax, Attention::mesa};
+  options.blocks = {SoftmaxAttention{}, MesaLayer{}};
   options.clip = 1;
   return options;
 }
@@ -194,7 +194,7 @@ void lesson_body(lesson::Lesson& L) {
   }
   L.show(table);
   // In the mesa-layer the penalty is 1/λ: large λ trusts the examples, small λ the prior guess 0.
-  const Tensor& lambda = trained[2].model.blocks[1].attention.lambda;
+  const Tensor& lambda = std::get<MesaLayer>(trained[2].model.blocks[1].attention.mixer).lambda;
   std::string lambdas;
   for (Index h = 0; h < lambda.size(); ++h)
     lambdas += text(h > 0 ? ", " : "", lesson::fixed_number(lambda[h], 2));

@@ -4,7 +4,6 @@
 #include <string>
 
 #include "core/checksum.h"
-#include "nn/linear_transformer.h"
 #include "nn/optimizer.h"
 #include "nn/transformer.h"
 #include "tasks/linear_dynamics.h"
@@ -40,23 +39,18 @@ inline std::string in_words(const std::function<double(Index)>& rate, Index upda
 }
 
 // All fields are taken by name: one that is new, and missing here, does not compile.
-inline std::string in_words(const LinearTransformer::Options& options) {
-  const auto& [width, blocks, heads, key_size, mesa, softplus_lambda, masked_channels, clip, deviation] =
-      options;
-  return text("width ", width, ", blocks ", blocks, ", heads ", heads, ", key size ", key_size,
-              ", mesa ", mesa, ", softplus lambda ", softplus_lambda, ", masked channels ", masked_channels,
-              ", clip ", exact_number(clip), ", first deviation ", exact_number(deviation));
-}
-
 inline std::string in_words(const Transformer::Options& options) {
   const auto& [inputs, outputs, width, blocks, heads, key_size, positions, tokens, clip, mlp, layer_norm,
-               unit_keys, dropout, deviation] = options;
+               unit_keys, embedded, masked_channels, dropout, deviation] = options;
   std::string kinds;
-  for (const Attention kind : blocks) kinds += text(" ", static_cast<int>(kind));
+  for (const Mixer& kind : blocks) {
+    kinds += " (" + std::visit([](const auto& mix) { return mix.name(); }, kind) + ")";
+  }
   return text("inputs ", inputs, ", outputs ", outputs, ", width ", width, ", blocks", kinds,
               ", heads ", heads, ", key size ", key_size, ", positions ", static_cast<int>(positions),
               ", model's tokens ", tokens, ", clip ", exact_number(clip), ", MLP ", mlp,
-              ", layer norm ", layer_norm, ", unit keys ", unit_keys, ", dropout ", exact_number(dropout),
+              ", layer norm ", layer_norm, ", unit keys ", unit_keys, ", embedded ", embedded,
+              ", masked channels ", masked_channels, ", dropout ", exact_number(dropout),
               ", first deviation ", exact_number(deviation));
 }
 

@@ -1,0 +1,22 @@
+// The kinds of attention: what makes an output for each token of queries, keys and values.
+//
+// A kind is a type with its options, its parameters, and
+//
+//     name()                  what tells it, and its options, from others
+//     start(heads)            makes its parameters
+//     parameters(prefix)      lists them
+//     operator()(q, k, v, H)  (B, T, H·K), (B, T, H·K), (B, T, H·V) to (B, T, H·V)
+//
+// A new kind is such a type, in a file of its own, and its name in the list below.
+#pragma once
+#include <variant>
+
+#include "nn/attention.h"
+#include "nn/mesa.h"
+#include "nn/softmax_attention.h"
+
+namespace mesagrad {
+
+using Mixer = std::variant<LinearAttention, SoftmaxAttention, MesaLayer>;
+
+}  // namespace mesagrad

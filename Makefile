@@ -42,8 +42,9 @@ else
 
 .PHONY: help test test-run test-lessons bench sanitize fingerprints clean
 help: ## list what can be made
-	@for lesson in $(wildcard tutorials/*/lesson.cpp); do \
-	  sed -n 's/^.*\.number = \([0-9]*\), *\.title = "\([^"]*\)".*$$/  make tutorial-\1     \2/p' $$lesson; done
+	@for lesson in $(wildcard tutorials/[0-9][0-9]_*); do \
+	  name=$${lesson#tutorials/}; number=$${name%%_*}; \
+	  printf '  make tutorial-%-4s  %s\n' "$${number#0}" "$$(echo "$${name#*_}" | tr _ ' ')"; done
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/\1|\2/p' Makefile | while IFS='|' read name text; do \
 	  printf '  make %-14s %s\n' "$$name" "$$text"; done
 	@echo "Variables: SEED=1 SCALE=smoke|lesson|paper THREADS=2 OUT=out RESUME=1 REAL=float|double"
@@ -57,18 +58,8 @@ test: ## run all tests: in double precision, in float, and a glance at every les
 sanitize: ## run all tests under the address and undefined-behaviour sanitizers
 	@$(MAKE) --no-print-directory test SANITIZE=1
 
-# Beside each lesson, a line for each run that is published: its scale, its precision and its fingerprint.
 fingerprints: ## publish the fingerprints of all lessons anew, after a change of the arithmetic
-	@out=$$(mktemp -d) && trap 'rm -rf $$out' EXIT && \
-	for folder in tutorials/[0-9][0-9]_*; do \
-	  number=$${folder#tutorials/} number=$${number%%_*}; number=$${number#0}; \
-	  for run in 'smoke float' 'smoke double' 'lesson float'; do \
-	    set -- $$run; \
-	    $(MAKE) --no-print-directory tutorial-$$number SCALE=$$1 REAL=$$2 SEED=1 OUT=$$out/$$1-$$2 >$$out/log \
-	      || [ -e $$out/$$1-$$2/tutorial-$$number/results.json ] || exit 1; \
-	    sed -n "s/^ *\"fingerprint\": \"\(.*\)\",/$$run \1/p" $$out/$$1-$$2/tutorial-$$number/results.json; \
-	  done >$$out/lines && cat $$out/lines && mv $$out/lines $$folder/fingerprints.txt || exit 1; \
-	done
+	@MAKE='$(MAKE)' sh tests/fingerprints.sh
 
 clean: ## remove everything that was compiled
 	@rm -rf build
@@ -221,54 +212,9 @@ test-run: $(BUILD)/run-tests
 	@echo "Tests in $(REAL):"
 	@$(RUNNER) $<
 
-# A killed lesson, resumed on other threads, must write the same results but for the time it took.
-# refuses COMMAND: it must end with status 2 (1 means that a claim does not hold), and say why in exactly
-# one line.
 test-lessons: $(NUMBERS:%=$(BUILD)/tutorial-%)
-	@set -e; out=$$(mktemp -d $(BUILD)/lessons.XXXXXX); trap 'rm -rf $$out' EXIT; \
-	lesson() { number=$$1; shift; $(RUNNER) $(BUILD)/tutorial-$$number SCALE=smoke "$$@"; }; \
-	for n in $(NUMBERS); do \
-	  echo "Lesson $$n at smoke scale"; \
-	  lesson $$n OUT=$$out/smoke >$$out/log; \
-	  if [ $$(sed -n 's/^ *"\(published_\)*fingerprint": //p' $$out/smoke/tutorial-$$n/results.json | \
-	      uniq | wc -l) -ne 1 ]; then \
-	    echo "Lesson $$n has not computed the published numbers: somebody changed it, or a rounding" >&2; \
-	    exit 1; fi; \
-	done; \
-	echo "Lesson 3, killed in training and resumed"; \
-	checkpoint=$$out/killed/tutorial-3/checkpoints/smoke-seed-1-$(REAL)/layer-1.safetensors; \
-	$(RUNNER) $(BUILD)/tutorial-3 SCALE=smoke OUT=$$out/killed SAVE_EVERY=0 >$$out/log & pid=$$!; \
-	until [ -e $$checkpoint ] || ! kill -0 $$pid 2>/dev/null; do sleep 0.02; done; \
-	kill -9 $$pid; wait $$pid 2>/dev/null || :; \
-	lesson 3 OUT=$$out/killed SEED=2 >$$out/log; \
-	if ! [ -e $$checkpoint ]; then echo "A run with another seed removed $$checkpoint" >&2; exit 1; fi; \
-	cp $$checkpoint $$out/whole; \
-	printf damaged | dd of=$$checkpoint bs=1 seek=5000 conv=notrunc 2>/dev/null; \
-	if lesson 3 OUT=$$out/killed RESUME=1 >$$out/log 2>&1; then \
-	  echo "A damaged checkpoint was accepted" >&2; exit 1; fi; \
-	cp $$out/whole $$checkpoint; \
-	lesson 3 OUT=$$out/killed RESUME=1 THREADS=3 >$$out/log; \
-	for run in smoke killed; do \
-	  grep -v -E '"(seconds|threads)":' $$out/$$run/tutorial-3/results.json >$$out/$$run.json; \
-	done; \
-	cmp $$out/smoke.json $$out/killed.json; \
-	refuses() { \
-	  status=0; "$$@" >/dev/null 2>$$out/refusal || status=$$?; \
-	  if [ $$status -ne 2 ]; then echo "Status $$status, not 2: $$*" >&2; exit 1; fi; \
-	  if [ "$$(wc -l <$$out/refusal)" -ne 1 ]; then \
-	    echo "Not one line of explanation: $$*" >&2; cat $$out/refusal >&2; exit 1; fi; }; \
-	for bad in SCALE=huge SEED=abc SEED=-1 RESUME=yes THREADS=0 THREADS=many OUT=/dev/null/out SPEED=11; do \
-	  refuses lesson 1 OUT=$$out/smoke $$bad; \
-	done; \
-	too_many() { KMP_WARNINGS=0 OMP_NUM_THREADS=100000 lesson 1 OUT=$$out/smoke; }; \
-	small_files() { (ulimit -f 8; lesson 1 OUT=$$out/smoke); }; \
-	no_memory() { (ulimit -v 1000000; lesson 1 OUT=$$out/smoke THREADS=1000); }; \
-	full() { lesson 1 OUT=$$out/smoke >/dev/full; }; \
-	refuses too_many; refuses small_files; \
-	if [ '$(SANITIZE)$(RUNNER)' = '' ] && [ "$$(uname)" = Linux ]; then refuses no_memory; fi; \
-	if [ -e /dev/full ]; then refuses full; fi; \
-	! $(MAKE) --no-print-directory tutorial-99 >/dev/null 2>&1
-	@echo "Every lesson runs, and bad input is refused in one sentence."
+	@BUILD=$(BUILD) NUMBERS='$(NUMBERS)' REAL=$(REAL) RUNNER='$(RUNNER)' SANITIZE='$(SANITIZE)' \
+	  MAKE='$(MAKE)' sh tests/lessons.sh
 
 endif
 endif

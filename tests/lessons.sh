@@ -1,0 +1,85 @@
+# make test-lessons: every lesson at a glance, killed lessons, and bad input. Expects of the Makefile: BUILD, the
+# folder of the compiled lessons NUMBERS; REAL, RUNNER, SANITIZE and MAKE.
+set -e
+out=$(mktemp -d "$BUILD/lessons.XXXXXX")
+trap 'rm -rf "$out"' EXIT
+
+fails() { echo "$*" >&2; exit 1; }
+lesson() {
+  number=$1
+  shift
+  $RUNNER "$BUILD/tutorial-$number" SCALE=smoke "$@"
+}
+
+for n in $NUMBERS; do
+  echo "Lesson $n at smoke scale"
+  lesson "$n" OUT="$out/smoke" >"$out/log"
+  published=$(sed -n 's/^ *"\(published_\)*fingerprint": //p' "$out/smoke/tutorial-$n/results.json" | uniq | wc -l)
+  [ "$published" -eq 1 ] ||
+    fails "Lesson $n has not computed the published numbers: somebody changed it, or a rounding"
+done
+
+# A killed lesson, resumed on other threads, must write the same results but for the time it took.
+# kill_in_training N: as soon as it has saved something.
+kill_in_training() {
+  checkpoints=$out/killed/tutorial-$1/checkpoints/smoke-seed-1-$REAL
+  $RUNNER "$BUILD/tutorial-$1" SCALE=smoke OUT="$out/killed" SAVE_EVERY=0 >"$out/log" &
+  pid=$!
+  until ls "$checkpoints"/*.safetensors >"$out/saved" 2>&1 || ! kill -0 $pid 2>"$out/log"; do sleep 0.02; done
+  kill -9 $pid 2>"$out/log" || :
+  wait $pid 2>"$out/log" || :
+}
+# same_results N: but for times and threads.
+same_results() {
+  for run in smoke killed; do
+    grep -v -E '"(seconds|threads)":' "$out/$run/tutorial-$1/results.json" >"$out/$run.json"
+  done
+  cmp "$out/smoke.json" "$out/killed.json"
+}
+same_fingerprint() {
+  for run in smoke killed; do
+    grep '"fingerprint"' "$out/$run/tutorial-$1/results.json" >"$out/$run.txt"
+  done
+  cmp "$out/smoke.txt" "$out/killed.txt"
+}
+
+echo "Lesson 3, killed in training and resumed"
+kill_in_training 3
+checkpoint=$checkpoints/layer-1.safetensors
+lesson 3 OUT="$out/killed" SEED=2 >"$out/log"
+[ -e "$checkpoint" ] || fails "A run with another seed removed $checkpoint"
+cp "$checkpoint" "$out/whole"
+printf damaged | dd of="$checkpoint" bs=1 seek=5000 conv=notrunc 2>/dev/null
+if lesson 3 OUT="$out/killed" RESUME=1 >"$out/log" 2>&1; then fails "A damaged checkpoint was accepted"; fi
+cp "$out/whole" "$checkpoint"
+lesson 3 OUT="$out/killed" RESUME=1 THREADS=3 >"$out/log"
+same_results 3
+
+for n in 5 6 7 8; do
+  echo "Lesson $n, killed in training and resumed"
+  kill_in_training $n
+  lesson $n OUT="$out/killed" RESUME=1 THREADS=3 >"$out/log"
+  same_fingerprint $n
+done
+
+# refuses COMMAND: it must end with status 2 (1 means that a claim does not hold), and say why in exactly
+# one line.
+refuses() {
+  status=0
+  "$@" >/dev/null 2>"$out/refusal" || status=$?
+  [ $status -eq 2 ] || fails "Status $status, not 2: $*"
+  [ "$(wc -l <"$out/refusal")" -eq 1 ] || { cat "$out/refusal" >&2; fails "Not one line of explanation: $*"; }
+}
+for bad in SCALE=huge SEED=abc SEED=-1 RESUME=yes THREADS=0 THREADS=many OUT=/dev/null/out SPEED=11; do
+  refuses lesson 1 OUT="$out/smoke" "$bad"
+done
+too_many() { KMP_WARNINGS=0 OMP_NUM_THREADS=100000 lesson 1 OUT="$out/smoke"; }
+small_files() { (ulimit -f 8; lesson 1 OUT="$out/smoke"); }
+no_memory() { (ulimit -v 1000000; lesson 1 OUT="$out/smoke" THREADS=1000); }
+full() { lesson 1 OUT="$out/smoke" >/dev/full; }
+refuses too_many
+refuses small_files
+if [ -z "$SANITIZE$RUNNER" ] && [ "$(uname)" = Linux ]; then refuses no_memory; fi
+if [ -e /dev/full ]; then refuses full; fi
+if $MAKE --no-print-directory tutorial-99 >/dev/null 2>&1; then fails "There is a lesson 99"; fi
+echo "Every lesson runs, and bad input is refused in one sentence."

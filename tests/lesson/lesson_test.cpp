@@ -10,6 +10,7 @@
 #include "tests/lesson/trial.h"
 #include "tutorials/lesson/lesson.h"
 #include "tutorials/lesson/recipe.h"
+#include "tutorials/lesson/chapter.h"
 #include "tutorials/lesson/source.h"
 
 using namespace mesagrad;
@@ -111,7 +112,7 @@ TEST_CASE("a good lesson writes its results and its page") {
   CHECK(contains(page, " &lt; "));
   CHECK_FALSE(contains(page, "1 < 2"));
   CHECK(std::distance(std::filesystem::directory_iterator(trial.directory + "/out/tutorial-7"),
-                      std::filesystem::directory_iterator()) == 3);
+                      std::filesystem::directory_iterator()) == 4);
 }
 
 TEST_CASE("claims decide the exit status, at the scales that judge them") {
@@ -192,7 +193,57 @@ TEST_CASE("source becomes prose and numbered code") {
   CHECK(blocks[1].first_line == 4);
   CHECK(blocks[1].lines.size() == 3);
   CHECK(blocks[2].lines == std::vector<std::string>{"Two", "lines."});
-  CHECK(html_of_source("").empty());
+}
+
+TEST_CASE("a chapter shows each piece behind the statement that made it") {
+  const std::string source =
+      "// What this is\n// about.\nint helper();\n\nvoid body() {\n"  // lines 1 to 5
+      "  // -------\n  L.step(\"One\");\n  //\n  // Prose.\n"       // 6 to 9
+      "  {\n    L.show(\n        plot);\n  }\n  int after;\n"          // 10 to 14
+      "  L.say(x);\n}\nint main();\n";                                   // 15 to 17
+  const std::string html = chapter_markup(
+      source, {{7, "<HEADING>"}, {11, "<FIGURE>"}, {15, "<SENTENCE>"}, {15, "<AGAIN>"}, {99, "<ELSEWHERE>"}});
+  std::size_t at = 0;
+  for (const char* part : {"<p>What this is about.</p>", "<details>", "helper();", "</details>", "<HEADING>",
+                           "<p>Prose.</p>", "L.show(", "plot);", "}", "<FIGURE>", "after;", "L.say(x);",
+                           "<SENTENCE><AGAIN>", "main();", "<ELSEWHERE>"}) {
+    INFO(part);
+    const std::size_t found = html.find(part, at);
+    REQUIRE(found != std::string::npos);
+    at = found;
+  }
+  CHECK_FALSE(contains(html, "L.step"));
+  CHECK_FALSE(contains(html, "-----"));
+  CHECK(chapter_markup("", {}).empty());
+  CHECK(chapter_markup("int x;\n", {{0, "<FIGURE>"}}).ends_with("<FIGURE>"));
+}
+
+TEST_CASE("indices of single letters are set, names are left alone") {
+  CHECK(formula_markup("s_t and s_{t+1}, W_q W_k") ==
+        "s<sub>t</sub> and s<sub>t+1</sub>, W<sub>q</sub> W<sub>k</sub>");
+  CHECK(formula_markup("Σ_{i ≤ t} λ_1 10^-3 e^x") == "Σ<sub>i ≤ t</sub> λ<sub>1</sub> 10<sup>-3</sup> e<sup>x</sup>");
+  for (const char* same : {"next_states", "a_long_name", "f_of(x)", "x_", "x_{", "_t", "2 ^ 3", "x^-", "", "^"}) {
+    CHECK(formula_markup(same) == same);
+  }
+}
+
+TEST_CASE("the page of all lessons tells which have run, and what they found") {
+  Trial trial;
+  CHECK(trial.status([](Lesson& L) {
+    L.found("It is 3 < 4.");
+    L.say("A sentence <i>.");
+    good_lesson(L);
+  }) == 0);
+  const std::string page = trial.result("index.html"), index = trial.read("/out/index.html");
+  CHECK(contains(page, "<p>It is 3 &lt; 4.</p>"));
+  CHECK(contains(page, "A sentence &lt;i&gt;."));
+  CHECK(contains(page, "../index.html"));
+  CHECK(contains(page, "one: <b>1.01</b>"));
+  CHECK(contains(trial.result("results.json"), "\"found\": \"It is 3 < 4.\""));
+  CHECK(contains(trial.result("entry.html"), "tutorial-7/index.html"));
+  CHECK(contains(index, "<h1>mesagrad</h1>"));
+  CHECK(contains(trial.read("/stdout"), "file://"));
+  CHECK(contains(trial.read("/stdout"), "What <it> shows."));
 }
 
 TEST_CASE("code is coloured and escaped") {

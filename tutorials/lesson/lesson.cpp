@@ -39,41 +39,57 @@ std::string Lesson::checkpoints() const {
   return text(out(), "/checkpoints/", name_of(scale()), "-seed-", seed(), "-", precision);
 }
 
-void Lesson::say(const std::string& paragraph) {
-  throw_if_interrupted();
-  std::string text;
+void Lesson::remark(const std::string& paragraph, bool aside) const {
+  std::string lines;
   for (const std::string& line : wrap(paragraph, std::min(terminal_.width(), 90) - 4)) {
-    text += "  " + line + "\n";
+    lines += "  " + (aside ? faint(line, terminal_.colour) : line) + "\n";
   }
-  print(text);
+  print(lines);
 }
 
-void Lesson::step(const std::string& heading) {
+void Lesson::keep_piece(const Place& place, const std::string& markup) {
+  pieces_.push_back({place.file == introduction_.source ? place.line : 0, markup});
+}
+
+void Lesson::say(const std::string& paragraph, const Place& place) {
+  throw_if_interrupted();
+  remark(paragraph);
+  keep_piece(place, sentence_markup(paragraph));
+}
+
+void Lesson::step(const std::string& heading, const Place& place) {
   throw_if_interrupted();
   const std::string numbered = std::to_string(++steps_) + ". " + heading;
   print("\n" + bold(numbered, terminal_.colour) + "\n");
+  keep_piece(place, heading_markup(numbered));
 }
+
+void Lesson::found(const std::string& sentence) { results_.found = sentence; }
 
 Progress Lesson::progress(const std::string& label, Index total, Index before) {
   throw_if_interrupted();
   return Progress(terminal_, label, total, before);
 }
 
-template <class Figure>
-void Lesson::show_figure(const Figure& figure) {
+template <class Plot>
+void Lesson::show_figure(const Plot& plot, const Place& place) {
   throw_if_interrupted();
-  check_new(exhibits_, "figure", figure.name);
-  exhibits_.push_back({figure.name, draw_svg(figure), figure.caption});
-  print("\n" + draw_text(figure, screen()) + "\n");
+  check_new(figures_, "figure", plot.name);
+  figures_.push_back({plot.name, draw_svg(plot)});
+  print("\n" + draw_text(plot, screen()) + "\n");
+  remark(plot.caption, true);
+  const std::string label = text("<b>Figure ", figures_.size(), ".</b> ");
+  keep_piece(place, exhibit_markup(figures_.back().svg, label, plot.caption));
 }
 
-void Lesson::show(const LinePlot& plot) { show_figure(plot); }
-void Lesson::show(const HeatMap& map) { show_figure(map); }
+void Lesson::show(const LinePlot& plot, const Place& place) { show_figure(plot, place); }
+void Lesson::show(const HeatMap& map, const Place& place) { show_figure(map, place); }
 
-void Lesson::show(const Table& table) {
+void Lesson::show(const Table& table, const Place& place) {
   throw_if_interrupted();
-  exhibits_.push_back({"", html_table(table), table.caption});
   print("\n" + draw_text(table, screen()) + "\n");
+  remark(table.caption, true);
+  keep_piece(place, exhibit_markup(html_table(table), "", table.caption));
 }
 
 void Lesson::setting(const std::string& name, const std::string& value) {
@@ -103,30 +119,30 @@ void Lesson::compare(const std::string& name, double this_run, double paper) {
   results_.comparisons.push_back({name, this_run, paper});
 }
 
-void Lesson::claim(const std::string& name, double measured, const Expected& expected) {
-  keep_claim({name, measured, Relation::within, expected.expected, expected.tolerance,
-              expected.from});
+void Lesson::claim(const std::string& name, double measured, const Expected& expected, const Place& place) {
+  keep_claim({name, measured, Relation::within, expected.expected, expected.tolerance, expected.from}, place);
 }
 
 void Lesson::claim_between(const std::string& name, double measured, double low, double high,
-                           const Judged& judged) {
-  keep_claim({name, measured, Relation::between, (low + high) / 2, (high - low) / 2, judged.from});
+                           const Judged& judged, const Place& place) {
+  keep_claim({name, measured, Relation::between, (low + high) / 2, (high - low) / 2, judged.from}, place);
 }
 
-void Lesson::claim_below(const std::string& name, double measured, double limit,
-                         const Judged& judged) {
-  keep_claim({name, measured, Relation::below, limit, 0, judged.from});
+void Lesson::claim_below(const std::string& name, double measured, double limit, const Judged& judged,
+                         const Place& place) {
+  keep_claim({name, measured, Relation::below, limit, 0, judged.from}, place);
 }
 
-void Lesson::claim_above(const std::string& name, double measured, double limit,
-                         const Judged& judged) {
-  keep_claim({name, measured, Relation::above, limit, 0, judged.from});
+void Lesson::claim_above(const std::string& name, double measured, double limit, const Judged& judged,
+                         const Place& place) {
+  keep_claim({name, measured, Relation::above, limit, 0, judged.from}, place);
 }
 
-void Lesson::keep_claim(const Claim& claim) {
+void Lesson::keep_claim(const Claim& claim, const Place& place) {
   check_new(results_.claims, "claim", claim.name);
   check_claim(claim);
   results_.claims.push_back(claim);
+  keep_piece(place, claim_markup(claim, scale()));
 }
 
 }  // namespace mesagrad::lesson

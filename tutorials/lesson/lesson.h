@@ -18,6 +18,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "tutorials/lesson/chapter.h"
 #include "tutorials/lesson/draw.h"
 #include "tutorials/lesson/options.h"
 #include "tutorials/lesson/plot.h"
@@ -53,20 +54,35 @@ struct Judged {
   Scale from = Scale::lesson;
 };
 
-// A figure or table that was shown: for the page as markup, and for a figure as a file of its own.
-struct Exhibit {
-  std::string name = {};  // empty for tables
-  std::string markup = {};
-  std::string caption = {};
+// A figure that was shown, as a file of its own.
+struct Figure {
+  std::string name = {};
+  std::string svg = {};
+};
+
+// A line of a lesson's source. As a default argument, here() is the line that calls.
+struct Place {
+  const char* file;
+  int line;
+  static Place here(const char* file = __builtin_FILE(), int line = __builtin_LINE()) { return {file, line}; }
 };
 
 class Lesson {
  public:
   Lesson(const Introduction& introduction, const Options& options, int threads);
 
-  // Prose, and the numbered headings between.
-  void say(const std::string& paragraph);
-  void step(const std::string& heading);
+  // All that is shown appears in the terminal now, and later on the page, at the line that showed it.
+
+  // Sentences made from this run's numbers, and the numbered headings between. (Prose that knows no numbers
+  // is a comment in the lesson's source.)
+  void say(const std::string& paragraph, const Place& place = Place::here());
+  void step(const std::string& heading, const Place& place = Place::here());
+
+  // Sentences for the terminal alone; an aside is less important.
+  void remark(const std::string& paragraph, bool aside = false) const;
+
+  // What this run found, in one sentence made from its numbers: the page begins with it.
+  void found(const std::string& sentence);
 
   // The value for this run's scale: L.scaled({.smoke = 64, .lesson = 4096, .paper = 65536}), or
   // L.scaled<double>({...}).
@@ -86,10 +102,10 @@ class Lesson {
   Progress progress(const std::string& label, Index total, Index before = 0);
   void check_interrupted() const { throw_if_interrupted(); }
 
-  // Shown now in the terminal, later on the page. Plots also become name.svg.
-  void show(const LinePlot& plot);
-  void show(const HeatMap& map);
-  void show(const Table& table);
+  // Plots also become name.svg.
+  void show(const LinePlot& plot, const Place& place = Place::here());
+  void show(const HeatMap& map, const Place& place = Place::here());
+  void show(const Table& table, const Place& place = Place::here());
 
   // Kept for results.json and the page.
   void setting(const std::string& name, const std::string& value);
@@ -106,33 +122,37 @@ class Lesson {
   void compare(const std::string& name, double this_run, double paper);
 
   // Statements that decide the exit status. With {.from = Scale::smoke} even a smoke run judges.
-  void claim(const std::string& name, double measured, const Expected& expected);
+  void claim(const std::string& name, double measured, const Expected& expected,
+             const Place& place = Place::here());
   void claim_between(const std::string& name, double measured, double low, double high,
-                     const Judged& judged = {});
-  void claim_below(const std::string& name, double measured, double limit,
-                   const Judged& judged = {});
-  void claim_above(const std::string& name, double measured, double limit,
-                   const Judged& judged = {});
+                     const Judged& judged = {}, const Place& place = Place::here());
+  void claim_below(const std::string& name, double measured, double limit, const Judged& judged = {},
+                   const Place& place = Place::here());
+  void claim_above(const std::string& name, double measured, double limit, const Judged& judged = {},
+                   const Place& place = Place::here());
 
   const Introduction& introduction() const { return introduction_; }
   const Results& results() const { return results_; }
-  const std::vector<Exhibit>& exhibits() const { return exhibits_; }
+  const std::vector<Figure>& figures() const { return figures_; }
+  const std::vector<Piece>& pieces() const { return pieces_; }
   const Terminal& terminal() const { return terminal_; }
 
  private:
   friend int run(const Introduction&, int, char**, const std::function<void(Lesson&)>&);
 
-  template <class Figure>
-  void show_figure(const Figure& figure);
+  template <class Plot>
+  void show_figure(const Plot& plot, const Place& place);
   Screen screen() const { return {terminal_.width(), terminal_.colour}; }
   void keep_setting(const Setting& setting);
-  void keep_claim(const Claim& claim);
+  void keep_claim(const Claim& claim, const Place& place);
+  void keep_piece(const Place& place, const std::string& markup);
 
   Introduction introduction_;
   Options options_;
   Terminal terminal_ = standard_output();
   Results results_;
-  std::vector<Exhibit> exhibits_;
+  std::vector<Figure> figures_;
+  std::vector<Piece> pieces_;
   int steps_ = 0;
 };
 

@@ -1,7 +1,9 @@
 #include "tutorials/lesson/page.h"
 
 #include <ctime>
+#include <filesystem>
 
+#include "core/error.h"
 #include "tutorials/lesson/fingerprint.h"
 #include "tutorials/lesson/lesson.h"
 #include "tutorials/lesson/page_style.h"
@@ -47,15 +49,30 @@ std::string today() {
   return text;
 }
 
-std::string verdict_line(const Results& results) {
+// What holds and what does not, and by how much that missed.
+std::string verdict_lines(const Results& results) {
   const int hold = results.claims_that(Verdict::holds);
   const int fail = results.claims_that(Verdict::fails);
-  if (hold + fail == 0) {
-    return element("p", "At this scale no claim is judged.");
+  if (hold + fail == 0) return element("p", "At this scale no claim is judged.");
+  std::string html = element("p", text(hold, " of ", hold + fail, " claims hold."), fail > 0 ? "fails" : "holds");
+  for (const Claim& claim : results.claims) {
+    if (judge(claim, results.scale) == Verdict::fails) html += claim_markup(claim, results.scale);
   }
-  const std::string text =
-      std::to_string(hold) + " of " + std::to_string(hold + fail) + " claims hold.";
-  return element("p", text, fail > 0 ? "fails" : "holds");
+  return html;
+}
+
+// To the pages of other lessons that have run.
+std::string navigation(const Lesson& lesson) {
+  const int number = lesson.introduction().number;
+  std::string html = "<a href=\"../index.html\">All lessons</a>";
+  const auto neighbour = [&](int n, const std::string& words) {
+    const std::string page = text("tutorial-", n, "/index.html");
+    if (!std::filesystem::exists(lesson.options().out + "/" + page)) return;
+    html += " · <a href=\"../" + page + "\">" + words + "</a>";
+  };
+  neighbour(number - 1, "previous");
+  neighbour(number + 1, "next");
+  return element("nav", html);
 }
 
 std::string facts(const Results& results) {
@@ -77,20 +94,16 @@ std::string settings_list(const Results& results) {
   return "<h2>Settings</h2>\n" + element("dl", rows) + "\n";
 }
 
-std::string figures(const Lesson& lesson) {
-  std::string html;
-  int number = 0;
-  for (const Exhibit& exhibit : lesson.exhibits()) {
-    html += "<figure>\n" + wide(exhibit.markup);
-    const std::string label =
-        exhibit.name.empty() ? "" : "<b>Figure " + std::to_string(++number) + ".</b> ";
-    if (!label.empty() || !exhibit.caption.empty()) {
-      html += element("figcaption", label + escape(exhibit.caption)) + "\n";
-    }
-    html += "</figure>\n";
-  }
-  return html.empty() ? "" : "<h2>Figures</h2>\n" + html;
+// The beginning of every page, up to <main>.
+std::string head_of_page(const std::string& title) {
+  return "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+         "<meta name=\"color-scheme\" content=\"light dark\">\n" +
+         element("title", title) + "\n<style>\n" + std::string(page_style) +
+         "</style>\n</head>\n<body>\n<main>\n" + element("h1", title) + "\n";
 }
+
+constexpr const char* end_of_page = "</main>\n</body>\n</html>\n";
 
 }  // namespace
 
@@ -129,23 +142,29 @@ Table comparison_table(const Lesson& lesson) {
 std::string html_page(const Lesson& lesson, const std::string& source) {
   const Introduction& intro = lesson.introduction();
   const Results& results = lesson.results();
-  const std::string heading =
-      "Tutorial " + std::to_string(intro.number) + ": " + escape(intro.title);
-  std::string html = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-                     "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-                     "<meta name=\"color-scheme\" content=\"light dark\">\n";
-  html += element("title", heading) + "\n<style>\n" + std::string(page_style) + "</style>\n";
-  html += "</head>\n<body>\n<main>\n" + element("h1", heading) + "\n";
-  html += element("p", escape(intro.question), "question") + "\n";
-  html += facts(results) + "\n" + verdict_line(results) + "\n";
-  html += element("p", escape(about_fingerprint(results))) + "\n";
-  html += "<h2>Claims</h2>\n" + wide(html_table(claims_table(lesson)));
+  std::string html = head_of_page(text("Tutorial ", intro.number, ": ", escape(intro.title)));
+  std::string box = element("p", formula_markup(escape(intro.question)), "question") + "\n";
+  if (!results.found.empty()) box += element("p", formula_markup(escape(results.found))) + "\n";
+  box += verdict_lines(results) + "\n" + facts(results) + "\n" + navigation(lesson) + "\n";
+  html += element("div", box, "box") + "\n" + chapter_markup(source, lesson.pieces());
   if (!results.comparisons.empty()) {
     html += "<h2>This run and the paper</h2>\n" + wide(html_table(comparison_table(lesson)));
   }
-  html += figures(lesson) + settings_list(results);
-  html += "<h2>The lesson</h2>\n" + html_of_source(source);
-  return html + "</main>\n</body>\n</html>\n";
+  html += settings_list(results) + element("p", escape(about_fingerprint(results))) + "\n" + navigation(lesson);
+  return html + end_of_page;
+}
+
+std::string index_entry(const Results& results) {
+  const std::string link = text("<a href=\"tutorial-", results.lesson, "/index.html\">", escape(results.title), "</a>");
+  const std::string found = results.found.empty() ? "" : "<br>" + formula_markup(escape(results.found));
+  return link + found + verdict_lines(results);
+}
+
+std::string html_index(const std::vector<std::string>& entries) {
+  std::string items;
+  for (const std::string& entry : entries) items += element("li", entry) + "\n";
+  return head_of_page("mesagrad") +
+         element("p", "The lessons, and what those found that have run here.") + element("ol", items) + end_of_page;
 }
 
 }  // namespace mesagrad::lesson

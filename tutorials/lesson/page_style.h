@@ -26,7 +26,16 @@ h3 { font-size: 1.08em; margin: 2em 0 .6em }
 h2 { font-size: 1.25em; margin: 2.4em 0 .6em; padding-bottom: .25em;
   border-bottom: 1px solid var(--line) }
 p { margin: 0 0 1em; max-width: 42em }
+.box { background: var(--shade); border: 1px solid var(--line); border-radius: 8px; padding: 1em 1.2em .4em;
+  margin-bottom: 2em }
 .question { font-size: 1.15em }
+.said { border-left: 3px solid var(--good); padding-left: .8em }
+.claim { margin-bottom: .4em }
+a { color: var(--keyword) }
+sub, sup { font-size: .75em; line-height: 0 }
+details { margin: 0 0 1.4em }
+summary { color: var(--soft); cursor: pointer; margin-bottom: .6em }
+li { margin-bottom: 1em }
 .facts { color: var(--soft); font-size: .9em }
 .holds { color: var(--good); font-weight: 700 }
 .fails { color: var(--bad); font-weight: 700 }
@@ -49,7 +58,7 @@ dd { margin: 0; font-variant-numeric: tabular-nums }
 code, pre { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace }
 code { font-size: .88em; background: var(--shade); padding: .1em .3em; border-radius: 3px }
 pre { overflow-x: auto; line-height: 1.5; margin: 0 0 1.4em }
-pre.shaped { font-size: .85em; padding-left: 2em }
+pre.shaped { font-size: .95em; padding-left: 2em }
 pre.code { font-size: 12.5px; background: var(--shade); border: 1px solid var(--line);
   border-radius: 6px; padding: .8em .9em .8em 0; tab-size: 2 }
 pre.code b { display: inline-block; width: 3em; margin-right: 1.2em; text-align: right;
@@ -59,6 +68,22 @@ i.k { color: var(--keyword) }
 i.s { color: var(--string) }
 i.n { color: var(--number) }
 i.c { color: var(--comment) }
+@media (max-width: 600px) {
+  body { font-size: 16px }
+  main { padding: 20px 14px 60px }
+  pre { white-space: pre-wrap; overflow-wrap: anywhere }
+  pre.shaped { padding-left: 0 }
+  pre.code b { width: 2em; margin-right: .6em }
+  th, td { padding-left: .6em }
+  th:first-child, td:first-child { min-width: 7em }
+}
+@media print {
+  :root { --paper: #fff; --ink: #000; --soft: #444; --shade: #fff }
+  main { max-width: none; padding: 0 }
+  nav { display: none }
+  pre { white-space: pre-wrap }
+  figure, pre.code { break-inside: avoid }
+}
 )css";
 
 }  // namespace mesagrad::lesson

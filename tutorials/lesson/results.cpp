@@ -131,6 +131,7 @@ std::string to_json(const Results& results) {
   json.begin_object();
   json.key("lesson").whole(static_cast<std::uint64_t>(results.lesson));
   json.key("title").string(results.title);
+  json.key("found").string(results.found);
   json.key("scale").string(name_of(results.scale));
   json.key("seed").whole(results.seed);
   json.key("threads").whole(static_cast<std::uint64_t>(results.threads));

@@ -58,6 +58,7 @@ struct Curve {
 struct Results {
   int lesson = 0;
   std::string title = {};
+  std::string found = {};  // a sentence
   Scale scale = Scale::lesson;
   std::uint64_t seed = 1;
   int threads = 1;

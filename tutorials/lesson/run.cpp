@@ -2,10 +2,12 @@
 // everything that is written is written at the very end.
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
+#include <map>
 #include <mutex>
 #include <new>
 #include <string>
@@ -19,6 +21,7 @@
 #include "tutorials/lesson/fingerprint.h"
 #include "tutorials/lesson/lesson.h"
 #include "tutorials/lesson/page.h"
+#include "tutorials/lesson/svg.h"
 
 namespace mesagrad::lesson {
 namespace {
@@ -29,6 +32,7 @@ constexpr int exit_signal = 128;
 
 constexpr const char* page_name = "index.html";
 constexpr const char* results_name = "results.json";
+constexpr const char* entry_name = "entry.html";  // of the index
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -115,12 +119,35 @@ std::string heading(const Lesson& lesson) {
 
 std::vector<File> files_of(const Lesson& lesson, const std::string& source) {
   std::vector<File> files;
-  for (const Exhibit& exhibit : lesson.exhibits()) {
-    if (!exhibit.name.empty()) files.push_back({exhibit.name + ".svg", exhibit.markup});
-  }
+  for (const Figure& figure : lesson.figures()) files.push_back({figure.name + ".svg", figure.svg});
   files.push_back({page_name, html_page(lesson, source)});
   files.push_back({results_name, to_json(lesson.results())});
+  files.push_back({entry_name, index_entry(lesson.results())});
   return files;
+}
+
+// Lists the lessons, which are folders beside this one's source, NN_a_title, and what those found that have
+// written results to `out`.
+void write_index(const std::string& out, const std::string& source) {
+  std::map<int, std::string> entries;
+  std::error_code ignored;
+  for (const auto& folder :
+       std::filesystem::directory_iterator(std::filesystem::path(source).parent_path().parent_path(), ignored)) {
+    std::string title = folder.path().filename().string();
+    const std::size_t end = title.find('_');
+    const int number = std::atoi(title.c_str());
+    if (number <= 0 || end == std::string::npos) continue;
+    std::ranges::replace(title, '_', ' ');
+    const std::string entry = out + "/tutorial-" + std::to_string(number) + "/" + entry_name;
+    title = title.substr(end + 1);
+    if (title[0] >= 'a' && title[0] <= 'z') title[0] = static_cast<char>(title[0] - 'a' + 'A');
+    entries[number] = std::filesystem::exists(entry)
+                          ? read_file(entry)
+                          : escape(title) + text(" <code>make tutorial-", number, "</code>");
+  }
+  std::vector<std::string> in_order;
+  for (const auto& [number, entry] : entries) in_order.push_back(entry);
+  write_together(out, {{page_name, html_index(in_order)}});
 }
 
 std::string summary(const Lesson& lesson) {
@@ -153,17 +180,19 @@ void run_or_throw(Lesson& lesson, Results& results, const std::function<void(Les
   for (const char* name : {page_name, results_name}) check_replaceable(lesson.out() + "/" + name);
   results.published_fingerprint = published_fingerprint(results, path);
   print(heading(lesson));
-  lesson.say(lesson.introduction().question);
+  lesson.remark(lesson.introduction().question);
   body(lesson);
   throw_if_interrupted();
   check(!results.claims.empty(), "the lesson makes no claim, so it cannot fail");
   results.seconds = seconds_since(start);
   results.fingerprint = fingerprint(results);
   print(summary(lesson) + "\n");
-  lesson.say(about_fingerprint(results));
+  lesson.remark(about_fingerprint(results));
   write_together(lesson.out(), files_of(lesson, source));
+  write_index(lesson.options().out, path);
   remove_checkpoints(lesson);
-  print("\nopen " + lesson.out() + "/index.html    (" + duration(results.seconds) + ")\n");
+  const std::string page = std::filesystem::absolute(lesson.out()).string() + "/" + page_name;
+  print("\nIts page: file://" + page + "    (" + duration(results.seconds) + ")\n");
 }
 
 }  // namespace

@@ -28,11 +28,55 @@ std::string paragraph_markup(const std::string& text) {
   while (true) {
     const std::size_t open = text.find('`', start);
     const std::size_t close = open == std::string::npos ? open : text.find('`', open + 1);
-    if (close == std::string::npos) return markup + escape(text.substr(start));
-    markup += escape(text.substr(start, open - start)) + "<code>" +
+    if (close == std::string::npos) return markup + formula_markup(escape(text.substr(start)));
+    markup += formula_markup(escape(text.substr(start, open - start))) + "<code>" +
               escape(text.substr(open + 1, close - open - 1)) + "</code>";
     start = close + 1;
   }
+}
+
+bool is_ascii_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool in_name(char c) { return is_ascii_letter(c) || is_digit(c) || c == '_'; }
+
+// Does a letter of its own end before `end`: x in "x", but not in "max"? Greek ones have two bytes.
+bool single_letter_before(const std::string& text, std::size_t end) {
+  if (end == 0) return false;
+  if (static_cast<unsigned char>(text[end - 1]) >= 0x80) return true;
+  return is_ascii_letter(text[end - 1]) && (end == 1 || !in_name(text[end - 2]));
+}
+
+// Where the index that begins at `start` ends: `{...}`, or letters and digits, or a number with its sign. The
+// same place if there is none.
+std::size_t end_of_index(const std::string& text, std::size_t start) {
+  if (start >= text.size()) return start;
+  if (text[start] == '{') {
+    const std::size_t close = text.find('}', start);
+    return close == std::string::npos ? start : close + 1;
+  }
+  std::size_t end = start + (text[start] == '-' ? 1 : 0);
+  while (end < text.size() && (is_ascii_letter(text[end]) || is_digit(text[end]))) ++end;
+  const bool name_goes_on = end < text.size() && (text[end] == '_' || text[end] == '(');
+  return name_goes_on || (text[start] == '-' && end == start + 1) ? start : end;
+}
+
+}  // namespace
+
+std::string formula_markup(const std::string& text) {
+  std::string markup;
+  for (std::size_t i = 0; i < text.size();) {
+    const bool below = text[i] == '_' && single_letter_before(text, i);
+    const bool above = text[i] == '^' && i > 0 && text[i - 1] != ' ';
+    const std::size_t end = below || above ? end_of_index(text, i + 1) : i + 1;
+    if ((!below && !above) || end == i + 1) {
+      markup += text[i++];
+      continue;
+    }
+    const std::string index = text[i + 1] == '{' ? text.substr(i + 2, end - i - 3) : text.substr(i + 1, end - i - 1);
+    markup += std::string(below ? "<sub>" : "<sup>") + index + (below ? "</sub>" : "</sup>");
+    i = end;
+  }
+  return markup;
 }
 
 // Blank lines separate paragraphs; what is indented keeps its shape (formulas, drawings); a
@@ -44,7 +88,7 @@ std::string prose_markup(const std::vector<std::string>& lines) {
   const auto finish = [&] {
     if (pending.empty()) return;
     if (shaped) {
-      html += "<pre class=\"shaped\">" + escape(pending) + "</pre>\n";
+      html += "<pre class=\"shaped\">" + formula_markup(escape(pending)) + "</pre>\n";
     } else if (pending.starts_with("# ")) {
       html += "<h3>" + paragraph_markup(pending.substr(2)) + "</h3>\n";
     } else {
@@ -84,8 +128,6 @@ void trim_blank_lines(SourceBlock& block) {
   }
 }
 
-}  // namespace
-
 std::vector<SourceBlock> split_source(const std::string& source) {
   std::vector<std::string> lines;
   std::istringstream stream(source);
@@ -111,14 +153,6 @@ std::vector<SourceBlock> split_source(const std::string& source) {
     if (!block.lines.empty()) kept.push_back(block);
   }
   return kept;
-}
-
-std::string html_of_source(const std::string& source) {
-  std::string html;
-  for (const SourceBlock& block : split_source(source)) {
-    html += block.prose ? prose_markup(block.lines) : code_markup(block);
-  }
-  return html;
 }
 
 }  // namespace mesagrad::lesson

@@ -4,6 +4,7 @@
 #include "nn/transformer.h"
 
 #include "nn/loss.h"
+#include "nn/reference.h"
 #include "nn/training.h"
 #include "tests/helpers.h"
 
@@ -61,22 +62,6 @@ Rows naive_norm(Rows x, const std::optional<LayerNorm>& norm) {
   return x;
 }
 
-// The solution of A x = b, by elimination; A is symmetric and positive.
-std::vector<double> solved(Rows A, std::vector<double> b) {
-  const std::size_t n = b.size();
-  for (std::size_t i = 0; i < n; ++i)
-    for (std::size_t r = i + 1; r < n; ++r) {
-      const double f = A[r][i] / A[i][i];
-      for (std::size_t c = i; c < n; ++c) A[r][c] -= f * A[i][c];
-      b[r] -= f * b[i];
-    }
-  for (std::size_t i = n; i-- > 0;) {
-    for (std::size_t c = i + 1; c < n; ++c) b[i] -= A[i][c] * b[c];
-    b[i] /= A[i][i];
-  }
-  return b;
-}
-
 // What the layer makes of normed tokens x; `seen` is x, with the positions if there are any.
 Rows naive_attention(const SelfAttention& layer, const Rows& seen, const Rows& x) {
   const std::size_t heads = static_cast<std::size_t>(layer.heads);
@@ -92,30 +77,22 @@ Rows naive_attention(const SelfAttention& layer, const Rows& seen, const Rows& x
         for (std::size_t j = first; j < end; ++j) length += row[j] * row[j];
         if (layer.unit_keys) for (std::size_t j = first; j < end; ++j) row[j] /= std::sqrt(length);
       }
-    for (std::size_t t = 0; t < x.size(); ++t) {
-      std::vector<double> query(q[t].begin() + static_cast<Index>(first),
-                                q[t].begin() + static_cast<Index>(end));
-      if (const auto mesa = std::get_if<MesaLayer>(&layer.mixer)) {
-        Rows A(K, std::vector<double>(K));
-        for (std::size_t i = 0; i < K; ++i)
-          A[i][i] = 1 / static_cast<double>(mesa->lambda[static_cast<Index>(h)]);
-        for (std::size_t s = 0; s <= t; ++s)
-          for (std::size_t i = 0; i < K; ++i)
-            for (std::size_t j = 0; j < K; ++j) A[i][j] += k[s][first + i] * k[s][first + j];
-        query = solved(A, query);
-      }
-      std::vector<double> weight;
-      double total = 0;
-      for (std::size_t s = 0; s <= t; ++s) {
-        double score = 0;
-        for (std::size_t j = 0; j < K; ++j) score += query[j] * k[s][first + j];
-        const bool softmax = std::holds_alternative<SoftmaxAttention>(layer.mixer);
-        weight.push_back(softmax ? std::exp(score / std::sqrt(static_cast<double>(K))) : score);
-        total = softmax ? total + weight.back() : 1;
-      }
-      for (std::size_t s = 0; s <= t; ++s)
-        for (std::size_t j = first; j < end; ++j) result[t][j] += weight[s] / total * v[s][j];
+    const auto part = [&](const Rows& rows) {
+      Matrix m(static_cast<Index>(rows.size()), static_cast<Index>(K));
+      for (std::size_t t = 0; t < rows.size(); ++t)
+        for (std::size_t j = 0; j < K; ++j) m(static_cast<Index>(t), static_cast<Index>(j)) = rows[t][first + j];
+      return m;
+    };
+    Matrix query = part(q), out;
+    if (const auto mesa = std::get_if<MesaLayer>(&layer.mixer)) {
+      query = reference::preconditioned_queries(query, part(k),
+                                                static_cast<double>(mesa->lambda[static_cast<Index>(h)]));
     }
+    const bool softmax = std::holds_alternative<SoftmaxAttention>(layer.mixer);
+    out = (softmax ? reference::softmax_attention : reference::linear_attention)(query, part(k), part(v));
+    for (std::size_t t = 0; t < x.size(); ++t)
+      for (std::size_t j = 0; j < K; ++j)
+        result[t][first + j] = out(static_cast<Index>(t), static_cast<Index>(j));
   }
   return product(result, layer.wo);
 }

@@ -174,15 +174,41 @@ TEST_CASE("heat maps share one symmetric scale") {
   CHECK_FALSE(contains(plain, "\x1b"));
 }
 
+TEST_CASE("without colours many curves become numbers") {
+  LinePlot plot{.name = "p", .title = "Losses", .x = "t", .y = "loss"};
+  for (int i = 0; i < 4; ++i) plot.line(text("curve ", i), {0, 5, 50}, {1, 2.0 + i, 3});
+  CHECK(contains(draw_text(plot, {.width = 80}), "D curve 3"));
+  plot.line("curve 4", {0, 50}, {7.25, not_a_number});
+  CHECK(contains(draw_text(plot, {.width = 80, .colour = true}), "━━━"));
+  std::istringstream lines(draw_text(plot, {.width = 80}));
+  std::vector<std::string> words;
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream parts(line);
+    std::string all;
+    for (std::string word; parts >> word;) all += (all.empty() ? "" : " ") + word;
+    words.push_back(all);
+  }
+  REQUIRE(words.size() == 8);
+  CHECK(words[0] == "Losses: loss");
+  CHECK(words[1] == "t 0 5 50");
+  CHECK(words[3] == "curve 0 1 2 3");
+  CHECK(words[6] == "curve 3 1 5 3");
+  CHECK(words[7] == "curve 4 7.25");
+}
+
 TEST_CASE("no line of a terminal figure is wider than the terminal") {
   LinePlot plot{.name = "p", .title = "A title of several words", .x = "x", .y = "y"};
   plot.line("a curve with a rather long name", {0, 1, 2}, {1e-7, 2e-7, 3e-7});
+  LinePlot many{.name = "n", .title = "A title of several words", .x = "x", .y = "y"};
+  for (int i = 0; i < 6; ++i) {
+    many.line(text("curve ", i, " with a rather long name"), {0, 1, 2, 3, 4, 5}, {1e-7, 2e-7, 3e-7, 1, 2, 3});
+  }
   HeatMap map{.name = "m", .row_titles = {"step 1000"}};
   for (int i = 0; i < 4; ++i) map.panel("p", 40, 40, Numbers(std::vector<double>(1600, 0.5)));
   for (const int width : {40, 80, 200}) {
     for (const bool colour : {false, true}) {
       const Screen screen = {.width = width, .colour = colour};
-      std::istringstream lines(draw_text(plot, screen) + draw_text(map, screen));
+      std::istringstream lines(draw_text(plot, screen) + draw_text(many, screen) + draw_text(map, screen));
       for (std::string line; std::getline(lines, line);) CHECK(columns(line) <= width);
     }
   }

@@ -6,6 +6,7 @@
 
 #include "tutorials/lesson/draw.h"
 #include "tutorials/lesson/layout.h"
+#include "tutorials/lesson/numbers.h"
 #include "tutorials/lesson/terminal.h"
 #include "tutorials/lesson/utf8.h"
 
@@ -177,10 +178,58 @@ std::vector<std::string> legend_lines(const std::vector<LegendEntry>& legend, in
   return lines;
 }
 
+// Without colours more than this many curves in a panel are a soup of letters.
+constexpr std::size_t most_letters = 4;
+
+// A panel's curves as a table: a row for each, its values at a few places along the axis.
+std::string numbers_text(const LinePlot& plot, const LinePanel& panel, const Screen& screen) {
+  double low = HUGE_VAL, high = -HUGE_VAL;
+  for (const Line& line : panel.lines) {
+    for (const double x : line.x) low = std::min(low, x), high = std::max(high, x);
+  }
+  std::vector<double> places;
+  const std::vector<double> parts = screen.width < 70 ? std::vector{0.0, 1.0} : std::vector{0.0, 0.1, 0.25, 0.5, 1.0};
+  for (const double part : parts) {
+    const double x = plot.log_x ? low * std::pow(high / low, part) : low + part * (high - low);
+    // the nearest place where the longest curve has a value
+    const Line& longest = *std::ranges::max_element(panel.lines, {}, [](const Line& l) { return l.x.size(); });
+    const auto distance = [&](double place) { return std::abs(place - x); };
+    if (longest.x.empty()) break;
+    const double place = *std::ranges::min_element(longest.x, {}, distance);
+    if (places.empty() || place != places.back()) places.push_back(place);
+  }
+  Table table{.title = panel.title, .columns = {plot.x}};
+  for (const double place : places) table.columns.push_back(short_number(place, 3));
+  for (const Line& line : panel.lines) {
+    std::vector<std::string> cells = {line.label};
+    for (const double place : places) {
+      const auto found = std::ranges::find(line.x, place);
+      const double y = found == line.x.end() ? std::nan("")
+                                             : line.y[static_cast<std::size_t>(found - line.x.begin())];
+      cells.push_back(std::isfinite(y) ? short_number(y, 3) : "");
+    }
+    table.row(cells);
+  }
+  return draw_text(table, screen);
+}
+
+bool is_soup(const LinePlot& plot) {
+  return std::ranges::any_of(plot.panels,
+                             [](const LinePanel& panel) { return panel.lines.size() > most_letters; });
+}
+
 }  // namespace
 
 std::string draw_text(const LinePlot& plot, const Screen& screen) {
   check_figure(plot);
+  if (!screen.colour && is_soup(plot)) {
+    std::string text;
+    for (const std::string& line : wrap(plot.title + (plot.y.empty() ? "" : ": " + plot.y), screen.width - 4)) {
+      text += "  " + line + "\n";
+    }
+    for (const LinePanel& panel : plot.panels) text += numbers_text(plot, panel, screen);
+    return text;
+  }
   const int width = std::min(screen.width - 4, 76);
   const std::vector<LegendEntry> legend = legend_of(plot);
   const std::size_t across = panel_columns(plot.columns, plot.panels.size(), width >= 60 ? 2 : 1);

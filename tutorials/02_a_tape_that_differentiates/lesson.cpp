@@ -6,7 +6,8 @@
 // with a loop, nobody wants to. This lesson shows the machine that does it, and lets it do something
 // that is no neural network at all: it improves a classical algorithm by differentiating through it.
 //
-// The whole machine is core/tape.h; read it next to this page. It rests on one idea. While a program
+// The library's machine is core/tape.h. It works on tensors and takes care of its memory, but below you
+// find a whole one for single numbers, in thirty lines. It rests on one idea. While a program
 // computes, each operation writes a note on a tape: "this is how to pass derivatives back through
 // me". Reading the notes from the last to the first is the chain rule.
 //
@@ -14,6 +15,7 @@
 // parameters; training is to change them, update by update. And the sequences whose losses are averaged
 // for one update are a batch.
 #include <cmath>
+#include <functional>
 
 #include "core/gradcheck.h"
 #include "core/ops.h"
@@ -30,7 +32,46 @@ using namespace mesagrad;
 
 namespace {
 
-// -- Part 3 and 4 use the task of lesson 1, as tensors ----------------------------------------------
+// A whole tape, for single numbers. A number is known by its place in two lists: of its value, and of its
+// slope, the derivative of the result by it. An operation computes a value and leaves a note.
+class SmallTape {
+ public:
+  using Place = std::size_t;
+
+  Place number(double x) {
+    value_.push_back(x);
+    slope_.push_back(0);
+    return value_.size() - 1;
+  }
+  Place add(Place a, Place b) {  // out = a + b changes as much as a does, or b
+    const Place out = number(value_[a] + value_[b]);
+    notes_.push_back([this, a, b, out] {
+      slope_[a] += slope_[out];
+      slope_[b] += slope_[out];
+    });
+    return out;
+  }
+  Place multiply(Place a, Place b) {  // out = a·b changes b times as much as a does
+    const Place out = number(value_[a] * value_[b]);
+    notes_.push_back([this, a, b, out] {
+      slope_[a] += value_[b] * slope_[out];
+      slope_[b] += value_[a] * slope_[out];
+    });
+    return out;
+  }
+  void backward(Place result) {  // once
+    slope_[result] = 1;
+    for (auto note = notes_.rbegin(); note != notes_.rend(); ++note) (*note)();
+  }
+  double value(Place x) const { return value_[x]; }
+  double slope(Place x) const { return slope_[x]; }
+
+ private:
+  std::vector<double> value_, slope_;
+  std::vector<std::function<void()>> notes_;
+};
+
+// -- Part 4 and 5 use the task of lesson 1, as tensors ----------------------------------------------
 
 // States moved back by `steps` positions, zeros in front: (B, T, d) from states (B, T + 1, d).
 Tensor delayed(const Tensor& states, Index steps) {
@@ -129,7 +170,7 @@ struct LearnedSolver {
   }
 };
 
-// An operation with a mistake in its backward step, for part 2: d(x²) is 2x·dx, and somebody forgot
+// An operation with a mistake in its backward step, for part 3: d(x²) is 2x·dx, and somebody forgot
 // the 2.
 Tensor careless_square(const Tensor& x) {
   const Tensor out = Tape::output(x.shape(), {&x});
@@ -146,7 +187,20 @@ void lesson_body(lesson::Lesson& L) {
   //
   // The smallest example that can go wrong. b uses a twice, and c uses b twice, so c = 4a. A tape
   // that forgot to add up would say 1 or 2; one that visited b twice would say 8.
-  double slope = 0;
+  //
+  //     a ==(+)==> b ==(+)==> c        forward:   values, from left to right, a note at each (+)
+  //     4 <======= 2 <======= 1        backward:  slopes, from right to left, by the notes
+  //
+  // Each double line is two uses, and each use brings its share of the slope: 1 + 1 = 2, 2 + 2 = 4. Why
+  // is from last to first the right order? Who uses b was computed after b, so its note is read before
+  // that of b, and the slope of b is complete when it is needed.
+  double slope = 0, small_slope = 0;
+  {
+    SmallTape tape;
+    const auto a = tape.number(1), b = tape.add(a, a), c = tape.add(b, b);
+    tape.backward(c);
+    small_slope = tape.slope(a);
+  }
   {
     Tensor a({}, 1);
     a.requires_grad();
@@ -156,8 +210,31 @@ void lesson_body(lesson::Lesson& L) {
     tape.backward(c);
     slope = a.grad()[0];
     L.say(text("a = ", a.item(), ",  b = a + a = ", b.item(), ",  c = b + b = ", c.item(),
-               ".  The tape says dc/db = ", b.grad()[0], " and dc/da = ", slope, "."));
+               ".  The library's tape says dc/db = ", b.grad()[0], " and dc/da = ", slope,
+               ", the small one dc/da = ", small_slope, "."));
   }
+
+  // -------------------------------------------------------------------------------------------
+  L.step("Two weights, and one step downhill");
+  //
+  // The smallest model that learns: it predicts 2w₁ + 3w₂, and the loss is the squared distance to 1. By
+  // hand, with the prediction p, the slopes are 2(p - 1)·2 and 2(p - 1)·3. At w = (0.5, -1) p is -2, the
+  // loss is 9, and the slopes are -12 and -18. Both weights should grow, the second more.
+  std::vector<double> weights = {0.5, -1}, slopes = {0, 0}, losses;
+  for (int update = 0; update < 2; ++update) {
+    SmallTape tape;
+    const auto w1 = tape.number(weights[0]), w2 = tape.number(weights[1]);
+    const auto prediction = tape.add(tape.multiply(w1, tape.number(2)), tape.multiply(w2, tape.number(3)));
+    const auto off = tape.add(prediction, tape.number(-1));
+    const auto loss = tape.multiply(off, off);
+    tape.backward(loss);
+    losses.push_back(tape.value(loss));
+    if (update == 0) slopes = {tape.slope(w1), tape.slope(w2)};
+    weights[0] -= 0.01 * tape.slope(w1);
+    weights[1] -= 0.01 * tape.slope(w2);
+  }
+  L.say(text("The small tape says ", slopes[0], " and ", slopes[1], ". A hundredth of that, subtracted from the "
+             "weights, takes the loss from ", losses[0], " to ", losses[1], "."));
 
   // -------------------------------------------------------------------------------------------
   L.step("How we know that a derivative is right");
@@ -358,6 +435,11 @@ void lesson_body(lesson::Lesson& L) {
   const bool in_double = sizeof(real) == sizeof(double);
   L.claim("dc/da of c = (a + a) + (a + a)", slope,
           {.expected = 4, .tolerance = 0, .from = lesson::Scale::smoke});
+  L.claim("the same by the small tape", small_slope,
+          {.expected = 4, .tolerance = 0, .from = lesson::Scale::smoke});
+  L.claim("slopes of two weights by the small tape, distance from those by hand",
+          std::abs(slopes[0] + 12) + std::abs(slopes[1] + 18),
+          {.expected = 0, .tolerance = 0, .from = lesson::Scale::smoke});
   L.claim_below("error of a right gradient", good.error, in_double ? 1e-7 : 2e-2,
                 {.from = lesson::Scale::smoke});
   L.claim_above("error of a wrong gradient", bad.error, 0.1, {.from = lesson::Scale::smoke});

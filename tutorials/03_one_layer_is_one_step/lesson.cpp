@@ -4,6 +4,14 @@
 //
 //     x_t + Σ_heads Σ_{i ≤ t} (x_t W_q · x_i W_k) x_i W_v W_o
 //
+// A token is a vector, one for each position of the sequence, and here it is a row: x W is a row times a
+// matrix. (Lesson 1 wrote states as columns, W s. Both are usual, and scalar products are the same.) What
+// the four matrices do has names. The query x_t W_q is what token t looks for; the key x_i W_k is what
+// token i offers to be found by; their scalar product says how much of the value x_i W_v is taken over;
+// and W_o writes the sum into the token. A head is one such set of matrices, and heads are added. That
+// the result is added to x_t, instead of replacing it, makes the tokens a stream that flows through all
+// layers, to which each only adds: the residual stream.
+//
 // Lesson 1 ended with an algorithm that learns in context by one step of gradient descent:
 //
 //     s_{t+1} ≈ η Σ_{i ≤ t} s_i (s_{i-1} · s_t)
@@ -14,6 +22,7 @@
 // trained to predict, from small random weights, and that knows nothing of gradient descent:
 // does it end up there?
 #include <cmath>
+#include <limits>
 
 #include "core/elementary.h"
 #include "nn/linear_transformer.h"
@@ -37,7 +46,7 @@ constexpr Index every = 100;  // updates from one test to the next
 constexpr double rate = 2e-4;
 const AdamW::Options adam = {.decay = 0.05};
 const Clipping clipping = {.value = 1};
-const LinearDynamics task;  // lesson 1: ten dimensions, fifty tokens, a new rotation every time
+const LinearDynamics task;  // lesson 1: ten dimensions, fifty tokens, a new orthogonal W every time
 
 // What one training run leaves behind, test by test.
 struct Run {
@@ -157,13 +166,34 @@ void lesson_body(lesson::Lesson& L) {
   //     e_t = [ 0 , s_t , s_t , s_{t-1} ]
   //
   // The prediction is to appear in the first group. (The second is for deeper models; one layer gets
-  // it zeroed.) Proposition 1: let the query read s_t, the key s_{i-1}, the value s_i, and write η
-  // times the sum into the first group. Three identity matrices and one η; the layer's formula above
-  // then is the formula of gradient descent, term by term. In numbers:
+  // it zeroed.)
+  //
+  // Two tokens first, with states of a single number, so that a token is four numbers. Let s₀ = 1, s₁ = 2:
+  //
+  //     e₀ = [0, 1, 1, 0]     e₁ = [0, 2, 2, 1]
+  //
+  // The query reads the third number, the key the fourth, the value the third again, and η is 0.1. At
+  // t = 1 the query is 2. Token 0 has the key 0, so nothing of it is taken. Token 1 has the key 1 and the
+  // value 2, and adds η·(2·1)·2 = 0.4 to the first number of e₁. Gradient descent has seen one example, 1
+  // goes to 2, and from Φ = 0 a step makes Φ = η·2·1 = 0.2, which predicts Φ s₁ = 0.4. It is the same
+  // multiplication in another order.
+  //
+  // In ten dimensions numbers become groups. Proposition 1: let the query read s_t, the key s_{i-1}, the
+  // value s_i, and write η times the sum into the first group. Three identity matrices and one η, and
+  // everything else is 0; the layer's formula above then is the formula of gradient descent, term by term.
   const StepSizeSearch search = search_step_size(
       task, L.seed(), stream::test_data, L.scaled<Index>({.smoke = 512, .lesson = 16384, .paper = 65536}));
   const double eta = search.best_eta();
-  const LinearTransformer by_hand = gradient_descent_transformer(d, eta);
+  constexpr real unlimited = std::numeric_limits<real>::infinity();
+  const LinearTransformer by_hand(
+      {.width = 4 * d, .heads = 1, .key_size = d, .clip = unlimited, .init_deviation = 0}, L.seed());
+  const SelfAttention& written = by_hand.blocks[0].attention;
+  for (Index i = 0; i < d; ++i) {
+    written.wq[(2 * d + i) * d + i] = 1;                 // the query reads channel i of the third group, s_t,
+    written.wk[(3 * d + i) * d + i] = 1;                 // the key that of the fourth, s_{i-1},
+    written.wv[(2 * d + i) * d + i] = 1;                 // the value that of the third,
+    written.wo[i * 4 * d + i] = static_cast<real>(eta);  // and η times it is written to the first
+  }
   const double difference =
       largest_difference(by_hand, gradient_step_predictor(eta), L.seed(), 64);
   L.say(text("The best step size is η = ", eta, " (lesson 1). Over 64 sequences, the layer's predictions and "
@@ -174,7 +204,8 @@ void lesson_body(lesson::Lesson& L) {
   //
   // Now nobody writes anything. The weights start as noise of size 0.0002, so small that the layer
   // predicts almost exactly 0 (a product of four of them is 10⁻¹⁵), and that the gradient is tiny too.
-  // Expect nothing to happen for two hundred updates, and then everything at once.
+  // AdamW (lesson 2) makes its steps as large as for a big gradient, but at first they only take the
+  // weights out of the noise. When do you expect the loss to fall, and how steeply?
   const Index updates = L.scaled<Index>({.smoke = 100, .lesson = 2500, .paper = 3500});
   const auto final_test = static_cast<std::size_t>(std::min<Index>(updates, 2500) / every);
   const std::uint64_t seeds = L.scaled<std::uint64_t>({.smoke = 1, .lesson = 1, .paper = 5});
@@ -212,12 +243,19 @@ void lesson_body(lesson::Lesson& L) {
                           .title = "A trained layer and a step of gradient descent",
                           .x = "position t",
                           .y = "loss",
-                          .caption = "Trained without a word about gradient descent, the layer pays what "
-                                     "gradient descent pays, at every position. Dashed: the authors' layer."};
+                          .caption = text("The layer after ", static_cast<Index>(final_test) * every,
+                                          " updates. Where the curves part, it is not gradient descent. "
+                                          "Dashed: the authors' layer.")};
     plot.line("trained layer", t, trained.mean, {.points = true});
     plot.line("one gradient step", t, descent.mean);
     plot.line("authors' trained layer", t, paper::curve(paper::lsa_1), {.dashed = true});
     L.show(plot);
+    std::string history;
+    for (std::size_t i = 0; i < runs[0].loss.size() && i <= 5; ++i) {
+      history += text(i == 0 ? "" : ", ", lesson::short_number(runs[0].loss[i], 3), " after ", i * every);
+    }
+    L.say(text("The test loss was ", history, " updates. From t = 2 on, the layer's loss differs from that "
+               "of gradient descent by up to ", lesson::fixed_number(100 * largest_ratio, 1), " %."));
   }
 
   // -------------------------------------------------------------------------------------------
@@ -234,8 +272,8 @@ void lesson_body(lesson::Lesson& L) {
     lesson::HeatMap qk{.name = "query-key",
                        .title = "W_q·W_kᵀ of both heads while training",
                        .caption =
-                           "Rows: what the query reads; columns: what the key reads. Out of noise grow "
-                           "multiples of the identity.",
+                           "Rows: what the query reads; columns: what the key reads. Look for multiples of "
+                           "the identity.",
                        .columns = static_cast<int>(moments.size()),
                        .row_titles = {"head 1", "head 2"},
                        .block = d,
@@ -333,7 +371,7 @@ void lesson_body(lesson::Lesson& L) {
   for (std::size_t i = 0; i < mean.size(); ++i) n.push_back(static_cast<double>(i) * every);
   {
     lesson::LinePlot plot{.name = "interpolation",
-                          .title = "Three descriptions of the same layer meet",
+                          .title = "The layer, its formula, and the model halfway between",
                           .x = "updates",
                           .y = "test loss",
                           .caption = seeds > 1

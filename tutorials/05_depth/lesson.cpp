@@ -124,10 +124,10 @@ void lesson_body(lesson::Lesson& L) {
   // layer did not need, starts as s_t: let it be r. Two heads for a layer (two attentions side by side,
   // whose results are added), one head for a step, and K layers are K iterations.
   //
-  // Which steps α? After K of them, what is missing along an eigenvector of A_t with the eigenvalue a is
-  // (1 - α_1 a)(1 - α_2 a) ... (1 - α_K a) of what it was. Chebyshev found the polynomial of this kind that
-  // stays smallest on a whole interval of a; we take his for eigenvalues between 4.4 and 118. On both
-  // sides of the interval it grows, on the right one very fast.
+  // Which steps α? After K of them, what is missing along an eigenvector of A_t with the eigenvalue a
+  // is (1 - α_1 a)(1 - α_2 a) ... (1 - α_K a) of what it was. Chebyshev found the polynomial of this
+  // kind that stays smallest on a whole interval of a; we take his for eigenvalues between 4.4 and 118.
+  // On both sides of the interval it grows, on the right one very fast.
   const Index sequences = L.scaled<Index>({.smoke = 256, .lesson = 4096, .paper = 16384});
   L.setting("sequences", sequences);
   const auto curve_of = [&](const LinearDynamics& system, const auto& predictor) {
@@ -221,9 +221,12 @@ void lesson_body(lesson::Lesson& L) {
       return sum;
     };
     for (const std::size_t n : {2u, 3u}) {
-      L.say(text("At t = 20 to 49 the loss of ", depths[n], " layers is ",
-                 lesson::short_number(late(curves[n]) / late(all_pairs), 3), " times that of least squares, and ",
-                 lesson::short_number(late(curves[n]) / late(plan), 3), " times that of Proposition 2 (dashed)."));
+      const auto times = [&](const LossCurve& other) {
+        return lesson::short_number(late(curves[n]) / late(other), 3);
+      };
+      L.say(text("At t = 20 to 49 the loss of ", depths[n], " layers is ", times(all_pairs),
+                 " times that of least squares, and ", times(plan),
+                 " times that of Proposition 2 (dashed)."));
     }
   }
   {
@@ -246,8 +249,8 @@ void lesson_body(lesson::Lesson& L) {
   const LossCurve gain = difference(trained[2].model, trained[3].model, L.seed(), sequences);
   const double gain_in_errors = gain.total() / gain.standard_error();
   L.say(text("6 layers lose ", gain.total() < 0 ? "more than 4 by " : "less than 4 by ",
-             loss_text(std::abs(gain.total())), ", which is ", lesson::fixed_number(std::abs(gain_in_errors), 1),
-             " standard errors of the difference."));
+             loss_text(std::abs(gain.total())), ", which is ",
+             lesson::fixed_number(std::abs(gain_in_errors), 1), " standard errors of the difference."));
 
   // -------------------------------------------------------------------------------------------
   L.step("What stands in the stream");
@@ -312,13 +315,13 @@ void lesson_body(lesson::Lesson& L) {
   // -------------------------------------------------------------------------------------------
   L.step("Six layers in 768 numbers");
   //
-  // Lesson 3 replaced a layer by twelve numbers and lost nothing. Do the same here: of each of a head's two
-  // products (W_q W_kᵀ and W_v W_o) keep the mean of the diagonal of every block, 32 numbers for a head.
-  // Early in training the model should lose nothing, or even gain, as the noise goes. Later is another
-  // matter: after thousands of updates (at paper scale) models are known to find something that is not
-  // made of identities, and then compression costs. What is early? We say it beforehand: when the rates of
-  // all updates so far add up to about a quarter, which is after 600 of 2400 updates here, and after 2500
-  // of 15,000 at the authors' lower rate.
+  // Lesson 3 replaced a layer by twelve numbers and lost nothing. Do the same here: of each of a head's
+  // two products (W_q W_kᵀ and W_v W_o) keep the mean of the diagonal of every block, 32 numbers for a
+  // head. Early in training the model should lose nothing, or even gain, as the noise goes. Later is
+  // another matter: after thousands of updates (at paper scale) models are known to find something that
+  // is not made of identities, and then compression costs. What is early? We say it beforehand: when
+  // the rates of all updates so far add up to about a quarter, which is after 600 of 2400 updates here,
+  // and after 2500 of 15,000 at the authors' lower rate.
   std::vector<double> updates, compressed, halfway;  // losses, the model's own = 1
   const Index compared = L.scaled<Index>({.smoke = 64, .lesson = 1280, .paper = 2560});
   const auto loss_of = [&](const Transformer& model) {
@@ -346,12 +349,13 @@ void lesson_body(lesson::Lesson& L) {
     L.curve("compressed", updates, compressed);
     L.curve("halfway", updates, halfway);
   }
-  const std::size_t early = L.scaled<std::size_t>({.smoke = 3, .lesson = 3, .paper = 2});  // a snapshot's number
+  const std::size_t early = L.scaled<std::size_t>({.smoke = 3, .lesson = 3, .paper = 2});  // a snapshot
   const LossCurve cost = difference(compress(trained[3].snapshots[early], d),
                                     trained[3].snapshots[early], L.seed(), compared);
+  const auto percent = [](double x) { return lesson::short_number(100 * x, 2); };
   L.say(text("Early, after ", trained[3].tested_at[early], " updates, compression changes the loss by ",
-             lesson::short_number(100 * cost.total() / trained[3].test_loss[early], 2), " %; in the end, after ",
-             updates.back(), ", by ", lesson::short_number(100 * (compressed.back() - 1), 2), " %."));
+             percent(cost.total() / trained[3].test_loss[early]), " %; in the end, after ", updates.back(),
+             ", by ", percent(compressed.back() - 1), " %."));
 
   // -------------------------------------------------------------------------------------------
   L.step("Where cheating pays");
@@ -413,10 +417,10 @@ void lesson_body(lesson::Lesson& L) {
   //
   // Depth could have bought nothing, or something that has nothing to do with solving a linear system.
   if (L.scale() != lesson::Scale::paper) {
-    L.say("Training could have been too short for a comparison with the paper, and at this scale it is: the "
-          "authors' models had 5,000 to 15,000 updates of 256 or 512 sequences. So expect losses above theirs, "
-          "for the deeper models and for the fixed W, whose W is learned by heart bit by bit. What is "
-          "claimed below compares our models with each other.");
+    L.say("Training could have been too short for a comparison with the paper, and at this scale it is: "
+          "the authors' models had 5,000 to 15,000 updates of 256 or 512 sequences. So expect losses above "
+          "theirs, for the deeper models and for the fixed W, which is learned by heart bit by bit. What "
+          "is claimed below compares our models with each other.");
   }
   L.claim_below("Proposition 2 by hand: largest difference to the iteration", hand_difference, 1e-4,
                 {.from = lesson::Scale::smoke});
@@ -444,6 +448,33 @@ void lesson_body(lesson::Lesson& L) {
   L.claim_between("control: the next state from the preconditioned one, t = 19", control(0, 19), 1.4, 1.8);
   L.claim_below("cost of compression early in training, in standard errors",
                 cost.total() / cost.standard_error(), 3);
+
+  // -------------------------------------------------------------------------------------------
+  L.step("Things to try");
+  //
+  // Say first what will happen, then change the source and run. What we found stands at the end; claims
+  // will fail, which is what they are for.
+  //
+  // A wider interval. Take Chebyshev's steps for eigenvalues from 4.4 to 240, in the place of 118. At
+  // which positions is the plan of six layers better then, at which is it worse, and what does its mean
+  // loss do? (Think of when A_t has large eigenvalues. Print by_hand[3].mean[19] and mean[49];
+  // SCALE=smoke will do.)
+  //
+  // The order of the factors. What six steps leave of s_t is a product of six factors, and a product
+  // does not care about their order. So reverse the steps of chebyshev_steps, the largest first. Now do
+  // the same with `model.options.clip = 1e6`.
+  //
+  // Learned by heart. Let the models of the fixed W be tested on `task`, where every sequence has a W of
+  // its own: write `task` for `*one.system` where control_loss is computed. Saying 0 costs 1.67 there.
+  // Are the two models better or worse than that, and which of them is the worse one?
+  //
+  // What we found at lesson scale. With the wider interval t = 49 goes from .23 to .14, t = 19 from .15
+  // to .26, and the mean from .33 to .41. In the wrong order the mean is .72; without the clip both
+  // orders agree in six digits. Numbers on the way may grow large before they shrink, and a clip does
+  // not give back what it took. The models that know their W by heart lose 13.5 (one layer) and 3.0
+  // (the mesa-layer): who is sure of the wrong thing does worse than who says nothing. (The last two
+  // with SEED=4711.)
+  L.say("Three exercises stand in the source, and on this lesson's page.");
 }
 
 }  // namespace

@@ -347,6 +347,9 @@ void lesson_body(lesson::Lesson& L) {
   L.compare("least squares, newest pair left out", score(lsq_published), paper::mean(paper::lsq));
 
   // What this page claims; each line could have come out false.
+  L.found(text("Mean loss: always 0 ", lesson::fixed_number(zero.total(), 3), ", one step of gradient descent ",
+               lesson::fixed_number(score(step), 3), ", least squares ", lesson::fixed_number(score(lsq), 3),
+               ", knowing W ", lesson::fixed_number(told.total(), 4), "."));
   L.claim("predicting 0 costs d/6", zero.total(), {.expected = 1.667, .tolerance = 0.01667});
   L.claim_between("least squares without the newest pair", score(lsq_published), 0.209, 0.212);
   L.claim_below("its distance to the authors' curve, in standard errors (rms over t)",

@@ -428,6 +428,10 @@ void lesson_body(lesson::Lesson& L) {
   L.compare("compressed", column_mean({compressed_losses})[0] / luck, paper::mean(paper::compressed));
   L.compare("learned step size", column_mean({etas})[0], 0.0334);
 
+  L.found(text("Mean loss: the trained layer ", lesson::fixed_number(trained.total(), 3),
+               ", one step of gradient descent ", lesson::fixed_number(descent.total(), 3),
+               ". The step size in the layer's weights is ", lesson::fixed_number(learned_eta, 4), ", the best is ",
+               lesson::fixed_number(eta, 4), "."));
   L.claim_below("Proposition 1 by hand: largest difference to gradient descent", difference, 1e-5,
                 {.from = lesson::Scale::smoke});
   L.claim("training twice gives the same bits", repeats ? 1 : 0,

@@ -292,6 +292,9 @@ void lesson_body(lesson::Lesson& L) {
                "doing."));
   }
 
+  L.found(text("One product: ", lesson::short_number(speeds[0] / 1e9, 3), " GFLOP/s by its definition, ",
+               lesson::short_number(speeds[3] / 1e9, 3), " with tiles in registers, of at most ",
+               lesson::short_number(peak / 1e9, 3), " on one core."));
   L.claim_below("the four products differ by at most", largest_difference,
                 1e-5 * std::sqrt(static_cast<double>(n)) * 4, {.from = lesson::Scale::smoke});
   L.claim_above("exchanging two loops makes it faster, times", speeds[1] / speeds[0], 2);

@@ -422,6 +422,9 @@ void lesson_body(lesson::Lesson& L) {
           "theirs, for the deeper models and for the fixed W, which is learned by heart bit by bit. What "
           "is claimed below compares our models with each other.");
   }
+  L.found(text("Mean loss: ", loss_text(mean_loss[0]), ", ", loss_text(mean_loss[1]), ", ", loss_text(mean_loss[2]),
+               " and ", loss_text(mean_loss[3]), " with 1, 2, 4 and 6 layers; least squares on all pairs ",
+               loss_text(all_pairs.total()), "."));
   L.claim_below("Proposition 2 by hand: largest difference to the iteration", hand_difference, 1e-4,
                 {.from = lesson::Scale::smoke});
   if (L.scale() == lesson::Scale::paper) {

@@ -468,6 +468,9 @@ void lesson_body(lesson::Lesson& L) {
       L.compare(text("test loss after ", 100 * n, " updates"), mean, paper::mesa_training[n]);
     }
   }
+  L.found(text("Mean loss: one trained mesa-layer ", lesson::fixed_number(mean_loss, 4),
+               ", least squares on all pairs ", lesson::fixed_number(all_pairs.total(), 4),
+               ", one step of gradient descent ", lesson::fixed_number(descent.total(), 4), "."));
   L.claim_below("error of the layer against the textbook, ‖k‖ = 1", easy_error, 1e-5,
                 {.from = lesson::Scale::smoke});
   L.claim_below("error at ‖k‖ = 30, λ = 100, longest sequence", hard_error, 0.1,

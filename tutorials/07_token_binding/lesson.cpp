@@ -341,6 +341,12 @@ void lesson_body(lesson::Lesson& L) {
              " sequences, the authors' for 10000 and 12000 of 256. How much a head looks at each of the "
              "nearest tokens is not fixed by the task, and differs from seed to seed: do not expect the "
              "authors' numbers below, but the same signs of binding, which are the claims."));
+  const auto neighbour = [&](std::size_t m) {
+    return lesson::fixed_number(far[m].back()[1] / far[m].back()[back + 1], 1);
+  };
+  L.found(text("In the end the first layer answers to the token before ", neighbour(0),
+               " times as strongly as to old ones under six more layers of softmax attention, and ", neighbour(1),
+               " times under a mesa-layer."));
   for (std::size_t m = 0; m < runs.size(); ++m) {
     const std::string& name = candidates[m].name;
     const std::vector<double>& now = far[m].back();

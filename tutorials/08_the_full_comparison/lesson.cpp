@@ -315,6 +315,8 @@ void lesson_body(lesson::Lesson& L) {
           "in each. It shows most at late positions, where losses are small and a small distance is a "
           "large percentage.");
   }
+  L.found(text("Mean loss: ", loss_text(mean_loss[0]), " with 3 layers of softmax attention, ", loss_text(mean_loss[1]),
+               " with 7, and ", loss_text(mean_loss[2]), " with 1 below a mesa-layer."));
   if (L.scale() == lesson::Scale::paper) {
     const double authors[] = {paper::mean(paper::tf_3), paper::mean(paper::tf_7),
                               paper::mean(paper::hybrid), paper::mean(paper::tf_12)};

@@ -222,7 +222,8 @@ TEST_CASE("indices of single letters are set, names are left alone") {
   CHECK(formula_markup("s_t and s_{t+1}, W_q W_k") ==
         "s<sub>t</sub> and s<sub>t+1</sub>, W<sub>q</sub> W<sub>k</sub>");
   CHECK(formula_markup("Σ_{i ≤ t} λ_1 10^-3 e^x") == "Σ<sub>i ≤ t</sub> λ<sub>1</sub> 10<sup>-3</sup> e<sup>x</sup>");
-  for (const char* same : {"next_states", "a_long_name", "f_of(x)", "x_", "x_{", "_t", "2 ^ 3", "x^-", "", "^"}) {
+  CHECK(formula_markup("dk_i (dS_ti") == "dk<sub>i</sub> (dS<sub>ti</sub>");
+  for (const char* same : {"next_states", "add_x", "ad_x", "a_long_name", "f_of(x)", "x_", "x_{", "_t", "2 ^ 3", "x^-", "", "^"}) {
     CHECK(formula_markup(same) == same);
   }
 }

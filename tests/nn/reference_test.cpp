@@ -3,6 +3,8 @@
 
 #include "nn/reference.h"
 
+#include <array>
+
 #include "tests/helpers.h"
 
 namespace mesagrad {
@@ -49,8 +51,9 @@ TEST_CASE("references refuse shapes that do not fit", "[reference][errors]") {
     CHECK(lacks([&] { f(q, k, other); }, {"reference::", "do not fit"}) == "");
   }
   CHECK(lacks([&] { reference::preconditioned_queries(q, other, 1); }, {"reference::", "do not fit"}) == "");
-  for (const auto& [b, h, heads] : {std::tuple{2, 0, 1}, {0, 2, 2}, {0, 0, 3}, {-1, 0, 1}}) {
-    CHECK(lacks([&] { reference::head_of(Tensor({2, 3, 8}), b, h, heads); }, {"reference::head_of"}) == "");
+  for (const std::array<Index, 3>& bad : {std::array<Index, 3>{2, 0, 1}, {0, 2, 2}, {0, 0, 3}, {-1, 0, 1}}) {
+    CHECK(lacks([&] { reference::head_of(Tensor({2, 3, 8}), bad[0], bad[1], bad[2]); },
+                {"reference::head_of"}) == "");
   }
 }
 

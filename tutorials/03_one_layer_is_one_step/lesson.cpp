@@ -441,6 +441,28 @@ void lesson_body(lesson::Lesson& L) {
   if (seeds > 1) L.claim_below("largest distance to the authors' table, in units of chance", worst, 1);
   L.claim_below("halfway model in the end, compared with the layer",
                 std::abs(halfway.back() - mean.back()), 0.005);
+
+  // -------------------------------------------------------------------------------------------
+  L.step("Things to try");
+  //
+  // Say first what will happen, then change the source and run.
+  //
+  // Twice as bold. Write 2η into the layer by hand, and let it say its loss,
+  //
+  //     L.say(text(loss_curve(task, L.seed(), stream::test_data, 512, by_hand).total()));
+  //
+  // with SCALE=smoke. η is the best step, so 2η should still be better than none? Use the parabola of
+  // lesson 1 to predict the loss of 2η and of -η, knowing only the loss of 0 and of η.
+  //
+  // Which numbers nobody can read. Multiply the weights of wq by 1000 and divide those of wk by 1000. Does
+  // the difference to gradient descent grow? What do the pictures show of a trained layer that its factors
+  // W_q and W_k, looked at one by one, would not?
+  //
+  // A start from larger noise, and from none. The flat beginning must come from the tiny weights: so start
+  // with an init_deviation of 0.02, a hundred times as large. How many updates does that save? (Set
+  // `updates` of the smoke scale to 400, run with SCALE=smoke, and read the line about the test loss.)
+  // Remember how AdamW makes its steps. Then start with an init_deviation of 0. The derivative of a
+  // product by one of its factors is the product of the others: how long is the flat beginning now?
 }
 
 }  // namespace

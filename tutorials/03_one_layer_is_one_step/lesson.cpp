@@ -10,7 +10,9 @@
 // token i offers to be found by; their scalar product says how much of the value x_i W_v is taken over;
 // and W_o writes the sum into the token. A head is one such set of matrices, and heads are added. That
 // the result is added to x_t, instead of replacing it, makes the tokens a stream that flows through all
-// layers, to which each only adds: the residual stream.
+// layers, to which each only adds: the residual stream. (The usual attention makes positive shares of the
+// scalar products, which add up to one, by a function called softmax. Linear attention takes them as they
+// are.)
 //
 // Lesson 1 ended with an algorithm that learns in context by one step of gradient descent:
 //
@@ -250,6 +252,14 @@ void lesson_body(lesson::Lesson& L) {
     plot.line("one gradient step", t, descent.mean);
     plot.line("authors' trained layer", t, paper::curve(paper::lsa_1), {.dashed = true});
     L.show(plot);
+    lesson::LinePlot quotient{.name = "layer-over-descent",
+                              .title = "The layer's loss divided by that of a step of gradient descent",
+                              .x = "position t",
+                              .y = "ratio",
+                              .caption = "How far is it from the thin line at 1, and where?"};
+    quotient.line("trained layer / gradient step", t, ratio, {.points = true});
+    quotient.line("equal", std::vector<double>{t.front(), t.back()}, std::vector<double>{1, 1}, {.thin = true});
+    L.show(quotient);
     std::string history;
     for (std::size_t i = 0; i < runs[0].loss.size() && i <= 5; ++i) {
       history += text(i == 0 ? "" : ", ", lesson::short_number(runs[0].loss[i], 3), " after ", i * every);

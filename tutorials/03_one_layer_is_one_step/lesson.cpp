@@ -10,7 +10,9 @@
 // token i offers to be found by; their scalar product says how much of the value x_i W_v is taken over;
 // and W_o writes the sum into the token. A head is one such set of matrices, and heads are added. That
 // the result is added to x_t, instead of replacing it, makes the tokens a stream that flows through all
-// layers, to which each only adds: the residual stream.
+// layers, to which each only adds: the residual stream. (The usual attention makes positive shares of the
+// scalar products, which add up to one, by a function called softmax. Linear attention takes them as they
+// are.)
 //
 // Lesson 1 ended with an algorithm that learns in context by one step of gradient descent:
 //
@@ -250,6 +252,14 @@ void lesson_body(lesson::Lesson& L) {
     plot.line("one gradient step", t, descent.mean);
     plot.line("authors' trained layer", t, paper::curve(paper::lsa_1), {.dashed = true});
     L.show(plot);
+    lesson::LinePlot quotient{.name = "layer-over-descent",
+                              .title = "The layer's loss divided by that of a step of gradient descent",
+                              .x = "position t",
+                              .y = "ratio",
+                              .caption = "How far is it from the thin line at 1, and where?"};
+    quotient.line("trained layer / gradient step", t, ratio, {.points = true});
+    quotient.line("equal", std::vector<double>{t.front(), t.back()}, std::vector<double>{1, 1}, {.thin = true});
+    L.show(quotient);
     std::string history;
     for (std::size_t i = 0; i < runs[0].loss.size() && i <= 5; ++i) {
       history += text(i == 0 ? "" : ", ", lesson::short_number(runs[0].loss[i], 3), " after ", i * every);
@@ -445,6 +455,28 @@ void lesson_body(lesson::Lesson& L) {
   if (seeds > 1) L.claim_below("largest distance to the authors' table, in units of chance", worst, 1);
   L.claim_below("halfway model in the end, compared with the layer",
                 std::abs(halfway.back() - mean.back()), 0.005);
+
+  // -------------------------------------------------------------------------------------------
+  L.step("Things to try");
+  //
+  // Say first what will happen, then change the source and run.
+  //
+  // Twice as bold. Write 2η into the layer by hand, and let it say its loss,
+  //
+  //     L.say(text(loss_curve(task, L.seed(), stream::test_data, 512, by_hand).total()));
+  //
+  // with SCALE=smoke. η is the best step, so 2η should still be better than none? Use the parabola of
+  // lesson 1 to predict the loss of 2η and of -η, knowing only the loss of 0 and of η.
+  //
+  // Which numbers nobody can read. Multiply the weights of wq by 1000 and divide those of wk by 1000. Does
+  // the difference to gradient descent grow? What do the pictures show of a trained layer that its factors
+  // W_q and W_k, looked at one by one, would not?
+  //
+  // A start from larger noise, and from none. The flat beginning must come from the tiny weights: so start
+  // with an init_deviation of 0.02, a hundred times as large. How many updates does that save? (Set
+  // `updates` of the smoke scale to 400, run with SCALE=smoke, and read the line about the test loss.)
+  // Remember how AdamW makes its steps. Then start with an init_deviation of 0. The derivative of a
+  // product by one of its factors is the product of the others: how long is the flat beginning now?
 }
 
 }  // namespace

@@ -153,6 +153,8 @@ void lesson_body(lesson::Lesson& L) {
   const Tensor a = random_tensor({n, n}, L.seed(), 1), b = random_tensor({n, n}, L.seed(), 2), c({n, n});
   const double flops = 2.0 * std::pow(static_cast<double>(n), 3);
   lesson::Table table{.title = text("C = A·B for ", n, " x ", n, " matrices, on one core"),
+                      .caption = "More than 100 % would mean that the machine had something else to do while "
+                                 "the peak was measured.",
                       .columns = {"", "ms", "GFLOP/s", "share of peak"}};
   std::vector<double> speeds;
   Tensor first;
@@ -162,7 +164,7 @@ void lesson_body(lesson::Lesson& L) {
     const double best = lesson::time([&] { multiply(n, a.data(), b.data(), c.data()); }, seconds).best;
     speeds.push_back(flops / best);
     table.row({name, lesson::short_number(best * 1e3, 3), lesson::short_number(flops / best / 1e9, 3),
-               lesson::short_number(100 * flops / best / peak, 2) + " %"});
+               lesson::fixed_number(100 * flops / best / peak, 0) + " %"});
     if (!first.defined()) first = c.copy();
     for (Index i = 0; i < c.size(); ++i) {
       largest_difference = std::max(largest_difference, std::abs(static_cast<double>(c[i]) - first[i]));
@@ -174,10 +176,10 @@ void lesson_body(lesson::Lesson& L) {
   measure("tiles in registers", multiply_in_registers);
   omp_set_num_threads(threads);
   L.show(table);
-  L.say(text("Exchanging two loops makes it ", lesson::short_number(speeds[1] / speeds[0], 2),
-             " times as fast, tiles in the cache ", lesson::short_number(speeds[2] / speeds[1], 2),
-             " times as fast again, and tiles in registers instead ", lesson::short_number(speeds[3] / speeds[1], 2),
-             " times."));
+  const auto times = [](double ratio) { return lesson::short_number(ratio, 3) + " times"; };
+  L.say(text("Exchanging two loops makes it ", times(speeds[1] / speeds[0]), " as fast. From there, tiles in "
+             "the cache make it ", times(speeds[2] / speeds[1]), " as fast, and tiles in registers ",
+             times(speeds[3] / speeds[1]), "."));
   // Do not expect much of tiles in the cache at this size: such a matrix fits into the second- and
   // third-level caches of today, and the loads and stores of C are what costs. They matter for larger
   // ones, and the price is that the innermost loop stops every 64 numbers.
@@ -218,9 +220,8 @@ void lesson_body(lesson::Lesson& L) {
     plot.line("all cores", sizes, together, {.points = true});
     L.show(plot);
   }
-  L.say(text("A loop of 64 numbers takes ", lesson::short_number(together[0] / alone[0], 2),
-             " times as long on all cores as on one, a loop of a million ",
-             lesson::short_number(together.back() / alone.back(), 2), " times."));
+  L.say(text("A loop of 64 numbers takes ", times(together[0] / alone[0]), " as long on all cores as on one, a "
+             "loop of a million ", times(together.back() / alone.back()), "."));
   L.timing("loop on one core, microseconds", sizes, alone);
   L.timing("loop on all cores, microseconds", sizes, together);
 
@@ -286,10 +287,9 @@ void lesson_body(lesson::Lesson& L) {
     row(text("sequences shared, ", threads, " threads"), by_sequence);
     row("sequences in turn, 1 thread", on_one);
     L.show(steps);
-    L.say(text("Sharing sequences is ", lesson::short_number(by_operation / by_sequence, 2),
-               " times as fast as sharing operations, and ", lesson::short_number(on_one / by_sequence, 2),
-               " times as fast as one thread. If that is far from ", threads, ", ask what else the machine is "
-               "doing."));
+    L.say(text("Sharing sequences is ", times(by_operation / by_sequence), " as fast as sharing operations, and ",
+               times(on_one / by_sequence), " as fast as one thread. If that is far from ", threads,
+               ", ask what else the machine is doing."));
   }
 
   L.found(text("One product: ", lesson::short_number(speeds[0] / 1e9, 3), " GFLOP/s by its definition, ",
@@ -303,6 +303,26 @@ void lesson_body(lesson::Lesson& L) {
           {.expected = 1, .tolerance = 0, .from = lesson::Scale::smoke});
   L.claim_above("different sums by reduction", static_cast<double>(by_reduction), 1.5,
                 {.from = lesson::Scale::smoke});
+
+  // -------------------------------------------------------------------------------------------
+  L.step("Things to try");
+  //
+  // Say first what will happen, then change the source and run.
+  //
+  // The worst order. Three loops can be nested in six ways. Let j be the outermost, then k, and i the
+  // innermost, with x = b[k * n + j]. The multiplications are the same as before. Which numbers does the
+  // innermost loop walk along, and in which direction? Will it be faster or slower than the definition?
+  //
+  // One row more or less. Run with n = 511, 512 and 513 in place of 768. A product of 513 rows is less
+  // than one percent more work than one of 512. Look at the definition, then at the exchanged loops: the
+  // same number is bad for the one and good for the other. (A cache puts a number where the last digits
+  // of its address say: where do the numbers of a column go if rows are 512 long? And a vector is best
+  // loaded from an address that is a multiple of its own length.)
+  //
+  // How many parts? Set `parts` in sum_in_fixed_order to 12, 1 and 1000, and print the sum with all its
+  // digits (lesson::exact_number), next to one that is added up in double. Is the result still the same on
+  // any number of threads? And which of the sums is the most wrong? One would think the simplest, with one
+  // part and no detour, has the least to go wrong.
 }
 
 }  // namespace

@@ -358,7 +358,8 @@ void lesson_body(lesson::Lesson& L) {
   //
   // Is the exponential needed? Put LinearAttention{} in the place of SoftmaxAttention{} below the
   // mesa-layer. Linear attention can't pick one token and leave all others alone, as lesson 7 said; but
-  // the hybrid's loss in lesson 7 fell before its first layer picked one. Better or worse than .203?
+  // look there when the hybrid's loss fell, and when its first layer found the neighbour. Better or worse
+  // than .203?
   //
   // Another world. Test the trained hybrid on systems that contract: a LinearDynamics with Tokens::raw,
   // as `task`, System::contracting and a clip of 2. Least squares does not mind. If the model is least

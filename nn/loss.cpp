@@ -77,7 +77,7 @@ void squared_errors(const Tensor& output, const Tensor& labels, double* out,
                     const std::vector<Index>& positions) {
   check_shapes("squared_errors", output, labels, positions);
   each_counted(output, labels, positions, [&](Index, const real* x, const real* y) {
-    double sum = 0;
+    double sum = 0;  // in the order in which curves of other predictors are summed: the same bits
     for (Index j = 0; j < labels.dim(2); ++j) {
       const double error = static_cast<double>(x[j]) - y[j];
       sum += error * error;

@@ -1,6 +1,5 @@
 #include "tutorials/lesson/chapter.h"
 
-#include <algorithm>
 #include <map>
 
 #include "core/error.h"

@@ -17,11 +17,6 @@ constexpr std::array<std::string_view, 44> keywords = {
     "struct",   "switch",   "template", "this",   "throw",    "true",      "try",     "typename",
     "unsigned", "using",    "void",    "while"};
 
-// Of ASCII alone, in whatever locale.
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool in_word(char c) { return is_letter(c) || is_digit(c) || c == '_'; }
-
 // Where a quoted text that starts at `start` ends; at the latest with its line.
 std::size_t end_of_quote(std::string_view code, std::size_t start) {
   std::size_t i = start + 1;

@@ -22,22 +22,12 @@ std::string element(const std::string& tag, const std::string& content,
 // What a phone may scroll sideways, instead of making it too small to read.
 std::string wide(const std::string& markup) { return element("div", markup, "wide") + "\n"; }
 
-constexpr std::string_view holds_mark = "✓ ";
-constexpr std::string_view fails_mark = "✗ ";
-
 std::string marked(const Claim& claim, Scale scale, bool colour) {
   const Verdict verdict = judge(claim, scale);
   if (verdict == Verdict::not_judged) return "– " + claim.name + " (not judged at this scale)";
   // Green and orange of the palette, which colour-blind readers can tell apart.
-  if (verdict == Verdict::holds) return tinted(std::string(holds_mark), 35, colour) + claim.name;
-  return tinted(std::string(fails_mark), 166, colour) + claim.name;
-}
-
-// Marks at the start of a cell get their colour.
-std::string cell_markup(const std::string& cell) {
-  if (cell.starts_with(holds_mark)) return element("span", "✓", "holds") + escape(cell.substr(3));
-  if (cell.starts_with(fails_mark)) return element("span", "✗", "fails") + escape(cell.substr(3));
-  return escape(cell);
+  if (verdict == Verdict::holds) return tinted("✓ ", 35, colour) + claim.name;
+  return tinted("✗ ", 166, colour) + claim.name;
 }
 
 std::string today() {
@@ -113,7 +103,7 @@ std::string html_table(const Table& table) {
   std::string rows;
   for (const std::vector<std::string>& row : table.rows) {
     std::string cells;
-    for (const std::string& cell : row) cells += element("td", cell_markup(cell));
+    for (const std::string& cell : row) cells += element("td", escape(cell));
     rows += element("tr", cells) + "\n";
   }
   const std::string title = table.title.empty() ? "" : element("caption", escape(table.title));

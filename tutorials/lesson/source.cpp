@@ -35,18 +35,14 @@ std::string paragraph_markup(const std::string& text) {
   }
 }
 
-bool is_ascii_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool in_name(char c) { return is_ascii_letter(c) || is_digit(c) || c == '_'; }
-
 // Does a letter of its own, or a d before one, end before `end`: x in "x" and "dx", but not in "max"? Greek
 // ones have two bytes.
 bool single_letter_before(const std::string& text, std::size_t end) {
   if (end == 0) return false;
   if (static_cast<unsigned char>(text[end - 1]) >= 0x80) return true;
-  if (!is_ascii_letter(text[end - 1])) return false;
+  if (!is_letter(text[end - 1])) return false;
   const std::size_t start = end > 1 && text[end - 2] == 'd' ? end - 2 : end - 1;
-  return start == 0 || !in_name(text[start - 1]);
+  return start == 0 || !in_word(text[start - 1]);
 }
 
 // Where the index that begins at `start` ends: `{...}`, or letters and digits, or a number with its sign. The
@@ -58,7 +54,7 @@ std::size_t end_of_index(const std::string& text, std::size_t start) {
     return close == std::string::npos ? start : close + 1;
   }
   std::size_t end = start + (text[start] == '-' ? 1 : 0);
-  while (end < text.size() && (is_ascii_letter(text[end]) || is_digit(text[end]))) ++end;
+  while (end < text.size() && (is_letter(text[end]) || is_digit(text[end]))) ++end;
   const bool name_goes_on = end < text.size() && (text[end] == '_' || text[end] == '(');
   return name_goes_on || (text[start] == '-' && end == start + 1) ? start : end;
 }

@@ -5,6 +5,11 @@
 
 namespace mesagrad::lesson {
 
+// Of ASCII alone, in whatever locale.
+inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
+inline bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+inline bool in_word(char c) { return is_letter(c) || is_digit(c) || c == '_'; }
+
 struct SourceBlock {
   bool prose = false;
   int first_line = 1;

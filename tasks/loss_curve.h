@@ -62,7 +62,7 @@ LossCurve loss_curve(const T& task, std::uint64_t seed, std::uint32_t stream, In
 // The same for a model, model(inputs (B, T, n)) -> (B, T, D), at the positions that count.
 template <Task T, class Model>
 LossCurve loss_curve(const T& task, std::uint64_t seed, std::uint32_t stream, Index sequences,
-                     const Model& model, const Watch& watch = {})
+                     const Model& model)
   requires requires(Tensor inputs) { { model(inputs) } -> std::same_as<Tensor>; }
 {
   const std::vector<Index> positions = task.batch(seed, stream, 0, 1).positions;
@@ -74,8 +74,7 @@ LossCurve loss_curve(const T& task, std::uint64_t seed, std::uint32_t stream, In
         const Arena::Scope scope(memory);
         const Batch batch = task.batch(seed, stream, first, count);
         task.losses(model(batch.inputs), batch, out);
-      },
-      watch);
+      });
   if (!positions.empty()) curve.t.assign(positions.begin(), positions.end());
   return curve;
 }

@@ -12,8 +12,8 @@ class Lesson;
 
 std::string html_table(const Table& table);
 
-// The tables of the end, for the terminal and the page alike.
-Table claims_table(const Lesson& lesson, bool colour = false);
+// The tables of the end: claims for the terminal, the comparison for the page too.
+Table claims_table(const Lesson& lesson, bool colour);
 Table comparison_table(const Lesson& lesson);
 
 // `source` is the text of the lesson's own lesson.cpp.

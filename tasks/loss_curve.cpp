@@ -36,6 +36,16 @@ double LossCurve::standard_error(Index position) const {
   return deviation[static_cast<std::size_t>(position)] / std::sqrt(static_cast<double>(sequences));
 }
 
+Index clearly_below(const LossCurve& a, const LossCurve& b) {
+  check(a.t == b.t, "clearly_below: the curves have different positions");
+  Index count = 0;
+  for (Index i = 0; i < std::ssize(a.t); ++i) {
+    const auto n = static_cast<std::size_t>(i);
+    if (a.mean[n] + 3 * std::hypot(a.standard_error(i), b.standard_error(i)) < b.mean[n]) ++count;
+  }
+  return count;
+}
+
 LossCurve summarize(const std::vector<double>& losses, Index tokens) {
   check(tokens > 0 && !losses.empty() && std::ssize(losses) % tokens == 0, "loss curve: ",
         losses.size(), " losses are no sequences of ", tokens, " tokens");

@@ -29,10 +29,10 @@ kill_in_training() {
   kill -9 $pid 2>"$out/log" || :
   wait $pid 2>"$out/log" || :
 }
-# same_results N: but for times (the curves of lesson 6 in microseconds are times too) and threads.
+# same_results N: but for times and threads.
 same_results() {
   for run in smoke killed; do
-    sed -E '/"(seconds|threads)":/d; /microseconds for a token":/,/}/d' \
+    sed -E '/"(seconds|threads)":/d; /"timings":/,$d' \
       "$out/$run/tutorial-$1/results.json" >"$out/$run.json"
   done
   cmp "$out/smoke.json" "$out/killed.json"

@@ -100,7 +100,7 @@ TEST_CASE("impossible ranges become possible ones") {
 
 TEST_CASE("a line plot is well-formed, escaped and complete") {
   LinePlot plot{.name = "curves", .title = "a < b & c", .x = "t", .y = "\"loss\""};
-  plot.line("LSQ <1>", {1, 2, 3}, {3, 2, 1}, {.std = {1, 1, 1}, .points = true});
+  plot.line("LSQ <1>", {1, 2, 3}, {3, 2, 1}, {.std = {1, 1, 1}, .band = true, .points = true});
   plot.line("theory", {1, 2, 3}, {3, 2, 1}, {.dashed = true, .thin = true, .like = "LSQ <1>"});
   const std::string svg = draw_svg(plot);
   check_drawing(svg);
@@ -116,7 +116,7 @@ TEST_CASE("a figure survives every kind of data") {
     LinePlot plot{.name = "p", .log_x = logarithmic, .log_y = logarithmic};
     plot.panel("one");
     plot.line("gaps", {0, 1, 2, not_a_number, 4}, {not_a_number, infinity, -1, 0, 1e-300});
-    plot.line("huge", {1, 2}, {1e200, -1e200}, {.std = {1e300, not_a_number}});
+    plot.line("huge", {1, 2}, {1e200, -1e200}, {.std = {1e300, not_a_number}, .band = true});
     plot.panel("two");
     plot.line("empty", {}, {});
     plot.line("alone", {3}, {7}, {.unjoined = true});

@@ -115,6 +115,27 @@ TEST_CASE("a good lesson writes its results and its page") {
                       std::filesystem::directory_iterator()) == 4);
 }
 
+TEST_CASE("a plot that is shown keeps its curves: measured ones, and times apart") {
+  const LossCurve losses = {.t = {0, 1}, .mean = {5, 6}, .deviation = {7, 8}};
+  Trial trial;
+  REQUIRE(trial.status([&](Lesson& L) {
+    LinePlot plot = by_position({.name = "losses"});
+    plot.panel("left");
+    plot.curve("a", losses);
+    plot.line("theirs", {0, 1}, {1, 2}, {.given = true});
+    L.show(plot);
+    LinePlot times{.name = "times", .timing = true};
+    times.line("b", {1}, {3});
+    L.show(times);
+    L.claim("one", 1, {.expected = 1});
+  }) == 0);
+  const std::string json = trial.result("results.json"), timings = json.substr(json.find("\"timings\""));
+  CHECK(contains(json, "\"losses: left, a\": {\n      \"x\": [0, 1],\n      \"mean\": [5, 6],\n      \"std\": [7, 8]"));
+  CHECK_FALSE(contains(json, "theirs"));
+  CHECK(contains(timings, "\"times: b\""));
+  CHECK_FALSE(contains(timings, "losses"));
+}
+
 TEST_CASE("claims decide the exit status, at the scales that judge them") {
   Trial trial;
   const auto fails = [](Lesson& L) { L.claim_below("c", 2, 1); };

@@ -177,4 +177,17 @@ TEST_CASE("one attention head can be one step of gradient descent", "[loss_curve
   }
 }
 
+TEST_CASE("positions at which one curve is clearly below another", "[loss_curve]") {
+  const LossCurve a = {.t = {0, 1, 2}, .mean = {1, 1, 1}, .deviation = {30, 30, 30}, .sequences = 100};
+  LossCurve b = {.t = {0, 1, 2}, .mean = {16, 12, 9}, .deviation = {40, 40, 40}, .sequences = 100};
+  CHECK(clearly_below(a, b) == 0);  // three standard errors of the difference are 3 hypot(3, 4) = 15
+  b.mean[0] = 17;
+  CHECK(clearly_below(a, b) == 1);
+  b.mean[0] = 15.9;
+  CHECK(clearly_below(a, b) == 0);
+  CHECK(clearly_below(b, a) == 0);
+  b.t.pop_back();
+  CHECK_THROWS_AS(clearly_below(a, b), Error);
+}
+
 }  // namespace mesagrad

@@ -388,8 +388,8 @@ void lesson_body(lesson::Lesson& L) {
                                          ? "Means over the seeds, with bands of one standard deviation. "
                                            "Dashed: the authors' runs."
                                          : "Dashed: the authors' runs, means over five seeds."};
-    plot.line("trained layer", n, mean, {.std = spread});
-    plot.line("halfway to the formula", n, halfway, {.std = halfway_spread});
+    plot.line("trained layer", n, mean, {.std = spread, .band = true});
+    plot.line("halfway to the formula", n, halfway, {.std = halfway_spread, .band = true});
     plot.line("compressed to a formula", n, compressed_line, {.thin = true});
     std::vector<double> their_n;
     for (std::size_t i = 0; i < paper::lsa_1_training.size(); ++i) {

@@ -215,15 +215,14 @@ void lesson_body(lesson::Lesson& L) {
         .y = "microseconds",
         .caption = text("On ", threads, " threads. If the curves meet, sharing pays from there on."),
         .log_x = true,
-        .log_y = true};
+        .log_y = true,
+        .timing = true};
     plot.line("one core", sizes, alone, {.points = true});
     plot.line("all cores", sizes, together, {.points = true});
     L.show(plot);
   }
   L.say(text("A loop of 64 numbers takes ", times(together[0] / alone[0]), " as long on all cores as on one, a "
              "loop of a million ", times(together.back() / alone.back()), "."));
-  L.timing("loop on one core, microseconds", sizes, alone);
-  L.timing("loop on all cores, microseconds", sizes, together);
 
   // -------------------------------------------------------------------------------------------
   L.step("Why the number of threads can change a result, and how not to let it");

@@ -429,12 +429,11 @@ void lesson_body(lesson::Lesson& L) {
                               "The library's own mesa-layer and softmax attention. Look where the lines "
                               "cross. Times belong to this machine, and to what else it was doing.",
                           .log_x = true,
-                          .log_y = true};
+                          .log_y = true,
+                          .timing = true};
     plot.line("mesa-layer", tokens, mesa_time, {.points = true});
     plot.line("softmax attention", tokens, softmax_time, {.points = true});
     L.show(plot);
-    L.timing("mesa-layer, microseconds for a token", tokens, mesa_time);
-    L.timing("softmax attention, microseconds for a token", tokens, softmax_time);
     const auto [fastest, slowest] = std::minmax_element(mesa_time.begin(), mesa_time.end());
     L.say(text("From 64 to ", longest, " tokens softmax attention's time for a token went from ",
                lesson::fixed_number(softmax_time.front(), 2), " to ",

@@ -31,7 +31,7 @@ Range y_range(const LinePlot& plot) {
   Range range(plot.log_y);
   for (const LinePanel& panel : plot.panels) {
     for (const Line& line : panel.lines) {
-      const std::vector<double>& std = line.style.std;
+      const std::vector<double> std = line.style.band ? line.style.std : Numbers();
       for (std::size_t i = 0; i < line.y.size(); ++i) {
         range.add(line.y[i]);
         if (!std.empty()) range.add(line.y[i] + std[i]);

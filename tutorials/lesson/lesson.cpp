@@ -82,7 +82,18 @@ void Lesson::show_figure(const Plot& plot, const Place& place) {
   keep_piece(place, exhibit_markup(figures_.back().svg, label, plot.caption));
 }
 
-void Lesson::show(const LinePlot& plot, const Place& place) { show_figure(plot, place); }
+void Lesson::show(const LinePlot& plot, const Place& place) {
+  show_figure(plot, place);
+  for (const LinePanel& panel : plot.panels) {
+    for (const Line& line : panel.lines) {
+      if (line.style.given) continue;
+      curve(text(plot.name, ": ", panel.title, panel.title.empty() ? "" : ", ", line.label), line.x, line.y,
+            line.style.std);
+      results_.curves.back().timing = plot.timing;
+    }
+  }
+}
+
 void Lesson::show(const HeatMap& map, const Place& place) { show_figure(map, place); }
 
 void Lesson::show(const Table& table, const Place& place) {
@@ -107,11 +118,6 @@ void Lesson::curve(const std::string& name, const Numbers& x, const Numbers& mea
   check(x.size() == mean.size() && (std.empty() || std.size() == x.size()), "curve '", name,
         "': ", x.size(), " values of x, ", mean.size(), " of mean and ", std.size(), " of std");
   results_.curves.push_back({name, x, mean, std});
-}
-
-void Lesson::timing(const std::string& name, const Numbers& x, const Numbers& seconds) {
-  curve(name, x, seconds);
-  results_.curves.back().timing = true;
 }
 
 void Lesson::compare(const std::string& name, double this_run, double paper) {

@@ -102,7 +102,7 @@ class Lesson {
   Progress progress(const std::string& label, Index total, Index before = 0);
   void check_interrupted() const { throw_if_interrupted(); }
 
-  // Plots also become name.svg.
+  // Plots also become name.svg, and their curves "name: panel, label" of results.json.
   void show(const LinePlot& plot, const Place& place = Place::here());
   void show(const HeatMap& map, const Place& place = Place::here());
   void show(const Table& table, const Place& place = Place::here());
@@ -115,8 +115,7 @@ class Lesson {
     keep_setting({name, static_cast<double>(value)});
   }
   void curve(const std::string& name, const Numbers& x, const Numbers& mean,
-             const Numbers& std = {});
-  void timing(const std::string& name, const Numbers& x, const Numbers& seconds);  // in any unit
+             const Numbers& std = {});  // that no plot shows
 
   // A row of the table: this run | paper | difference.
   void compare(const std::string& name, double this_run, double paper);

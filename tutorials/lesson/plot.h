@@ -5,13 +5,16 @@
 #include <vector>
 
 #include "core/real.h"
+#include "tasks/loss_curve.h"
 #include "tutorials/lesson/numbers.h"
 
 namespace mesagrad::lesson {
 
 struct LineStyle {
-  Numbers std = {};       // a translucent band of y ± std
-  bool dashed = false;    // theory and references
+  Numbers std = {};       // of each y
+  bool band = false;      // drawn around the line: y ± std
+  bool given = false;     // measured elsewhere, not by this run: dashed, and not among its results
+  bool dashed = false;    // theory
   bool thin = false;
   bool points = false;    // a dot at every value
   bool unjoined = false;  // dots only, without the line between them
@@ -31,7 +34,7 @@ struct LinePanel {
 };
 
 // Curves over common axes. Call panel() before line() to have several panels side by side; a label
-// that occurs in many panels has one colour. A NaN leaves a gap.
+// that occurs in many panels has one colour. A NaN leaves a gap. A lesson that shows a plot keeps its curves.
 struct LinePlot {
   std::string name = {};  // of the file: name.svg
   std::string title = {};
@@ -42,13 +45,19 @@ struct LinePlot {
   bool log_y = false;
   std::optional<double> y_low = {};  // what lies outside is cut off
   std::optional<double> y_high = {};
-  int columns = 0;  // of panels; 0: chosen
+  int columns = 0;      // of panels; 0: chosen
+  bool timing = false;  // another machine, or another minute, measures something else
   std::vector<LinePanel> panels = {};
 
   void panel(const std::string& panel_title) { panels.push_back({.title = panel_title}); }
   void line(const std::string& label, const Numbers& xs, const Numbers& ys,
-            const LineStyle& style = {});
+            LineStyle style = {});
+  void curve(const std::string& label, const LossCurve& losses, LineStyle style = {});
 };
+
+// Losses at each position, and losses of a test on the way through training.
+LinePlot by_position(LinePlot plot);
+LinePlot by_updates(LinePlot plot);
 
 struct HeatPanel {
   std::string title = {};

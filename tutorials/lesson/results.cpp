@@ -65,9 +65,10 @@ void write_settings(Json& json, const std::vector<Setting>& settings) {
   json.end_object();
 }
 
-void write_curves(Json& json, const std::vector<Curve>& curves) {
-  json.key("curves").begin_object();
+void write_curves(Json& json, const std::string& key, const std::vector<Curve>& curves, bool timing) {
+  json.key(key).begin_object();
   for (const Curve& curve : curves) {
+    if (curve.timing != timing) continue;
     json.key(curve.name).begin_object();
     json.key("x").numbers(curve.x);
     json.key("mean").numbers(curve.mean);
@@ -151,7 +152,8 @@ std::string to_json(const Results& results) {
     json.end_object();
   }
   json.end_array();
-  write_curves(json, results.curves);
+  write_curves(json, "curves", results.curves, false);
+  write_curves(json, "timings", results.curves, true);
   json.end_object();
   return json.text() + "\n";
 }

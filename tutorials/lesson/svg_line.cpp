@@ -62,7 +62,7 @@ class Panel {
   }
 
   void band(const Line& line, const std::string& colour) {
-    if (line.style.std.empty()) return;
+    if (!line.style.band || line.style.std.empty()) return;
     std::string upper;
     std::string lower;
     for (const std::size_t i : visible_points(line.y)) {

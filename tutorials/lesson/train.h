@@ -17,6 +17,13 @@ struct Trained {
   std::vector<double> tested_at;  // updates done then: 0, test_every, 2·test_every, ...
   std::vector<double> test_loss;  // at these moments
   std::vector<Model> snapshots;
+
+  // The first of these moments when such a part of what the loss will lose is gone.
+  std::size_t when_lost(double part) const {
+    std::size_t i = 0;
+    while (i + 1 < test_loss.size() && test_loss[i] > (1 - part) * test_loss[0] + part * test_loss.back()) ++i;
+    return i;
+  }
 };
 
 template <Task T, class Model, class Optimizer>
@@ -55,6 +62,35 @@ Trained<Model> train(Lesson& L, const std::string& name, const T& task,
     if (recipe.watch) recipe.watch(n + 1, loss, run.model);
   }
   return run;
+}
+
+// One recipe, followed from several first weights, and the losses by position of what came out.
+template <class Model>
+struct Runs {
+  std::string name;
+  std::vector<std::uint64_t> seeds;
+  std::vector<Trained<Model>> runs;
+  std::vector<LossCurve> curves;
+  double mean_loss = 0;  // over runs and positions
+
+  const Model& model() const { return runs.front().model; }  // the first run's
+  const LossCurve& curve() const { return curves.front(); }
+};
+
+// Trains `count` of them, with the lesson's seed and the ones 1000, 2000, ... above it, and tests them on
+// `sequences` test sequences.
+template <Task T, class Model, class Optimizer>
+Runs<Model> train_and_test(Lesson& L, const std::string& name, const T& task,
+                                const Recipe<Model, Optimizer>& recipe, Index count, Index sequences) {
+  Runs<Model> all{name, {}, {}, {}};
+  for (Index i = 0; i < count; ++i) {
+    all.seeds.push_back(L.seed() + 1000 * static_cast<std::uint64_t>(i));
+    all.runs.push_back(train(L, text(name, ", seed ", all.seeds.back()), task, recipe, all.seeds.back()));
+    all.curves.push_back(
+        loss_curve(task, L.seed(), stream::test_data, sequences, all.runs.back().model));
+    all.mean_loss += all.curves.back().total() / static_cast<double>(count);
+  }
+  return all;
 }
 
 }  // namespace mesagrad::lesson

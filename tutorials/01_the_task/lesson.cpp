@@ -28,7 +28,7 @@
 #include "core/elementary.h"
 #include "tasks/in_context.h"
 #include "tutorials/lesson/lesson.h"
-#include "tutorials/lesson/paper.h"
+#include "tutorials/01_the_task/paper.h"
 
 using namespace mesagrad;
 
@@ -326,7 +326,7 @@ void lesson_body(lesson::Lesson& L) {
   plot.line("nearest orthogonal matrix", t, orthogonal.mean);
   plot.line("knowing W", t, told.mean, {.thin = true});
   const auto reference = [&](const std::string& name, const auto& values, const std::string& like) {
-    plot.line(name, t, paper::curve(values), {.dashed = true, .like = like});
+    plot.line(name, t, values, {.dashed = true, .like = like});
   };
   reference("authors' gradient step", paper::gradient_step, "one gradient step");
   reference("authors' 3 layers", paper::proposition_2_of_3, "Proposition 2, 3 layers");
@@ -341,10 +341,10 @@ void lesson_body(lesson::Lesson& L) {
              three_digits(step.mean[49]), "."));
 
   L.compare("always 0", zero.total(), 1.667);
-  L.compare("one gradient step", score(step), paper::mean(paper::gradient_step));
-  L.compare("Proposition 2, 3 layers", score(three), paper::mean(paper::proposition_2_of_3));
-  L.compare("Proposition 2, 7 layers", score(seven), paper::mean(paper::proposition_2_of_7));
-  L.compare("least squares, newest pair left out", score(lsq_published), paper::mean(paper::lsq));
+  L.compare("one gradient step", score(step), lesson::mean(paper::gradient_step));
+  L.compare("Proposition 2, 3 layers", score(three), lesson::mean(paper::proposition_2_of_3));
+  L.compare("Proposition 2, 7 layers", score(seven), lesson::mean(paper::proposition_2_of_7));
+  L.compare("least squares, newest pair left out", score(lsq_published), lesson::mean(paper::lsq));
 
   // What this page claims; each line could have come out false.
   L.found(text("Mean loss: always 0 ", lesson::fixed_number(zero.total(), 3), ", one step of gradient descent ",

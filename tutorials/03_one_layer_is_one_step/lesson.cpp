@@ -35,7 +35,7 @@
 #include "tasks/in_context.h"
 #include "tutorials/lesson/checkpoint.h"
 #include "tutorials/lesson/lesson.h"
-#include "tutorials/lesson/paper.h"
+#include "tutorials/03_one_layer_is_one_step/paper.h"
 #include "tutorials/lesson/recipe.h"
 
 using namespace mesagrad;
@@ -250,7 +250,7 @@ void lesson_body(lesson::Lesson& L) {
                                           "Dashed: the authors' layer.")};
     plot.line("trained layer", t, trained.mean, {.points = true});
     plot.line("one gradient step", t, descent.mean);
-    plot.line("authors' trained layer", t, paper::curve(paper::lsa_1), {.dashed = true});
+    plot.line("authors' trained layer", t, paper::lsa_1, {.dashed = true});
     L.show(plot);
     lesson::LinePlot quotient{.name = "layer-over-descent",
                               .title = "The layer's loss divided by that of a step of gradient descent",
@@ -399,9 +399,9 @@ void lesson_body(lesson::Lesson& L) {
       values.resize(their_n.size());
       return values;
     };
-    plot.line("authors' layer", their_n, shorten(paper::curve(paper::lsa_1_training)),
+    plot.line("authors' layer", their_n, shorten(paper::lsa_1_training),
               {.dashed = true, .like = "trained layer"});
-    plot.line("authors' halfway", their_n, shorten(paper::curve(paper::interpolated_training)),
+    plot.line("authors' halfway", their_n, shorten(paper::interpolated_training),
               {.dashed = true, .like = "halfway to the formula"});
     L.show(plot);
   }
@@ -435,7 +435,7 @@ void lesson_body(lesson::Lesson& L) {
     worst = std::max({worst, distance(mean[i], paper::lsa_1_training[i], spread[i]),
                       distance(halfway[i], paper::interpolated_training[i], halfway_spread[i])});
   }
-  L.compare("compressed", column_mean({compressed_losses})[0] / luck, paper::mean(paper::compressed));
+  L.compare("compressed", column_mean({compressed_losses})[0] / luck, lesson::mean(paper::compressed));
   L.compare("learned step size", column_mean({etas})[0], 0.0334);
 
   L.found(text("Mean loss: the trained layer ", lesson::fixed_number(trained.total(), 3),

@@ -14,7 +14,8 @@
 #include "tasks/compression.h"
 #include "tasks/probes.h"
 #include "tasks/proposition_2.h"
-#include "tutorials/lesson/paper.h"
+#include "tutorials/03_one_layer_is_one_step/paper.h"
+#include "tutorials/05_depth/paper.h"
 #include "tutorials/lesson/train.h"
 
 using namespace mesagrad;
@@ -236,8 +237,8 @@ void lesson_body(lesson::Lesson& L) {
                                         ". Proposition 2 with learned momentum, 7 layers: ",
                                         loss_text(plan.total()), "."),
                         .columns = {"layers", "trained", "authors", "by hand"}};
-    const double authors[] = {paper::mean(paper::lsa_1), paper::mean(paper::lsa_2), paper::mean(paper::lsa_4),
-                              paper::mean(paper::lsa_6)};
+    const double authors[] = {lesson::mean(paper::lsa_1), lesson::mean(paper::lsa_2), lesson::mean(paper::lsa_4),
+                              lesson::mean(paper::lsa_6)};
     for (std::size_t n = 0; n < depths.size(); ++n) {
       table.row({text(depths[n]), loss_text(mean_loss[n]), loss_text(authors[n]),
                  loss_text(by_hand[n].total())});
@@ -428,9 +429,9 @@ void lesson_body(lesson::Lesson& L) {
   L.claim_below("Proposition 2 by hand: largest difference to the iteration", hand_difference, 1e-4,
                 {.from = lesson::Scale::smoke});
   if (L.scale() == lesson::Scale::paper) {
-    L.claim_below("loss of 2 layers", mean_loss[1], 1.02 * paper::mean(paper::lsa_2));
-    L.claim_below("loss of 4 layers", mean_loss[2], 1.02 * paper::mean(paper::lsa_4));
-    L.claim_below("loss of 6 layers", mean_loss[3], 1.02 * paper::mean(paper::lsa_6));
+    L.claim_below("loss of 2 layers", mean_loss[1], 1.02 * lesson::mean(paper::lsa_2));
+    L.claim_below("loss of 4 layers", mean_loss[2], 1.02 * lesson::mean(paper::lsa_4));
+    L.claim_below("loss of 6 layers", mean_loss[3], 1.02 * lesson::mean(paper::lsa_6));
     for (std::size_t n = 0; n < controls.size(); ++n) {
       L.claim_below(controls[n].name, control_loss[n], controls[n].authors * (n < 5 ? 1.15 : 1.1));
     }

@@ -17,7 +17,8 @@
 #include "nn/linear_transformer.h"
 #include "tasks/in_context.h"
 #include "tasks/time_reversal.h"
-#include "tutorials/lesson/paper.h"
+#include "tutorials/05_depth/paper.h"
+#include "tutorials/06_the_mesa_layer/paper.h"
 #include "tutorials/lesson/stopwatch.h"
 #include "tutorials/lesson/train.h"
 
@@ -303,7 +304,7 @@ void lesson_body(lesson::Lesson& L) {
     plot.line("least squares, all pairs", t, all_pairs.mean);
     plot.line("least squares, newest pair left out", t, one_behind.mean, {.thin = true});
     plot.line("one gradient step", t, descent.mean, {.thin = true});
-    plot.line("six linear layers (authors)", t, paper::curve(paper::lsa_6), {.dashed = true});
+    plot.line("six linear layers (authors)", t, paper::lsa_6, {.dashed = true});
     L.show(plot);
     L.curve("mesa-layer", t, mesa.mean, mesa.deviation);
     L.curve("least squares, all pairs", t, all_pairs.mean);
@@ -347,7 +348,7 @@ void lesson_body(lesson::Lesson& L) {
     for (std::size_t i = 0; i < runs.size(); ++i) {
       plot.line(text("seed ", seed_of(static_cast<Index>(i))), n, runs[i].test_loss);
     }
-    plot.line("authors", paper_n, paper::curve(paper::mesa_training), {.dashed = true});
+    plot.line("authors", paper_n, paper::mesa_training, {.dashed = true});
     L.show(plot);
     L.curve("test loss while training", n, runs[0].test_loss);
     const std::vector<double>& loss = runs[0].test_loss;
@@ -488,7 +489,7 @@ void lesson_body(lesson::Lesson& L) {
     L.claim_between("loss of the mesa-layer", mean_loss, 0.186, 0.2);
   }
   L.claim_below("the same, compared with the authors' six linear layers",
-                mean_loss / paper::mean(paper::lsa_6), 0.95);
+                mean_loss / lesson::mean(paper::lsa_6), 0.95);
   L.claim_above("the same, compared with least squares on all pairs", mean_loss / all_pairs.total(), 1);
 
   // -------------------------------------------------------------------------------------------

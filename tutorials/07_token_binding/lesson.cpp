@@ -26,7 +26,7 @@
 #include <cmath>
 
 #include "tasks/token_binding.h"
-#include "tutorials/lesson/paper.h"
+#include "tutorials/07_token_binding/paper.h"
 #include "tutorials/lesson/train.h"
 
 using namespace mesagrad;
@@ -293,7 +293,7 @@ void lesson_body(lesson::Lesson& L) {
       plot.line(candidates[m].name, t, drawn, {.points = true});
       L.curve(text("token probe, ", candidates[m].name), t, errors.back());
       std::vector<double> authors =
-          m == 0 ? paper::curve(paper::tf_7_token_probe) : paper::curve(paper::hybrid_token_probe);
+          m == 0 ? paper::tf_7_token_probe : paper::hybrid_token_probe;
       for (double& error : authors) error = std::max(error, 1e-5);
       plot.line(text("authors' ", candidates[m].name), t, authors,
                 {.dashed = true, .like = candidates[m].name});

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
+#include <numeric>
 
 namespace mesagrad::lesson {
 namespace {
@@ -17,6 +18,10 @@ std::string written(double value, Format... format) {
 }
 
 }  // namespace
+
+double mean(const std::vector<double>& values) {
+  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
 
 std::string fixed_number(double value, int decimals) {
   return written(value, std::chars_format::fixed, decimals);

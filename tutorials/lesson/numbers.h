@@ -23,6 +23,9 @@ class Numbers : public std::vector<double> {
   }
 };
 
+// NaN for no values.
+double mean(const std::vector<double>& values);
+
 // Short, for people: 4096, 0.3333, 1.2e-07, nan.
 std::string short_number(double value, int digits = 4);
 

@@ -12,8 +12,8 @@
 #include <cstdio>
 #include <fstream>
 
+#include "core/files.h"
 #include "tests/bench/rows.h"
-#include "tutorials/lesson/files.h"
 #include "tutorials/lesson/json.h"
 #include "tutorials/lesson/options.h"
 
@@ -21,7 +21,7 @@ using namespace mesagrad;
 
 namespace {
 
-using lesson::Times;
+using lesson::json, lesson::json_array, lesson::json_object, lesson::Times;
 
 struct Measured {
   Times times;
@@ -80,33 +80,28 @@ Machine measure_machine(int threads) {
 
 void run(const lesson::Options& options) {
   const std::string directory = options.out + "/bench";
-  lesson::require_writable(directory);
+  create_writable(directory);
+  remove_abandoned(directory);
   // OpenMP must not start in this process before it forks: a child would lack its threads.
   const int most = options.threads > 0 ? options.threads : omp_get_max_threads();
   std::vector<int> thread_counts = {1};
   if (most > 1) thread_counts.push_back(most);
-  lesson::Json json;
-  json.begin_object();
-  json.key("machine").begin_object();
-  json.key("processor").string(processor()).key("compiler").string(__VERSION__);
-  json.key("number").string(sizeof(real) == 4 ? "float" : "double").end_object();
-  json.key("peak").begin_array();
+  std::vector<std::string> peaks, rows;  // in JSON
   std::vector<Machine> machine;
   for (const int threads : thread_counts) {
     const auto [flops, bytes] = machine.emplace_back(measure_machine(threads));
     std::printf("%d thread%s: at most %.0f GFLOP/s, %.1f GB/s from memory\n", threads,
                 threads == 1 ? " " : "s", flops / 1e9, bytes / 1e9);
-    json.begin_object().key("threads").whole(static_cast<std::uint64_t>(threads));
-    json.key("gflops").number(flops / 1e9).key("gbytes_per_second").number(bytes / 1e9).end_object();
+    peaks.push_back(json_object({{"threads", std::to_string(threads)},
+                                 {"gflops", json(flops / 1e9)},
+                                 {"gbytes_per_second", json(bytes / 1e9)}}));
   }
-  json.end_array();
 
   std::printf(
       "\nMilliseconds are medians. Roofline: the least that %d threads could need.\n"
       "%-36s %9s %9s %8s %8s %6s %9s %9s %7s\n",
       most, "", "1 thread", text(most, " threads").c_str(), "speed-up", "GFLOP/s", "peak", "MB moved",
       "roofline", "memory");
-  json.key("rows").begin_array();
   for (const bench::Row& row : bench::rows()) {
     std::vector<Measured> measured;
     for (const int threads : thread_counts) {
@@ -124,20 +119,25 @@ void run(const lesson::Options& options) {
     std::fflush(stdout);
     for (std::size_t i = 0; i < measured.size(); ++i) {
       const auto& [times, peak_rss_kb] = measured[i];
-      json.begin_object().key("name").string(row.name);
-      json.key("threads").whole(static_cast<std::uint64_t>(thread_counts[i]));
-      json.key("ms_best").number(times.best * 1e3).key("ms_median").number(times.median * 1e3);
-      json.key("gflop").number(row.flops / 1e9).key("gflops").number(row.flops / times.median / 1e9);
-      json.key("share_of_peak").number(row.flops / times.median / machine[i].flops);
-      json.key("speed_up").number(measured[0].times.median / times.median);
-      json.key("mbytes_moved").number(row.bytes / 1e6);
-      json.key("ms_roofline")
-          .number(std::max(row.flops / machine[i].flops, row.bytes / machine[i].bytes) * 1e3);
-      json.key("peak_rss_mb").number(static_cast<double>(peak_rss_kb) / 1024).end_object();
+      rows.push_back(json_object(
+          {{"name", json_quoted(row.name)},
+           {"threads", std::to_string(thread_counts[i])},
+           {"ms_best", json(times.best * 1e3)},
+           {"ms_median", json(times.median * 1e3)},
+           {"gflop", json(row.flops / 1e9)},
+           {"gflops", json(row.flops / times.median / 1e9)},
+           {"share_of_peak", json(row.flops / times.median / machine[i].flops)},
+           {"speed_up", json(measured[0].times.median / times.median)},
+           {"mbytes_moved", json(row.bytes / 1e6)},
+           {"ms_roofline", json(std::max(row.flops / machine[i].flops, row.bytes / machine[i].bytes) * 1e3)},
+           {"peak_rss_mb", json(static_cast<double>(peak_rss_kb) / 1024)}}));
     }
   }
-  json.end_array().end_object();
-  lesson::write_together(directory, {{"bench.json", json.text()}});
+  const std::string about = json_object({{"processor", json_quoted(processor())},
+                                         {"compiler", json_quoted(__VERSION__)},
+                                         {"number", json_quoted(sizeof(real) == 4 ? "float" : "double")}});
+  write_file(directory + "/bench.json",
+             json_object({{"machine", about}, {"peak", json_array(peaks)}, {"rows", json_array(rows)}}) + "\n");
   std::printf("\nWritten to %s/bench.json\n", directory.c_str());
 }
 

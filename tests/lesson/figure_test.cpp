@@ -7,11 +7,11 @@
 
 #include "core/error.h"
 #include "tutorials/lesson/draw.h"
-#include "tutorials/lesson/heat_scale.h"
-#include "tutorials/lesson/layout.h"
+#include "tutorials/lesson/axes.h"
+#include "tutorials/lesson/axes.h"
 #include "tutorials/lesson/svg.h"
-#include "tutorials/lesson/ticks.h"
-#include "tutorials/lesson/utf8.h"
+#include "tutorials/lesson/axes.h"
+#include "tutorials/lesson/writing.h"
 
 using namespace mesagrad;
 using namespace mesagrad::lesson;

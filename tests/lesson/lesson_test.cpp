@@ -11,7 +11,7 @@
 #include "tutorials/lesson/lesson.h"
 #include "tutorials/lesson/recipe.h"
 #include "tutorials/lesson/chapter.h"
-#include "tutorials/lesson/source.h"
+#include "tutorials/lesson/markup.h"
 
 using namespace mesagrad;
 using namespace mesagrad::lesson;
@@ -47,13 +47,16 @@ TEST_CASE("options are what make passes on") {
   CHECK_FALSE(parse_options({"RESUME=0"}).resume);
   CHECK(parse_options({"SAVE_EVERY=0"}).save_every == 0);
   CHECK(parse_options({"SEED=18446744073709551615"}).seed == UINT64_MAX);
+  CHECK(none.rate == 1);
+  CHECK(parse_options({"RATE=0"}).rate == 0);
+  CHECK(parse_options({"RATE=.25"}).rate == .25);
 }
 
 TEST_CASE("options that mean nothing are refused") {
   for (const char* wrong : {"SEED=abc", "SEED=-1", "SEED=1.5", "SEED=18446744073709551616",
                             "SEED= 1", "SCALE=huge", "SCALE=Paper", "THREADS=0", "THREADS=-1",
                             "THREADS=99999", "THREADS=1025", "THREADS=2x", "RESUME=yes", "RESUME=2",
-                            "SAVE_EVERY=-1", "SAVE_EVERY=x", "SPEED=1", "SEED", "--help", ""}) {
+                            "SAVE_EVERY=-1", "SAVE_EVERY=x", "RATE=-1", "RATE=x", "RATE=1x", "RATE= 1", "RATE=nan", "RATE=1e9", "SPEED=1", "SEED", "--help", ""}) {
     INFO(wrong);
     CHECK_THROWS_AS(parse_options({wrong}), Error);
   }
@@ -136,6 +139,19 @@ TEST_CASE("a plot that is shown keeps its curves: measured ones, and times apart
   CHECK_FALSE(contains(timings, "losses"));
 }
 
+TEST_CASE("what no run can contradict is refused", "[lesson]") {
+  Trial trial;
+  CHECK(trial.status([](Lesson& L) { L.say("The layer is as good as gradient descent."); }) == 2);
+  CHECK(contains(trial.read("/stderr"), "has no number of this run"));
+  CHECK(trial.status([](Lesson& L) { L.found("It learned."); }) == 2);
+  CHECK(trial.status([](Lesson& L) {
+    LinePlot plot{.name = "p", .title = "The mesa-layer beats gradient descent"};
+    plot.line("a", {1}, {1});
+    L.show(plot);
+  }) == 2);
+  CHECK(contains(trial.read("/stderr"), "'beats', which is for the run to show"));
+}
+
 TEST_CASE("claims decide the exit status, at the scales that judge them") {
   Trial trial;
   const auto fails = [](Lesson& L) { L.claim_below("c", 2, 1); };
@@ -204,16 +220,12 @@ TEST_CASE("a recipe in words tells every setting") {
   CHECK(in_words(LinearDynamics{.noise = 0}) != in_words(LinearDynamics{}));
 }
 
-TEST_CASE("source becomes prose and numbered code") {
-  const std::vector<SourceBlock> blocks = split_source(
-      "// A first\n// paragraph.\n\nint a;\n// one line\nint b;\n  // Two\n  // lines.\n");
-  REQUIRE(blocks.size() == 3);
-  CHECK(blocks[0].prose);
-  CHECK(blocks[0].lines == std::vector<std::string>{"A first", "paragraph."});
-  CHECK_FALSE(blocks[1].prose);
-  CHECK(blocks[1].first_line == 4);
-  CHECK(blocks[1].lines.size() == 3);
-  CHECK(blocks[2].lines == std::vector<std::string>{"Two", "lines."});
+TEST_CASE("source becomes prose and numbered code", "[page]") {
+  const std::string html = chapter_markup(
+      "// A first\n// paragraph.\n\nint a;\n// one line\nint b;\n  // Two\n  // lines.\n", {});
+  CHECK(html == "<p>A first paragraph.</p>\n" +
+                    code_markup({"int a;", "// one line", "int b;"}, 4) + "<p>Two lines.</p>\n");
+  CHECK(contains(code_markup({"int a;", "int b;"}, 4), "<b>5</b><i class=\"k\">int</i> b;\n"));
 }
 
 TEST_CASE("a chapter shows each piece behind the statement that made it") {
@@ -253,12 +265,12 @@ TEST_CASE("the page of all lessons tells which have run, and what they found") {
   Trial trial;
   CHECK(trial.status([](Lesson& L) {
     L.found("It is 3 < 4.");
-    L.say("A sentence <i>.");
+    L.say("A sentence <i>, 1.");
     good_lesson(L);
   }) == 0);
   const std::string page = trial.result("index.html"), index = trial.read("/out/index.html");
   CHECK(contains(page, "<p>It is 3 &lt; 4.</p>"));
-  CHECK(contains(page, "A sentence &lt;i&gt;."));
+  CHECK(contains(page, "A sentence &lt;i&gt;, 1."));
   CHECK(contains(page, "../index.html"));
   CHECK(contains(page, "one: <b>1.01</b>"));
   CHECK(contains(trial.result("results.json"), "\"found\": \"It is 3 < 4.\""));
@@ -272,6 +284,8 @@ TEST_CASE("code is coloured and escaped") {
   CHECK(highlighted("int a;") == "<i class=\"k\">int</i> a;");
   CHECK(highlighted("\"<\\\"\" 1e-3f") ==
         "<i class=\"s\">&quot;&lt;\\&quot;&quot;</i> <i class=\"n\">1e-3f</i>");
-  CHECK(highlighted("x; // a & b\n") == "x; <i class=\"c\">// a &amp; b</i>\n");
-  CHECK(highlighted("integer \xCE\x94 \"open\n") == "integer Δ <i class=\"s\">&quot;open</i>\n");
+  CHECK(highlighted("x; // a & b") == "x; <i class=\"c\">// a &amp; b</i>");
+  CHECK(highlighted("#include <a>") == "<i class=\"c\">#include &lt;a&gt;</i>");
+  CHECK(highlighted("integer \xCE\x94 1'000 \"open") ==
+        "integer Δ <i class=\"n\">1'000</i> <i class=\"s\">&quot;open</i>");
 }

@@ -16,9 +16,8 @@
 #include "tutorials/lesson/page.h"
 #include "nn/linear_transformer.h"
 #include "tutorials/lesson/recipe.h"
-#include "tutorials/lesson/source.h"
 #include "tutorials/lesson/svg.h"
-#include "tutorials/lesson/utf8.h"
+#include "tutorials/lesson/writing.h"
 
 using namespace mesagrad;
 using namespace mesagrad::lesson;

@@ -9,7 +9,7 @@
 #include "core/parallel.h"
 #include "tests/lesson/trial.h"
 #include "tutorials/lesson/checkpoint.h"
-#include "tutorials/lesson/files.h"
+#include "tutorials/lesson/process.h"
 
 using namespace mesagrad;
 using namespace mesagrad::lesson;

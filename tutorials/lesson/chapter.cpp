@@ -1,11 +1,13 @@
 #include "tutorials/lesson/chapter.h"
 
+#include <algorithm>
 #include <map>
+#include <sstream>
 
 #include "core/error.h"
-#include "tutorials/lesson/numbers.h"
-#include "tutorials/lesson/source.h"
+#include "tutorials/lesson/markup.h"
 #include "tutorials/lesson/svg.h"
+#include "tutorials/lesson/writing.h"
 
 namespace mesagrad::lesson {
 namespace {
@@ -15,6 +17,7 @@ std::string trimmed(const std::string& line) {
   return first == std::string::npos ? "" : line.substr(first, last - first + 1);
 }
 
+bool is_comment(const std::string& line) { return trimmed(line).starts_with("//"); }
 bool is_rule(const std::string& line) { return trimmed(line).starts_with("// ---"); }
 bool is_step(const std::string& line) { return trimmed(line).starts_with("L.step("); }
 bool only_closes(const std::string& line) {
@@ -22,67 +25,73 @@ bool only_closes(const std::string& line) {
   return !text.empty() && text.find_first_not_of("});") == std::string::npos;
 }
 
-// Writes the blocks of a source one after another, and pieces between them.
+std::string without_slashes(const std::string& line) {
+  const std::string text = line.substr(line.find("//") + 2);
+  return text.starts_with(' ') ? text.substr(1) : text;
+}
+
+// Writes a source, block after block, and pieces between.
 class Chapter {
  public:
-  Chapter(const std::vector<SourceBlock>& blocks, const std::vector<Piece>& pieces) : blocks_(blocks) {
+  Chapter(const std::string& source, const std::vector<Piece>& pieces) {
+    std::istringstream stream(source);
+    for (std::string line; std::getline(stream, line);) lines_.push_back(line);
     for (const Piece& piece : pieces) at_line_[piece.line] += piece.markup;
     if (!at_line_.empty()) last_line_ = at_line_.rbegin()->first;
-    for (const SourceBlock& block : blocks) {
-      for (std::size_t i = 0; !block.prose && i < block.lines.size() && first_step_ == 0; ++i) {
-        if (is_step(block.lines[i])) first_step_ = block.first_line + static_cast<int>(i);
-      }
-    }
+    first_step_ = static_cast<int>(std::ranges::find_if(lines_, is_step) - lines_.begin()) + 1;
+    if (first_step_ > std::ssize(lines_)) first_step_ = 0;
   }
 
   std::string markup() {
     bool first = true;
-    for (const SourceBlock& block : blocks_) {
-      if (block.prose) {
-        fold(!first && block.first_line < first_step_, "Includes and helpers");
-        html_ += prose_markup(block.lines);
-      } else {
-        add_code(block);
+    for (std::size_t i = 0; i < lines_.size();) {
+      std::size_t end = i;
+      while (end < lines_.size() && is_comment(lines_[end])) ++end;
+      if (end - i < 2) {
+        add_code(i++);
+        continue;
       }
+      add_pending_code();
+      show_waiting();
+      fold(!first && number(i) < first_step_, "Includes and helpers");
       first = false;
+      std::vector<std::string> prose;
+      for (; i < end; ++i) prose.push_back(without_slashes(lines_[i]));
+      html_ += prose_markup(prose);
     }
+    add_pending_code();
+    show_waiting();
     fold(false);
     for (const auto& [line, markup] : at_line_) html_ += markup;  // of no line that is here
     return html_;
   }
 
  private:
-  void add_code(const SourceBlock& block) {
-    int line = block.first_line;
-    for (auto text = block.lines.begin(); text != block.lines.end(); ++text, ++line) {
-      const auto next = text + 1;
-      const bool shows = is_step(*text);
-      if (!is_rule(*text) && !shows) add_line(*text, line);
-      if (const auto found = at_line_.find(line); found != at_line_.end()) {
-        waiting_ += found->second;
-        at_line_.erase(found);
-      }
-      const bool ends = trimmed(*text).ends_with(';') || only_closes(*text);
-      const bool goes_on = next != block.lines.end() && only_closes(*next);
-      if (!waiting_.empty() && (shows || (ends && !goes_on))) show_waiting();
-    }
-    add_pending_code();
-    show_waiting();
-  }
+  static int number(std::size_t i) { return static_cast<int>(i) + 1; }
 
-  void add_line(const std::string& text, int line) {
-    if (pending_.lines.empty()) pending_.first_line = line;
-    pending_.lines.push_back(text);
+  void add_code(std::size_t i) {
+    const std::string& line = lines_[i];
+    const bool blank_first = pending_.empty() && trimmed(line).empty();
+    if (!is_rule(line) && !is_step(line) && !blank_first) {
+      if (pending_.empty()) pending_first_ = number(i);
+      pending_.push_back(line);
+    }
+    if (const auto found = at_line_.find(number(i)); found != at_line_.end()) {
+      waiting_ += found->second;
+      at_line_.erase(found);
+    }
+    const bool ends = trimmed(line).ends_with(';') || only_closes(line);
+    const bool goes_on = i + 1 < lines_.size() && only_closes(lines_[i + 1]);
+    if (is_step(line) || (ends && !goes_on)) show_waiting();
   }
 
   void add_pending_code() {
-    trim_blank_lines(pending_);
-    if (!pending_.lines.empty()) {
-      const bool before = pending_.first_line < first_step_, after = pending_.first_line > last_line_;
-      fold(before || (after && first_step_ > 0), before ? "Includes and helpers" : "The rest of the source");
-      html_ += code_markup(pending_);
-    }
-    pending_.lines.clear();
+    while (!pending_.empty() && trimmed(pending_.back()).empty()) pending_.pop_back();
+    if (pending_.empty()) return;
+    const bool before = pending_first_ < first_step_, after = pending_first_ > last_line_ && first_step_ > 0;
+    fold(before || after, before ? "Includes and helpers" : "The rest of the source");
+    html_ += code_markup(pending_, pending_first_);
+    pending_.clear();
   }
 
   void show_waiting() {
@@ -100,10 +109,9 @@ class Chapter {
     folded_ = folded;
   }
 
-  const std::vector<SourceBlock>& blocks_;
+  std::vector<std::string> lines_, pending_;  // of code
   std::map<int, std::string> at_line_;
-  int first_step_ = 0, last_line_ = 0;
-  SourceBlock pending_;
+  int first_step_ = 0, last_line_ = 0, pending_first_ = 0;
   std::string waiting_, html_;
   bool folded_ = false;
 };
@@ -111,34 +119,29 @@ class Chapter {
 }  // namespace
 
 std::string sentence_markup(const std::string& sentence) {
-  return "<p class=\"said\">" + formula_markup(escape(sentence)) + "</p>\n";
+  return "<p class=\"said\">" + formula_markup(sentence) + "</p>\n";
 }
 
-std::string heading_markup(const std::string& heading) {
-  return "<h2>" + formula_markup(escape(heading)) + "</h2>\n";
-}
+std::string heading_markup(const std::string& heading) { return "<h2>" + formula_markup(heading) + "</h2>\n"; }
 
 std::string claim_markup(const Claim& claim, Scale scale) {
   const Verdict verdict = judge(claim, scale);
   const char* kind = verdict == Verdict::holds ? "holds" : verdict == Verdict::fails ? "fails" : "open";
   const char* mark = verdict == Verdict::holds ? "✓" : verdict == Verdict::fails ? "✗" : "–";
-  return text("<p class=\"claim\"><span class=\"", kind, "\">", mark, "</span> ",
-              formula_markup(escape(claim.name)), ": <b>", escape(short_number(claim.measured, 5)),
-              "</b> <span class=\"facts\">(expected ", escape(expectation(claim)),
-              verdict == Verdict::not_judged ? "; not judged at this scale" : "", ")</span></p>\n");
+  return text("<p class=\"claim\"><span class=\"", kind, "\">", mark, "</span> ", formula_markup(claim.name), ": <b>",
+              escape(short_number(claim.measured, 5)), "</b> <span class=\"facts\">(expected ",
+              escape(expectation(claim)), verdict == Verdict::not_judged ? "; not judged at this scale" : "",
+              ")</span></p>\n");
 }
 
 std::string exhibit_markup(const std::string& markup, const std::string& label, const std::string& caption) {
-  std::string html = "<figure>\n<div class=\"wide\">" + markup + "</div>\n";
-  if (!label.empty() || !caption.empty()) {
-    html += "<figcaption>" + label + formula_markup(escape(caption)) + "</figcaption>\n";
-  }
-  return html + "</figure>\n";
+  const std::string words = label + formula_markup(caption);
+  return "<figure>\n<div class=\"wide\">" + markup + "</div>\n" +
+         (words.empty() ? "" : "<figcaption>" + words + "</figcaption>\n") + "</figure>\n";
 }
 
 std::string chapter_markup(const std::string& source, const std::vector<Piece>& pieces) {
-  const std::vector<SourceBlock> blocks = split_source(source);
-  return Chapter(blocks, pieces).markup();
+  return Chapter(source, pieces).markup();
 }
 
 }  // namespace mesagrad::lesson

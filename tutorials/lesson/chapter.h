@@ -20,8 +20,9 @@ std::string claim_markup(const Claim& claim, Scale scale);
 // A figure or a table; `label` is markup.
 std::string exhibit_markup(const std::string& markup, const std::string& label, const std::string& caption);
 
-// `pieces` come in the order in which they were shown, and appear behind the statement that showed them.
-// What comes before the first step, but for the first prose, and what comes after the last piece is folded.
+// Two or more whole-line comments in a row are prose; everything else is code. `pieces` come in the order in
+// which they were shown, and appear behind the statement that showed them. What comes before the first step,
+// but for the first prose, and what comes after the last piece is folded.
 std::string chapter_markup(const std::string& source, const std::vector<Piece>& pieces);
 
 }  // namespace mesagrad::lesson

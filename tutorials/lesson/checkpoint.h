@@ -10,7 +10,8 @@ namespace mesagrad::lesson {
 // it goes on where a killed run stopped.
 inline Checkpoint checkpoint(const Lesson& L, const std::string& name, const std::string& recipe) {
   const std::string identity = text("seed ", L.seed(), ", scale ", name_of(L.scale()), ", ",
-                                    sizeof(real) == sizeof(float) ? "float" : "double", ", ", recipe);
+                                    sizeof(real) == sizeof(float) ? "float" : "double", ", rates times ",
+                                    exact_number(L.options().rate), ", ", recipe);
   return {L.checkpoints() + "/" + name + ".safetensors",
           identity,
           {.resume = L.options().resume, .seconds = L.options().save_every}};

@@ -4,90 +4,71 @@
 #include <array>
 #include <cmath>
 
+#include "core/error.h"
+#include "tutorials/lesson/axes.h"
 #include "tutorials/lesson/draw.h"
-#include "tutorials/lesson/heat_scale.h"
-#include "tutorials/lesson/layout.h"
 #include "tutorials/lesson/terminal.h"
-#include "tutorials/lesson/utf8.h"
 
 namespace mesagrad::lesson {
 namespace {
 
-constexpr std::array<const char*, 5> below_zero = {"·", "-", "=", "≡", "#"};
-constexpr std::array<const char*, 5> above_zero = {"·", "░", "▒", "▓", "█"};
-
 std::string texture(double value, double limit) {
+  static constexpr std::array<const char*, 5> below_zero = {"·", "-", "=", "≡", "#"};
+  static constexpr std::array<const char*, 5> above_zero = {"·", "░", "▒", "▓", "█"};
   if (std::isnan(value)) return "?";
-  const double size = std::clamp(std::abs(value) / limit, 0.0, 1.0);
-  const auto level = static_cast<std::size_t>(std::lround(4 * size));
-  return value < 0 ? below_zero[level] : above_zero[level];
+  const auto level = static_cast<std::size_t>(std::lround(4 * std::min(std::abs(value) / limit, 1.0)));
+  return (value < 0 ? below_zero : above_zero)[level];
 }
 
-int colour_of(double value, double limit) {
-  return std::isnan(value) ? 244 : shade_terminal_colour(shade_of(value, limit));
+// `mark` on a cell's colour; `upper` is the colour of a mark that is the cell above.
+std::string painted(const std::string& mark, double value, double limit, double upper = 0) {
+  const auto colour = [&](double x) { return std::isnan(x) ? 244 : shade_terminal_colour(shade_of(x, limit)); };
+  return text("\x1b[38;5;", colour(upper), ";48;5;", colour(value), "m", mark, "\x1b[0m");
 }
 
 // A matrix in which `tall` x `wide` neighbours have become one cell, the one furthest from zero.
 HeatPanel shrunk(const HeatPanel& panel, Index tall, Index wide) {
-  HeatPanel small = {panel.title, (panel.rows + tall - 1) / tall,
-                     (panel.columns + wide - 1) / wide, {}};
+  HeatPanel small = {panel.title, (panel.rows + tall - 1) / tall, (panel.columns + wide - 1) / wide, {}};
   small.values.assign(static_cast<std::size_t>(small.rows * small.columns), 0);
-  for (Index row = 0; row < panel.rows; ++row) {
-    for (Index column = 0; column < panel.columns; ++column) {
-      const Index target = row / tall * small.columns + column / wide;
-      double& shown = small.values[static_cast<std::size_t>(target)];
-      const double value = panel.values[static_cast<std::size_t>(row * panel.columns + column)];
-      if (!(std::abs(value) <= std::abs(shown))) shown = value;
-    }
+  for (Index i = 0; i < panel.rows * panel.columns; ++i) {
+    const Index target = i / panel.columns / tall * small.columns + i % panel.columns / wide;
+    double& shown = small.values[static_cast<std::size_t>(target)];
+    const double value = panel.values[static_cast<std::size_t>(i)];
+    if (!(std::abs(value) <= std::abs(shown))) shown = value;
   }
   return small;
 }
 
-double value_at(const HeatPanel& panel, Index row, Index column) {
-  return panel.values[static_cast<std::size_t>(row * panel.columns + column)];
-}
-
-std::string two_cells(double upper, double lower, double limit) {
-  return "\x1b[38;5;" + std::to_string(colour_of(upper, limit)) + ";48;5;" +
-         std::to_string(colour_of(lower, limit)) + "m▀\x1b[0m";
-}
-
-std::vector<std::string> draw_small(const HeatPanel& panel, double limit, bool wide, bool colour) {
+std::vector<std::string> draw_panel(const HeatPanel& whole, double limit, int room, bool colour) {
+  // Characters are twice as high as wide. Small matrices take two for each cell; otherwise two rows share one.
+  const bool small = whole.columns <= 18 && 2 * whole.columns <= room;
+  const Index factor = small ? 1 : (whole.columns + room - 1) / room;
+  const HeatPanel panel = shrunk(whole, !colour && !small ? 2 * factor : factor, factor);
+  const bool halves = colour && !small;
+  const auto value = [&](Index row, Index column) {
+    return row < panel.rows ? panel.values[static_cast<std::size_t>(row * panel.columns + column)] : 0;
+  };
   std::vector<std::string> rows;
-  for (Index row = 0; row < panel.rows; row += colour && !wide ? 2 : 1) {
-    std::string line;
+  for (Index row = 0; row < panel.rows; row += halves ? 2 : 1) {
+    std::string& line = rows.emplace_back();
     for (Index column = 0; column < panel.columns; ++column) {
-      const double value = value_at(panel, row, column);
-      if (!colour) {
-        line += repeat(texture(value, limit), wide ? 2 : 1);
-      } else if (wide) {
-        line += "\x1b[48;5;" + std::to_string(colour_of(value, limit)) + "m  \x1b[0m";
-      } else if (row + 1 < panel.rows) {
-        line += two_cells(value, value_at(panel, row + 1, column), limit);
+      if (halves) {
+        line += painted("▀", value(row + 1, column), limit, value(row, column));
+      } else if (colour) {
+        line += painted("  ", value(row, column), limit);
       } else {
-        line += tinted("▀", colour_of(value, limit), true);
+        line += repeat(texture(value(row, column), limit), small ? 2 : 1);
       }
     }
-    rows.push_back(line);
   }
   return rows;
-}
-
-std::vector<std::string> draw_panel(const HeatPanel& panel, double limit, int room, bool colour) {
-  // Small matrices take two characters for each cell, which makes it a square.
-  const bool wide = panel.columns <= 18 && 2 * panel.columns <= room;
-  const Index factor = wide ? 1 : (panel.columns + room - 1) / room;
-  // Characters are twice as high as wide, so without half blocks two rows share a line.
-  const Index tall = !colour && !wide ? 2 * factor : factor;
-  return draw_small(shrunk(panel, tall, factor), limit, wide, colour);
 }
 
 std::string scale_line(double limit, bool colour) {
   std::string line = short_number(-limit, 2) + " ";
   for (int i = -4; i <= 4; ++i) {
     const double value = limit * i / 4;
-    line += colour ? "\x1b[48;5;" + std::to_string(colour_of(value, limit)) + "m  \x1b[0m"
-                   : repeat(texture(value, limit), 2);
+    line += colour ? painted("  ", value, limit) : repeat(texture(value, limit), 2);
   }
   return line + " " + short_number(limit, 2);
 }
@@ -96,12 +77,10 @@ std::string scale_line(double limit, bool colour) {
 
 std::string draw_text(const HeatMap& map, const Screen& screen) {
   check_figure(map);
-  const int width = std::min(screen.width - 4, 120);
+  const int width = std::min(screen.width - 4, 120), gap = 2;
   const std::size_t across = panel_columns(map.columns, map.panels.size(), 4);
   int name_width = 0;
-  for (const std::string& title : map.row_titles) name_width = std::max(name_width, columns(title));
-  if (name_width > 0) name_width += 2;
-  const int gap = 2;
+  for (const std::string& title : map.row_titles) name_width = std::max(name_width, columns(title) + gap);
   const int room = width - name_width - gap * static_cast<int>(across - 1);
   const int each = std::max(room / static_cast<int>(across), 1);
   const double limit = limit_of(map);
@@ -112,24 +91,19 @@ std::string draw_text(const HeatMap& map, const Screen& screen) {
   for (std::size_t i = 0; i < map.panels.size(); i += across) {
     std::vector<std::vector<std::string>> row;
     if (name_width > 0) {
-      const std::size_t number = i / across;
-      const std::string name = number < map.row_titles.size() ? map.row_titles[number] : "";
+      const std::string name = i / across < map.row_titles.size() ? map.row_titles[i / across] : "";
       row.push_back({"", pad_right(name, name_width - gap)});
     }
     for (std::size_t j = i; j < std::min(i + across, map.panels.size()); ++j) {
       const HeatPanel& panel = map.panels[j];
-      std::vector<std::string> block = draw_panel(panel, limit, each, screen.colour);
-      const bool first_row = i == 0 && j < map.column_titles.size();
-      std::string title = first_row ? map.column_titles[j] : "";
+      std::string title = i == 0 && j < map.column_titles.size() ? map.column_titles[j] : "";
       if (!panel.title.empty()) title += (title.empty() ? "" : ", ") + panel.title;
-      block.insert(block.begin(), title);
-      row.push_back(block);
+      row.push_back({title});
+      for (const std::string& line : draw_panel(panel, limit, each, screen.colour)) row.back().push_back(line);
     }
     for (const std::string& line : beside(row, gap)) lines.push_back(line);
   }
-  std::string text;
-  for (const std::string& line : lines) text += "  " + line + "\n";
-  return text;
+  return indented(lines);
 }
 
 }  // namespace mesagrad::lesson

@@ -1,40 +1,40 @@
-// A writer of JSON that is always valid: it knows where commas go, escapes every string, and turns
-// numbers that JSON does not have (NaN, infinities) into null.
+// JSON, put together from values that are JSON already.
 #pragma once
-#include <cstdint>
+#include <cmath>
 #include <string>
-#include <string_view>
+#include <utility>
 #include <vector>
+
+#include "core/utf8.h"
+#include "tutorials/lesson/writing.h"
 
 namespace mesagrad::lesson {
 
-class Json {
- public:
-  Json& begin_object() { return open('{'); }
-  Json& end_object() { return close('}'); }
-  Json& begin_array() { return open('['); }
-  Json& end_array() { return close(']'); }
-  Json& key(std::string_view name);
+// NaN and infinities, which JSON does not have, become null.
+inline std::string json(double value) { return std::isfinite(value) ? exact_number(value) : "null"; }
 
-  Json& string(std::string_view value);
-  Json& number(double value);
-  Json& whole(std::uint64_t value);
-  Json& boolean(bool value);
-  Json& null();
-  Json& numbers(const std::vector<double>& values);  // an array on one line
+inline std::string json(const std::vector<double>& values) {
+  std::string list;
+  for (const double value : values) list += (list.empty() ? "" : ", ") + json(value);
+  return "[" + list + "]";
+}
 
-  const std::string& text() const { return text_; }
+// One item in a line, indented.
+inline std::string json_block(char open, const std::vector<std::string>& items, char close) {
+  std::string inside;
+  for (const std::string& item : items) {
+    inside += inside.empty() ? "\n  " : ",\n  ";
+    for (const char c : item) inside += c == '\n' ? "\n  " : std::string(1, c);
+  }
+  return open + inside + (inside.empty() ? "" : "\n") + close;
+}
 
- private:
-  Json& open(char bracket);
-  Json& close(char bracket);
-  Json& literal(std::string_view value);
-  void new_item();
-  void new_line();
+inline std::string json_array(const std::vector<std::string>& items) { return json_block('[', items, ']'); }
 
-  std::string text_;
-  std::vector<int> items_;  // how many items each open bracket holds so far
-  bool after_key_ = false;
-};
+inline std::string json_object(const std::vector<std::pair<std::string, std::string>>& fields) {
+  std::vector<std::string> items;
+  for (const auto& [name, value] : fields) items.push_back(json_quoted(name) + ": " + value);
+  return json_block('{', items, '}');
+}
 
 }  // namespace mesagrad::lesson

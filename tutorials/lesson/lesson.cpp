@@ -7,7 +7,7 @@
 #include "core/real.h"
 #include "tutorials/lesson/page.h"
 #include "tutorials/lesson/svg.h"
-#include "tutorials/lesson/utf8.h"
+#include "tutorials/lesson/writing.h"
 
 namespace mesagrad::lesson {
 namespace {
@@ -19,6 +19,10 @@ void check_new(const std::vector<Thing>& things, const std::string& kind, const 
   check(!found, "there are two ", kind, "s with the name '", name, "'");
 }
 
+void check_measured(const std::string& sentence) {
+  check(sentence.find_first_of("0123456789") != std::string::npos, "'", sentence, "' has no number of this run");
+}
+
 }  // namespace
 
 Lesson::Lesson(const Introduction& introduction, const Options& options, int threads)
@@ -28,6 +32,7 @@ Lesson::Lesson(const Introduction& introduction, const Options& options, int thr
   results_.scale = options.scale;
   results_.seed = options.seed;
   results_.threads = threads;
+  results_.rate = options.rate;
 }
 
 std::string Lesson::out() const {
@@ -40,11 +45,9 @@ std::string Lesson::checkpoints() const {
 }
 
 void Lesson::remark(const std::string& paragraph, bool aside) const {
-  std::string lines;
-  for (const std::string& line : wrap(paragraph, std::min(terminal_.width(), 90) - 4)) {
-    lines += "  " + (aside ? faint(line, terminal_.colour) : line) + "\n";
-  }
-  print(lines);
+  std::vector<std::string> lines = wrap(paragraph, std::min(terminal_.width(), 90) - 4);
+  for (std::string& line : lines) line = aside ? faint(line, terminal_.colour) : line;
+  print(indented(lines));
 }
 
 void Lesson::keep_piece(const Place& place, const std::string& markup) {
@@ -53,6 +56,7 @@ void Lesson::keep_piece(const Place& place, const std::string& markup) {
 
 void Lesson::say(const std::string& paragraph, const Place& place) {
   throw_if_interrupted();
+  check_measured(paragraph);
   remark(paragraph);
   keep_piece(place, sentence_markup(paragraph));
 }
@@ -64,7 +68,10 @@ void Lesson::step(const std::string& heading, const Place& place) {
   keep_piece(place, heading_markup(numbered));
 }
 
-void Lesson::found(const std::string& sentence) { results_.found = sentence; }
+void Lesson::found(const std::string& sentence) {
+  check_measured(sentence);
+  results_.found = sentence;
+}
 
 Progress Lesson::progress(const std::string& label, Index total, Index before) {
   throw_if_interrupted();

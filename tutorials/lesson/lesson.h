@@ -24,7 +24,7 @@
 #include "tutorials/lesson/plot.h"
 #include "tutorials/lesson/progress.h"
 #include "tutorials/lesson/results.h"
-#include "tutorials/lesson/stop.h"
+#include "tutorials/lesson/process.h"
 #include "tutorials/lesson/terminal.h"
 
 namespace mesagrad::lesson {
@@ -73,8 +73,8 @@ class Lesson {
 
   // All that is shown appears in the terminal now, and later on the page, at the line that showed it.
 
-  // Sentences made from this run's numbers, and the numbered headings between. (Prose that knows no numbers
-  // is a comment in the lesson's source.)
+  // Sentences made from this run's numbers, and the numbered headings between. Throws Error for a sentence without
+  // a number: it would say the same whatever came out. (Prose that knows no numbers is a comment in the source.)
   void say(const std::string& paragraph, const Place& place = Place::here());
   void step(const std::string& heading, const Place& place = Place::here());
 
@@ -93,6 +93,7 @@ class Lesson {
   }
   Scale scale() const { return options_.scale; }
   std::uint64_t seed() const { return options_.seed; }
+  double rate(double recipe) const { return options_.rate * recipe; }  // a learning rate of this run
   int threads() const { return results_.threads; }
   std::string out() const;          // the directory of this lesson's results
   std::string checkpoints() const;  // and of what a run of this scale, seed and precision saves on its way

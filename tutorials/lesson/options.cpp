@@ -1,6 +1,9 @@
 #include "tutorials/lesson/options.h"
 
 #include <charconv>
+#include <cstdio>
+#include <locale>
+#include <sstream>
 
 #include "core/error.h"
 
@@ -16,18 +19,6 @@ std::uint64_t whole_number(const std::string& key, const std::string& value) {
   return number;
 }
 
-int thread_count(const std::string& value) {
-  const std::uint64_t threads = whole_number("THREADS", value);
-  check(threads >= 1 && threads <= std::uint64_t{most_threads}, "THREADS=", value, ": expected 1 to ",
-        most_threads, " threads");
-  return static_cast<int>(threads);
-}
-
-bool yes_or_no(const std::string& key, const std::string& value) {
-  check(value == "0" || value == "1", key, "=", value, ": expected 0 or 1");
-  return value == "1";
-}
-
 Scale scale_named(const std::string& value) {
   for (const Scale scale : {Scale::smoke, Scale::lesson, Scale::paper}) {
     if (value == name_of(scale)) return scale;
@@ -35,15 +26,20 @@ Scale scale_named(const std::string& value) {
   fail("SCALE=", value, ": expected smoke, lesson or paper");
 }
 
+double factor(const std::string& key, const std::string& value) {
+  std::istringstream stream(value);
+  stream.imbue(std::locale::classic());
+  double number = -1;
+  stream >> std::noskipws >> number;
+  check(stream && stream.peek() == EOF && number >= 0 && number <= 1e6, key, "=", value,
+        ": expected a number from 0 to 1000000");
+  return number;
+}
+
 }  // namespace
 
 std::string name_of(Scale scale) {
-  switch (scale) {
-    case Scale::smoke: return "smoke";
-    case Scale::lesson: return "lesson";
-    case Scale::paper: return "paper";
-  }
-  return "unknown";
+  return scale == Scale::smoke ? "smoke" : scale == Scale::lesson ? "lesson" : "paper";
 }
 
 Options parse_options(const std::vector<std::string>& arguments) {
@@ -51,18 +47,27 @@ Options parse_options(const std::vector<std::string>& arguments) {
   for (const std::string& argument : arguments) {
     const std::size_t equals = argument.find('=');
     const std::string key = argument.substr(0, equals);
-    const bool known = key == "SEED" || key == "SCALE" || key == "THREADS" || key == "OUT" ||
+    const bool known = key == "SEED" || key == "SCALE" || key == "THREADS" || key == "OUT" || key == "RATE" ||
                        key == "RESUME" || key == "SAVE_EVERY";
     check(known && equals != std::string::npos, "'", argument,
-          "' is not a setting: a lesson takes SEED=, SCALE=, THREADS=, OUT=, RESUME= and SAVE_EVERY=");
+          "' is not a setting: a lesson takes SEED=, SCALE=, THREADS=, OUT=, RATE=, RESUME= and SAVE_EVERY=");
     const std::string value = argument.substr(equals + 1);
     if (value.empty()) continue;
     if (key == "SEED") options.seed = whole_number(key, value);
     if (key == "SCALE") options.scale = scale_named(value);
-    if (key == "THREADS") options.threads = thread_count(value);
     if (key == "OUT") options.out = value;
-    if (key == "RESUME") options.resume = yes_or_no(key, value);
+    if (key == "RATE") options.rate = factor(key, value);
     if (key == "SAVE_EVERY") options.save_every = static_cast<double>(whole_number(key, value));
+    if (key == "RESUME") {
+      check(value == "0" || value == "1", key, "=", value, ": expected 0 or 1");
+      options.resume = value == "1";
+    }
+    if (key == "THREADS") {
+      const std::uint64_t threads = whole_number(key, value);
+      check(threads >= 1 && threads <= std::uint64_t{most_threads}, key, "=", value, ": expected 1 to ",
+            most_threads, " threads");
+      options.threads = static_cast<int>(threads);
+    }
   }
   return options;
 }

@@ -1,5 +1,5 @@
 // What a student can ask of a lesson on the command line: SEED=1 SCALE=lesson THREADS=2 OUT=out
-// RESUME=1 SAVE_EVERY=60.
+// RATE=1 RESUME=1 SAVE_EVERY=60.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -18,6 +18,7 @@ struct Options {
   std::uint64_t seed = 1;
   Scale scale = Scale::lesson;
   int threads = 0;  // 0: as many as OpenMP likes
+  double rate = 1;  // times all learning rates; 0 is the control: what does a lesson say if nothing is learned?
   std::string out = "out";
   bool resume = false;     // go on with a run that was killed
   double save_every = 60;  // seconds between two saves of a long training

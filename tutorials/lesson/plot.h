@@ -6,7 +6,7 @@
 
 #include "core/real.h"
 #include "tasks/loss_curve.h"
-#include "tutorials/lesson/numbers.h"
+#include "tutorials/lesson/writing.h"
 
 namespace mesagrad::lesson {
 

@@ -2,88 +2,71 @@
 
 #include <algorithm>
 
-#include "tutorials/lesson/numbers.h"
-#include "tutorials/lesson/stop.h"
-#include "tutorials/lesson/utf8.h"
+#include "core/error.h"
+#include "tutorials/lesson/process.h"
+#include "tutorials/lesson/writing.h"
 
 namespace mesagrad::lesson {
 namespace {
-
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
 
 std::string per_second(double rate) {
   return fixed_number(rate, rate < 1 ? 2 : rate < 10 ? 1 : 0) + " steps/s";
 }
 
-std::string bar(double part, int width) {
-  const int full = std::clamp(static_cast<int>(part * width), 0, width);
-  return repeat("━", full) + repeat("─", width - full);
-}
-
 }  // namespace
 
 Progress::Progress(const Terminal& terminal, const std::string& label, Index total, Index before)
-    : terminal_(terminal),
-      label_(label),
-      total_(std::max<Index>(total, 1)),
-      before_(before),
-      done_(before),
+    : terminal_(terminal), label_(label), total_(std::max<Index>(total, 1)), before_(before), done_(before),
       shown_done_(before) {}
+
+double Progress::seconds() const {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+}
+
+double Progress::rate() const { return static_cast<double>(done_ - before_) / seconds(); }
 
 void Progress::update(Index done, std::optional<double> loss) {
   throw_if_interrupted();
   done_ = done;
   loss_ = loss;
-  const double now = seconds_since(start_);
-  if (time_to_show(now)) show(now);
+  const double now = seconds();
+  // Without the rule of tenths a log of an hour would have thousands of lines.
+  const bool due = terminal_.interactive
+                       ? now >= 1 && now - shown_at_ >= 0.1
+                       : now - shown_at_ >= 1 && 10 * (done_ - shown_done_) >= total_ && done_ < total_;
+  if (due) show();
 }
 
-bool Progress::time_to_show(double now) const {
-  if (terminal_.interactive) return now >= 1 && now - shown_at_ >= 0.1;
-  // Without the percentage rule a log of an hour would have thousands of lines.
-  return now - shown_at_ >= 1 && 10 * (done_ - shown_done_) >= total_ && done_ < total_;
-}
-
-std::string Progress::numbers(double now) const {
-  const double rate = static_cast<double>(done_ - before_) / now;
-  std::string text;
-  if (loss_) text += "  loss " + pad_right(short_number(*loss_), 8);
-  text += "  " + per_second(rate);
-  const auto left = static_cast<double>(total_ - done_);
-  if (done_ < total_ && rate > 0) text += "  " + duration(left / rate) + " left";
-  return text;
-}
-
-void Progress::show(double now) {
-  shown_at_ = now;
+void Progress::show() {
+  shown_at_ = seconds();
   shown_done_ = done_;
   const double part = static_cast<double>(done_) / static_cast<double>(total_);
   const std::string percent = pad_left(std::to_string(static_cast<int>(100 * part)), 3) + " %";
+  std::string numbers = percent;
+  if (loss_) numbers += "  loss " + pad_right(short_number(*loss_), 8);
+  numbers += "  " + per_second(rate());
+  if (done_ < total_ && rate() > 0) {
+    numbers += "  " + duration(static_cast<double>(total_ - done_) / rate()) + " left";
+  }
   if (!terminal_.interactive) {
-    print("  " + label_ + "  " + percent + numbers(now) + "\n");
+    print("  " + label_ + "  " + numbers + "\n");
     return;
   }
-  const std::string after = " " + percent + numbers(now);
-  const int room = terminal_.width() - 5 - columns(label_) - columns(after);
+  const int room = std::min(terminal_.width() - 6 - columns(label_) - columns(numbers), 30);
+  const int full = std::clamp(static_cast<int>(part * room), 0, std::max(room, 0));
   // A line that wraps cannot be redrawn in place: on a narrow terminal only the percentage is left.
-  const std::string line = room >= 8 ? "  " + label_ + "  " + bar(part, std::min(room, 30)) + after
-                                     : "  " + percent;
-  print("\r\x1b[K" + line);
+  print("\r\x1b[K  " + (room < 8 ? percent
+                                 : label_ + "  " + repeat("━", full) + repeat("─", room - full) + " " + numbers));
 }
 
 Progress::~Progress() {
-  const double now = seconds_since(start_);
-  if (now < 1) return;
-  std::string line = terminal_.interactive && shown_at_ > 0 ? "\r\x1b[K" : "";
-  line += "  " + label_ + ": ";
-  if (done_ < total_) line += "stopped after ";
-  line += std::to_string(done_ - before_) + (before_ > 0 ? " more" : "") + " steps in " + duration(now);
+  if (seconds() < 1) return;
+  std::string line = text(terminal_.interactive && shown_at_ > 0 ? "\r\x1b[K" : "", "  ", label_, ": ",
+                          done_ < total_ ? "stopped after " : "", done_ - before_, before_ > 0 ? " more" : "",
+                          " steps in ", duration(seconds()));
   if (loss_) line += ", loss " + short_number(*loss_);
-  line += ", " + per_second(static_cast<double>(done_ - before_) / now) + "\n";
   try {
-    print(line);
+    print(line + ", " + per_second(rate()) + "\n");
   } catch (...) {
     // A destructor must not throw. The next print fails as well, and there it counts.
   }

@@ -17,22 +17,20 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
   ~Progress();  // leaves one line that sums up
 
-  // Steps done so far, with those before. Cheap enough for every step of a fast loop: on a terminal it redraws at most
-  // ten times a second, elsewhere it prints a line for about every tenth of the way. Throws
+  // Steps done so far, with those before. Cheap enough for every step of a fast loop: on a terminal it redraws
+  // at most ten times a second, elsewhere it prints a line for about every tenth of the way. Throws
   // Interrupted after Ctrl-C.
   void update(Index done, std::optional<double> loss = {});
 
  private:
-  using Clock = std::chrono::steady_clock;
-
-  bool time_to_show(double now) const;
-  void show(double now);
-  std::string numbers(double now) const;
+  double seconds() const;
+  double rate() const;  // steps per second, of this run
+  void show();
 
   Terminal terminal_;
   std::string label_;
   Index total_, before_;
-  Clock::time_point start_ = Clock::now();
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   Index done_;
   std::optional<double> loss_ = {};
   double shown_at_ = 0;  // seconds; 0: not yet

@@ -7,7 +7,7 @@
 #include "nn/optimizer.h"
 #include "nn/transformer.h"
 #include "tasks/linear_dynamics.h"
-#include "tutorials/lesson/numbers.h"
+#include "tutorials/lesson/writing.h"
 
 namespace mesagrad::lesson {
 

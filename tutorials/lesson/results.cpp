@@ -1,29 +1,19 @@
 #include "tutorials/lesson/results.h"
 
 #include <cmath>
+#include <limits>
+#include <sstream>
 
+#include "core/checksum.h"
 #include "core/error.h"
+#include "core/files.h"
+#include "core/real.h"
 #include "tutorials/lesson/json.h"
-#include "tutorials/lesson/numbers.h"
 
 namespace mesagrad::lesson {
 namespace {
 
 constexpr int digits = 5;
-
-std::string name_of(Relation relation) {
-  switch (relation) {
-    case Relation::within: return "within";
-    case Relation::between: return "within";
-    case Relation::below: return "below";
-    case Relation::above: return "above";
-  }
-  return "unknown";
-}
-
-bool has_tolerance(const Claim& claim) {
-  return claim.relation == Relation::within || claim.relation == Relation::between;
-}
 
 bool holds(const Claim& claim) {
   if (!std::isfinite(claim.measured)) return false;
@@ -32,50 +22,26 @@ bool holds(const Claim& claim) {
   return std::abs(claim.measured - claim.expected) <= claim.tolerance;
 }
 
-void write_claim(Json& json, const Claim& claim, Scale scale) {
-  json.begin_object();
-  json.key("name").string(claim.name);
-  json.key("measured").number(claim.measured);
-  json.key("relation").string(name_of(claim.relation));
-  json.key("expected").number(claim.expected);
-  if (has_tolerance(claim)) {
-    json.key("tolerance").number(claim.tolerance);
-  } else {
-    json.key("tolerance").null();
-  }
+std::string claim_json(const Claim& claim, Scale scale) {
+  const bool one_sided = claim.relation == Relation::below || claim.relation == Relation::above;
+  const char* relation = claim.relation == Relation::below ? "below" : one_sided ? "above" : "within";
   const Verdict verdict = judge(claim, scale);
-  if (verdict == Verdict::not_judged) {
-    json.key("pass").null();
-  } else {
-    json.key("pass").boolean(verdict == Verdict::holds);
-  }
-  json.end_object();
+  return json_object({{"name", json_quoted(claim.name)},
+                 {"measured", json(claim.measured)},
+                 {"relation", json_quoted(relation)},
+                 {"expected", json(claim.expected)},
+                 {"tolerance", one_sided ? "null" : json(claim.tolerance)},
+                 {"pass", verdict == Verdict::not_judged ? "null" : verdict == Verdict::holds ? "true" : "false"}});
 }
 
-void write_settings(Json& json, const std::vector<Setting>& settings) {
-  json.key("settings").begin_object();
-  for (const Setting& setting : settings) {
-    json.key(setting.name);
-    if (const double* number = std::get_if<double>(&setting.value)) {
-      json.number(*number);
-    } else {
-      json.string(std::get<std::string>(setting.value));
-    }
-  }
-  json.end_object();
-}
-
-void write_curves(Json& json, const std::string& key, const std::vector<Curve>& curves, bool timing) {
-  json.key(key).begin_object();
+std::string curves_json(const std::vector<Curve>& curves, bool timing) {
+  std::vector<std::pair<std::string, std::string>> fields;
   for (const Curve& curve : curves) {
     if (curve.timing != timing) continue;
-    json.key(curve.name).begin_object();
-    json.key("x").numbers(curve.x);
-    json.key("mean").numbers(curve.mean);
-    json.key("std").numbers(curve.std);
-    json.end_object();
+    fields.emplace_back(curve.name,
+                        json_object({{"x", json(curve.x)}, {"mean", json(curve.mean)}, {"std", json(curve.std)}}));
   }
-  json.end_object();
+  return json_object(fields);
 }
 
 }  // namespace
@@ -86,34 +52,35 @@ Verdict judge(const Claim& claim, Scale scale) {
 }
 
 void check_claim(const Claim& claim) {
-  check(std::isfinite(claim.expected), "claim '", claim.name, "': the expected value is ",
-        claim.expected);
+  check(std::isfinite(claim.expected), "claim '", claim.name, "': the expected value is ", claim.expected);
   check(std::isfinite(claim.tolerance) && claim.tolerance >= 0, "claim '", claim.name,
         "': the tolerance must be finite and not negative, and is ", claim.tolerance);
 }
 
 std::string expectation(const Claim& claim) {
-  const std::string expected = short_number(claim.expected, digits);
-  const std::string tolerance = short_number(claim.tolerance, digits);
+  const auto number = [](double value) { return short_number(value, digits); };
   switch (claim.relation) {
-    case Relation::within: return claim.tolerance == 0 ? expected : expected + " ± " + tolerance;
+    case Relation::within:
+      return number(claim.expected) + (claim.tolerance == 0 ? "" : " ± " + number(claim.tolerance));
     case Relation::between:
-      return short_number(claim.expected - claim.tolerance, digits) + " to " +
-             short_number(claim.expected + claim.tolerance, digits);
-    case Relation::below: return "below " + expected;
-    case Relation::above: return "above " + expected;
+      return number(claim.expected - claim.tolerance) + " to " + number(claim.expected + claim.tolerance);
+    case Relation::below: return "below " + number(claim.expected);
+    case Relation::above: return "above " + number(claim.expected);
   }
-  return expected;
+  return "";
 }
 
 std::string difference(const Comparison& comparison) {
-  const double change = (comparison.this_run - comparison.paper) / std::abs(comparison.paper);
-  if (!std::isfinite(change)) return "–";
-  const double percent = 100 * change;
+  const double percent = 100 * (comparison.this_run - comparison.paper) / std::abs(comparison.paper);
+  if (!std::isfinite(percent)) return "–";
   // One decimal can hide a small difference, but a percentage of a percent is noise.
-  const std::string number = std::abs(percent) < 1000 ? fixed_number(percent, 1)
-                                                      : short_number(percent, 2);
-  return (percent > 0 ? "+" : "") + number + " %";
+  return (percent > 0 ? "+" : "") +
+         (std::abs(percent) < 1000 ? fixed_number(percent, 1) : short_number(percent, 2)) + " %";
+}
+
+std::string shown(const Setting& setting) {
+  if (const double* number = std::get_if<double>(&setting.value)) return short_number(*number);
+  return std::get<std::string>(setting.value);
 }
 
 int Results::claims_that(Verdict verdict) const {
@@ -122,40 +89,76 @@ int Results::claims_that(Verdict verdict) const {
   return count;
 }
 
-std::string shown(const Setting& setting) {
-  if (const double* number = std::get_if<double>(&setting.value)) return short_number(*number);
-  return std::get<std::string>(setting.value);
+std::string to_json(const Results& results) {
+  std::vector<std::pair<std::string, std::string>> settings;
+  for (const auto& [name, value] : results.settings) {
+    const double* number = std::get_if<double>(&value);
+    settings.emplace_back(name, number ? json(*number) : json_quoted(std::get<std::string>(value)));
+  }
+  std::vector<std::string> claims, comparisons;
+  for (const Claim& claim : results.claims) claims.push_back(claim_json(claim, results.scale));
+  for (const auto& [name, this_run, paper] : results.comparisons) {
+    comparisons.push_back(
+        json_object({{"name", json_quoted(name)}, {"this_run", json(this_run)}, {"paper", json(paper)}}));
+  }
+  return json_object({{"lesson", std::to_string(results.lesson)},
+                 {"title", json_quoted(results.title)},
+                 {"found", json_quoted(results.found)},
+                 {"scale", json_quoted(name_of(results.scale))},
+                 {"seed", std::to_string(results.seed)},
+                 {"threads", std::to_string(results.threads)},
+                 {"rate", json(results.rate)},
+                 {"seconds", json(results.seconds)},
+                 {"fingerprint", json_quoted(results.fingerprint)},
+                 {"published_fingerprint", json_quoted(results.published_fingerprint)},
+                 {"settings", json_object(settings)},
+                 {"claims", json_array(claims)},
+                 {"comparisons", json_array(comparisons)},
+                 {"curves", curves_json(results.curves, false)},
+                 {"timings", curves_json(results.curves, true)}}) +
+         "\n";
 }
 
-std::string to_json(const Results& results) {
-  Json json;
-  json.begin_object();
-  json.key("lesson").whole(static_cast<std::uint64_t>(results.lesson));
-  json.key("title").string(results.title);
-  json.key("found").string(results.found);
-  json.key("scale").string(name_of(results.scale));
-  json.key("seed").whole(results.seed);
-  json.key("threads").whole(static_cast<std::uint64_t>(results.threads));
-  json.key("seconds").number(results.seconds);
-  json.key("fingerprint").string(results.fingerprint);
-  json.key("published_fingerprint").string(results.published_fingerprint);
-  write_settings(json, results.settings);
-  json.key("claims").begin_array();
-  for (const Claim& claim : results.claims) write_claim(json, claim, results.scale);
-  json.end_array();
-  json.key("comparisons").begin_array();
-  for (const Comparison& comparison : results.comparisons) {
-    json.begin_object();
-    json.key("name").string(comparison.name);
-    json.key("this_run").number(comparison.this_run);
-    json.key("paper").number(comparison.paper);
-    json.end_object();
+std::string fingerprint(const Results& results) {
+  Checksum sum;
+  for (const Curve& curve : results.curves) {
+    if (curve.timing) continue;
+    sum.add(curve.name);
+    for (std::vector<double> numbers : {curve.x, curve.mean, curve.std}) {
+      // Processors disagree on the bits of a NaN, so all of them count as one.
+      for (double& x : numbers) x = std::isnan(x) ? std::numeric_limits<double>::quiet_NaN() : x;
+      sum.add(std::span<const double>(numbers));
+    }
   }
-  json.end_array();
-  write_curves(json, "curves", results.curves, false);
-  write_curves(json, "timings", results.curves, true);
-  json.end_object();
-  return json.text() + "\n";
+  return sum.text();
+}
+
+std::string published_fingerprint(const Results& results, const std::filesystem::path& lesson_source) {
+  const std::filesystem::path path = lesson_source.parent_path() / "fingerprints.txt";
+  if (results.seed != 1 || results.rate != 1 || !std::filesystem::exists(path)) return "";
+  std::istringstream lines(read_file(path));
+  const std::string run = name_of(results.scale) + (sizeof(real) == sizeof(float) ? " float " : " double ");
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with('#')) continue;
+    const std::size_t start = line.rfind(' ') + 1;
+    check(start > 0 && line.size() == start + 16, path.string(), ": '", line,
+          "' should be a scale, float or double, and a fingerprint of 16 hexadecimal digits");
+    if (line.starts_with(run)) return line.substr(start);
+  }
+  return "";
+}
+
+std::string about_fingerprint(const Results& results) {
+  const std::string &ours = results.fingerprint, &published = results.published_fingerprint;
+  if (ours == published) {
+    return "This machine computed exactly the published numbers, to the last bit (fingerprint " + ours + ").";
+  }
+  if (published.empty()) {
+    return "The fingerprint of this run's numbers is " + ours +
+           ". Any machine that runs the same source with the same settings gets the same.";
+  }
+  return "These are not the published numbers: their fingerprint is " + ours + " instead of " + published +
+         ". If nobody has changed the source, `make test` finds the operation that differs.";
 }
 
 }  // namespace mesagrad::lesson

@@ -1,6 +1,7 @@
 // What a lesson measured, and whether it is what the paper promises.
 #pragma once
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <variant>
 #include <vector>
@@ -47,6 +48,8 @@ struct Setting {
   std::variant<std::string, double> value = {};
 };
 
+std::string shown(const Setting& setting);
+
 struct Curve {
   std::string name = {};
   std::vector<double> x = {};
@@ -62,9 +65,10 @@ struct Results {
   Scale scale = Scale::lesson;
   std::uint64_t seed = 1;
   int threads = 1;
+  double rate = 1;  // times the recipes' learning rates
   double seconds = 0;
-  std::string fingerprint = {};            // of the curves, see fingerprint.h
-  std::string published_fingerprint = {};  // of a run like this; empty if there is none
+  std::string fingerprint = {};
+  std::string published_fingerprint = {};  // empty if there is none
   std::vector<Setting> settings = {};
   std::vector<Claim> claims = {};
   std::vector<Comparison> comparisons = {};
@@ -73,7 +77,18 @@ struct Results {
   int claims_that(Verdict verdict) const;
 };
 
-std::string shown(const Setting& setting);
 std::string to_json(const Results& results);
+
+// Did this run compute the published numbers, to the last bit? For one source every machine computes the same
+// curves, so a checksum of them (their names and bits, but no timings) is all that has to be known of a run
+// elsewhere. Beside each lesson lies fingerprints.txt with those of seed 1, a line for each scale and
+// precision: "smoke float 0123456789abcdef".
+std::string fingerprint(const Results& results);
+
+// That of such a run, or "" if there is none. Throws Error if the file is not what it should be.
+std::string published_fingerprint(const Results& results, const std::filesystem::path& lesson_source);
+
+// For people: the comparison in one sentence.
+std::string about_fingerprint(const Results& results);
 
 }  // namespace mesagrad::lesson

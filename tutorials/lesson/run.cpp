@@ -8,52 +8,26 @@
 #include <exception>
 #include <filesystem>
 #include <map>
-#include <mutex>
-#include <new>
-#include <string>
-#include <thread>
-#include <vector>
 
 #include "core/error.h"
 #include "core/files.h"
-#include "core/parallel.h"
-#include "tutorials/lesson/files.h"
-#include "tutorials/lesson/fingerprint.h"
 #include "tutorials/lesson/lesson.h"
-#include "tutorials/lesson/numbers.h"
 #include "tutorials/lesson/page.h"
+#include "tutorials/lesson/process.h"
 #include "tutorials/lesson/svg.h"
 
 namespace mesagrad::lesson {
 namespace {
 
-constexpr int exit_claims_failed = 1;
-constexpr int exit_error = 2;
-constexpr int exit_signal = 128;
+constexpr int exit_claims_failed = 1, exit_error = 2, exit_signal = 128;
 
 constexpr const char* page_name = "index.html";
 constexpr const char* results_name = "results.json";
 constexpr const char* entry_name = "entry.html";  // of the index
 
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
 void complain(int number, std::string sentence) {
   for (char& c : sentence) c = c == '\n' || c == '\r' ? ' ' : c;
   print_error(text("tutorial ", number, ": ", sentence, "\n"));
-}
-
-std::string sentence_about(const std::exception_ptr& problem) {
-  try {
-    std::rethrow_exception(problem);
-  } catch (const std::bad_alloc&) {
-    return "there is not enough memory";
-  } catch (const std::exception& error) {
-    return error.what();
-  } catch (...) {
-    return "stopped by an exception of an unknown kind";
-  }
 }
 
 // An exception that leaves an OpenMP loop cannot be caught; it can still say what it is.
@@ -78,53 +52,15 @@ struct Running {
   static inline bool now = false;
 };
 
-// OpenMP ends the program where it can't have its threads; so we see first whether the system gives them.
-void try_threads(int count) {
-  std::mutex all_there;
-  std::vector<std::thread> others;
-  std::string problem;
-  {
-    const std::scoped_lock hold(all_there);
-    try {
-      while (std::ssize(others) < count - 1) {
-        others.emplace_back([&] { const std::scoped_lock wait(all_there); });
-      }
-    } catch (...) {
-      problem = sentence_about(std::current_exception());
-    }
-  }
-  for (std::thread& thread : others) thread.join();
-  check(problem.empty(), "cannot start ", count, " threads: ", problem, "; THREADS= can be fewer");
-}
-
-int use_threads(int wanted) {
-  if (wanted > 0) omp_set_num_threads(wanted);
-  const int threads = omp_get_max_threads();
-  check(threads <= most_threads, "OMP_NUM_THREADS asks for ", threads, " threads; at most ", most_threads,
-        " are possible");
-  try_threads(threads);
-  return threads;
-}
-
-std::string heading(const Lesson& lesson) {
-  const Introduction& intro = lesson.introduction();
-  const Results& results = lesson.results();
-  const bool colour = lesson.terminal().colour;
-  const std::string title = "Tutorial " + std::to_string(intro.number) + ": " + intro.title;
-  const std::string facts = "scale " + name_of(results.scale) + ", seed " +
-                            std::to_string(results.seed) + ", " +
-                            std::to_string(results.threads) +
-                            (results.threads == 1 ? " thread" : " threads");
-  return bold(title, colour) + "\n" + faint(facts, colour) + "\n\n";
-}
-
-std::vector<File> files_of(const Lesson& lesson, const std::string& source) {
-  std::vector<File> files;
-  for (const Figure& figure : lesson.figures()) files.push_back({figure.name + ".svg", figure.svg});
-  files.push_back({page_name, html_page(lesson, source)});
-  files.push_back({results_name, to_json(lesson.results())});
-  files.push_back({entry_name, index_entry(lesson.results())});
-  return files;
+void write_results(const Lesson& lesson, const std::string& source) {
+  const std::string page = html_page(lesson, source), results = to_json(lesson.results()),
+                    entry = index_entry(lesson.results());
+  std::vector<NewFile> files;
+  for (const Figure& figure : lesson.figures()) files.push_back({lesson.out() + "/" + figure.name + ".svg", {figure.svg}});
+  files.push_back({lesson.out() + "/" + page_name, {page}});
+  files.push_back({lesson.out() + "/" + results_name, {results}});
+  files.push_back({lesson.out() + "/" + entry_name, {entry}});
+  write_files(files);
 }
 
 // Lists the lessons, which are folders beside this one's source, NN_a_title, and what those found that have
@@ -135,32 +71,40 @@ void write_index(const std::string& out, const std::string& source) {
   for (const auto& folder :
        std::filesystem::directory_iterator(std::filesystem::path(source).parent_path().parent_path(), ignored)) {
     std::string title = folder.path().filename().string();
-    const std::size_t end = title.find('_');
+    const std::size_t start = title.find('_') + 1;
     const int number = std::atoi(title.c_str());
-    if (number <= 0 || end == std::string::npos) continue;
+    if (number <= 0 || start == 0 || start == title.size()) continue;
     std::ranges::replace(title, '_', ' ');
-    const std::string entry = out + "/tutorial-" + std::to_string(number) + "/" + entry_name;
-    title = title.substr(end + 1);
-    if (title[0] >= 'a' && title[0] <= 'z') title[0] = static_cast<char>(title[0] - 'a' + 'A');
+    if (title[start] >= 'a' && title[start] <= 'z') title[start] = static_cast<char>(title[start] - 'a' + 'A');
+    const std::string entry = text(out, "/tutorial-", number, "/", entry_name);
     entries[number] = std::filesystem::exists(entry)
                           ? read_file(entry)
-                          : escape(title) + text(" <code>make tutorial-", number, "</code>");
+                          : text(escape(title.substr(start)), " <code>make tutorial-", number, "</code>");
   }
   std::vector<std::string> in_order;
   for (const auto& [number, entry] : entries) in_order.push_back(entry);
-  write_together(out, {{page_name, html_index(in_order)}});
+  write_file(out + "/" + page_name, html_index(in_order));
 }
 
 std::string summary(const Lesson& lesson) {
-  const Terminal& terminal = lesson.terminal();
-  const Screen screen = {terminal.width(), terminal.colour};
+  const bool colour = lesson.terminal().colour;
+  const Screen screen = {lesson.terminal().width(), colour};
+  const Results& results = lesson.results();
   std::string text;
-  if (!lesson.results().comparisons.empty()) {
-    text += "\n" + bold("This run and the paper", terminal.colour) + "\n";
-    text += draw_text(comparison_table(lesson), screen);
+  if (!results.comparisons.empty()) {
+    text += "\n" + bold("This run and the paper", colour) + "\n" + draw_text(comparison_table(results), screen);
   }
-  text += "\n" + bold("Claims", terminal.colour) + "\n";
-  return text + draw_text(claims_table(lesson, terminal.colour), screen);
+  Table table{.columns = {"claim", "measured", "expected"}};
+  for (const Claim& claim : results.claims) {
+    const Verdict verdict = judge(claim, results.scale);
+    // Green and orange of the palette, which colour-blind readers can tell apart.
+    const std::string mark = verdict == Verdict::holds   ? tinted("✓ ", 35, colour)
+                             : verdict == Verdict::fails ? tinted("✗ ", 166, colour)
+                                                         : "– ";
+    const std::string note = verdict == Verdict::not_judged ? " (not judged at this scale)" : "";
+    table.row({mark + claim.name + note, short_number(claim.measured, 5), expectation(claim)});
+  }
+  return text + "\n" + bold("Claims", colour) + "\n" + draw_text(table, screen) + "\n";
 }
 
 // They have served. Those of runs with another scale or seed stay.
@@ -172,25 +116,28 @@ void remove_checkpoints(const Lesson& lesson) {
 
 void run_or_throw(Lesson& lesson, Results& results, const std::function<void(Lesson&)>& body) {
   const auto start = std::chrono::steady_clock::now();
-  const std::string& path = lesson.introduction().source;
-  check(std::filesystem::exists(path), "cannot read ", path,
+  const Introduction& intro = lesson.introduction();
+  check(std::filesystem::exists(intro.source), "cannot read ", intro.source,
         ": a lesson shows its own source and has to run in the project's root, as make runs it");
-  const std::string source = read_file(path);
-  require_writable(lesson.out());
+  const std::string source = read_file(intro.source);
+  create_writable(lesson.out());  // a lesson fails at its first second, and not at its last
+  remove_abandoned(lesson.out());
   const OnlyRun only_run(lesson.out());
   for (const char* name : {page_name, results_name}) check_replaceable(lesson.out() + "/" + name);
-  results.published_fingerprint = published_fingerprint(results, path);
-  print(heading(lesson));
-  lesson.remark(lesson.introduction().question);
+  results.published_fingerprint = published_fingerprint(results, intro.source);
+  const bool colour = lesson.terminal().colour;
+  print(bold(text("Tutorial ", intro.number, ": ", intro.title), colour) + "\n" +
+        faint(circumstances(results), colour) + "\n\n");
+  lesson.remark(intro.question);
   body(lesson);
   throw_if_interrupted();
   check(!results.claims.empty(), "the lesson makes no claim, so it cannot fail");
-  results.seconds = seconds_since(start);
+  results.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   results.fingerprint = fingerprint(results);
-  print(summary(lesson) + "\n");
+  print(summary(lesson));
   lesson.remark(about_fingerprint(results));
-  write_together(lesson.out(), files_of(lesson, source));
-  write_index(lesson.options().out, path);
+  write_results(lesson, source);
+  write_index(lesson.options().out, intro.source);
   remove_checkpoints(lesson);
   const std::string page = std::filesystem::absolute(lesson.out()).string() + "/" + page_name;
   print("\nIts page: file://" + page + "    (" + duration(results.seconds) + ")\n");
@@ -198,8 +145,7 @@ void run_or_throw(Lesson& lesson, Results& results, const std::function<void(Les
 
 }  // namespace
 
-int run(const Introduction& introduction, int argc, char** argv,
-        const std::function<void(Lesson&)>& body) {
+int run(const Introduction& introduction, int argc, char** argv, const std::function<void(Lesson&)>& body) {
   terminated_lesson = introduction.number;
   std::set_terminate(terminate_with_a_sentence);
   const Running running;
@@ -209,17 +155,16 @@ int run(const Introduction& introduction, int argc, char** argv,
     const Options options = parse_options({argv + (argc > 0 ? 1 : 0), argv + argc});
     Lesson lesson(introduction, options, use_threads(options.threads));
     run_or_throw(lesson, lesson.results_, body);
-    const int failed = lesson.results().claims_that(Verdict::fails);
-    if (failed == 0) return 0;
+    const Results& results = lesson.results();
+    const auto failed = std::ranges::find_if(
+        results.claims, [&](const Claim& claim) { return judge(claim, results.scale) == Verdict::fails; });
+    if (failed == results.claims.end()) return 0;
     // Not an error, whatever make says of the status.
-    for (const Claim& claim : lesson.results().claims) {
-      if (judge(claim, lesson.results().scale) != Verdict::fails) continue;
-      complain(introduction.number,
-               text(failed, failed == 1 ? " claim does" : " claims do", " not hold in this run, the first being: ",
-                    claim.name, " is ", short_number(claim.measured, 5), ", where ", expectation(claim),
-                    " was expected; everything was computed and written"));
-      break;
-    }
+    const int count = results.claims_that(Verdict::fails);
+    complain(introduction.number,
+             text(count, count == 1 ? " claim does" : " claims do", " not hold in this run, the first being: ",
+                  failed->name, " is ", short_number(failed->measured, 5), ", where ", expectation(*failed),
+                  " was expected; everything was computed and written"));
     return exit_claims_failed;
   } catch (const Interrupted& stop) {
     complain(introduction.number, "interrupted; no result was written");

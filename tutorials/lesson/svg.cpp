@@ -1,13 +1,13 @@
 #include "tutorials/lesson/svg.h"
 
-#include "tutorials/lesson/utf8.h"
+#include "core/error.h"
+#include "core/utf8.h"
 
 namespace mesagrad::lesson {
 
 std::string escape(std::string_view text) {
   std::string result;
   for (const char c : valid_utf8(text)) {
-    const auto byte = static_cast<unsigned char>(c);
     if (c == '<') {
       result += "&lt;";
     } else if (c == '>') {
@@ -16,7 +16,7 @@ std::string escape(std::string_view text) {
       result += "&amp;";
     } else if (c == '"') {
       result += "&quot;";
-    } else if (byte >= 0x20 || c == '\n' || c == '\t') {
+    } else if (static_cast<unsigned char>(c) >= 0x20 || c == '\n' || c == '\t') {
       result += c;
     }
   }
@@ -30,13 +30,7 @@ std::string at(double value) {
   return digits == "-0" ? "0" : digits;
 }
 
-std::string attribute(std::string_view name, double value) {
-  return " " + std::string(name) + "=\"" + at(value) + "\"";
-}
-
-double text_width(std::string_view text, double font_size) {
-  return 0.55 * font_size * columns(text);
-}
+double text_width(std::string_view text, double font_size) { return 0.55 * font_size * columns(text); }
 
 Svg::Svg(const std::string& name, const std::string& title) : name_(name), title_(title) {
   style("text { font: 13px system-ui, 'Helvetica Neue', 'DejaVu Sans', sans-serif; fill: #333 }");
@@ -47,44 +41,37 @@ Svg::Svg(const std::string& name, const std::string& title) : name_(name), title
   style(".grid { stroke: #e4e4e4; stroke-width: 1 }");
   dark_style("text { fill: #c4c7cc }");
   dark_style(".paper { fill: #17191d }");
-  dark_style(".title { fill: #f0f1f3 }");
-  dark_style(".name { fill: #f0f1f3 }");
+  dark_style(".title, #" + id() + " .name { fill: #f0f1f3 }");
   dark_style(".axis { stroke: #8b8f96 }");
   dark_style(".grid { stroke: #2c2f36 }");
+  for (const std::string& part : wrap(title, 78)) text(svg_margin, top_ += 17, part, "class=\"title\"");
 }
 
-Svg& Svg::add(const std::string& element) {
-  body_ += element + "\n";
-  return *this;
+void Svg::text(double x, double y, const std::string& content, const std::string& look) {
+  add("<text x=\"" + at(x) + "\" y=\"" + at(y) + "\" " + look + ">" + escape(content) + "</text>");
 }
 
-Svg& Svg::style(const std::string& rule) {
-  rules_ += "#" + id() + " " + rule + "\n";
-  return *this;
+void Svg::upwards(double x, double y, const std::string& content) {
+  text(x, y, content,
+       "class=\"name\" text-anchor=\"middle\" transform=\"rotate(-90 " + at(x) + " " + at(y) + ")\"");
 }
 
-Svg& Svg::dark_style(const std::string& rule) {
-  dark_rules_ += "  #" + id() + " " + rule + "\n";
-  return *this;
+void Svg::line(double x1, double y1, double x2, double y2, const std::string& look) {
+  add("<line x1=\"" + at(x1) + "\" y1=\"" + at(y1) + "\" x2=\"" + at(x2) + "\" y2=\"" + at(y2) + "\" " + look +
+      "/>");
 }
 
-Svg& Svg::text(double x, double y, const std::string& content, const std::string& attributes) {
-  return add("<text" + attribute("x", x) + attribute("y", y) + " " + attributes + ">" +
-             escape(content) + "</text>");
+void Svg::box(const Box& box, const std::string& look) {
+  add("<rect x=\"" + at(box.left) + "\" y=\"" + at(box.top) + "\" width=\"" + at(box.width) + "\" height=\"" +
+      at(box.height) + "\" " + look + "/>");
 }
 
-Svg& Svg::line(double x1, double y1, double x2, double y2, const std::string& attributes) {
-  return add("<line" + attribute("x1", x1) + attribute("y1", y1) + attribute("x2", x2) +
-             attribute("y2", y2) + " " + attributes + "/>");
-}
-
-std::string Svg::finish(double width, double height) const {
-  const std::string size = attribute("width", width) + attribute("height", height);
-  return "<svg xmlns=\"http://www.w3.org/2000/svg\" id=\"" + id() + "\"" + size +
-         " viewBox=\"0 0 " + at(width) + " " + at(height) + "\" role=\"img\" aria-label=\"" +
-         escape(title_) + "\">\n<style>\n" + rules_ +
-         "@media (prefers-color-scheme: dark) {\n" + dark_rules_ + "}\n</style>\n" +
-         "<rect class=\"paper\"" + size + "/>\n" + body_ + "</svg>\n";
+std::string Svg::finish(double height) const {
+  const std::string size = "width=\"" + at(svg_width) + "\" height=\"" + at(height) + "\"";
+  return "<svg xmlns=\"http://www.w3.org/2000/svg\" id=\"" + id() + "\" " + size + " viewBox=\"0 0 " +
+         at(svg_width) + " " + at(height) + "\" role=\"img\" aria-label=\"" + escape(title_) + "\">\n<style>\n" +
+         rules_ + "@media (prefers-color-scheme: dark) {\n" + dark_rules_ +
+         "}\n</style>\n<rect class=\"paper\" " + size + "/>\n" + body_ + "</svg>\n";
 }
 
 }  // namespace mesagrad::lesson

@@ -2,6 +2,7 @@
 #pragma once
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "tutorials/lesson/plot.h"
 
@@ -13,36 +14,40 @@ std::string draw_svg(const HeatMap& map);
 // Text in which no character means markup; right for SVG and for HTML.
 std::string escape(std::string_view text);
 
-// The pen that both drawings share. Every rule of style starts with the figure's own id, so that
-// many figures can be part of one page.
-class Svg {
- public:
-  Svg(const std::string& name, const std::string& title);
+inline constexpr double svg_width = 720, svg_margin = 14;
 
-  Svg& add(const std::string& element);  // written as it is
-  Svg& style(const std::string& rule);   // "selector { declarations }"
-  Svg& dark_style(const std::string& rule);
-  Svg& text(double x, double y, const std::string& content, const std::string& attributes = "");
-  Svg& line(double x1, double y1, double x2, double y2, const std::string& attributes);
-  std::string finish(double width, double height) const;
-
-  std::string id() const { return "figure-" + name_; }
-
- private:
-  std::string name_;
-  std::string title_;
-  std::string rules_;
-  std::string dark_rules_;
-  std::string body_;
-};
-
-inline constexpr double svg_width = 720;
-
-// A coordinate with two decimals, and ' name="coordinate"'.
+// A coordinate with two decimals.
 std::string at(double value);
-std::string attribute(std::string_view name, double value);
 
 // How wide a text will probably be; SVG cannot measure it for us.
 double text_width(std::string_view text, double font_size);
+
+struct Box {
+  double left, top, width, height;
+};
+
+// The pen that both drawings share. `look` is attributes: class="..." and the like.
+class Svg {
+ public:
+  Svg(const std::string& name, const std::string& title);  // which it writes on top
+
+  void add(const std::string& element) { body_ += element + "\n"; }
+  void text(double x, double y, const std::string& content, const std::string& look = "");
+  void upwards(double x, double y, const std::string& content);  // centred, read from below
+  void line(double x1, double y1, double x2, double y2, const std::string& look);
+  void box(const Box& box, const std::string& look);
+
+  // "selector { declarations }", for this figure alone: many can be part of one page.
+  void style(const std::string& rule) { rules_ += "#" + id() + " " + rule + "\n"; }
+  void dark_style(const std::string& rule) { dark_rules_ += "  #" + id() + " " + rule + "\n"; }
+
+  std::string id() const { return "figure-" + name_; }
+  double top() const { return top_; }  // of what is below the title
+  std::string finish(double height) const;
+
+ private:
+  std::string name_, title_, rules_, dark_rules_, body_;
+  double top_ = svg_margin;
+};
 
 }  // namespace mesagrad::lesson

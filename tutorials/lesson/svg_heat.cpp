@@ -3,33 +3,28 @@
 #include <array>
 #include <cmath>
 
-#include "tutorials/lesson/heat_scale.h"
-#include "tutorials/lesson/layout.h"
+#include "core/error.h"
+#include "tutorials/lesson/axes.h"
 #include "tutorials/lesson/svg.h"
-#include "tutorials/lesson/utf8.h"
 
 namespace mesagrad::lesson {
 namespace {
 
-constexpr double margin = 14;
-constexpr double small_font = 11;
+constexpr double small_font = 11, bar_width = 14;
 
 // One path for each shade that occurs: 1600 cells cost 20 kB and not 100.
 void draw_cells(Svg& svg, const HeatPanel& panel, double limit) {
-  std::array<std::string, shade_count + 1> paths;
+  std::array<std::string, shade_count + 1> paths;  // the last one is NaN's
   const auto columns = static_cast<std::size_t>(panel.columns);
+  const auto shade_at = [&](std::size_t i) {
+    return std::isnan(panel.values[i]) ? shade_count : shade_of(panel.values[i], limit);
+  };
   for (std::size_t start = 0; start < panel.values.size();) {
-    const auto shade_at = [&](std::size_t i) {
-      const double value = panel.values[i];
-      return std::isnan(value) ? shade_count : shade_of(value, limit);
-    };
-    const std::size_t shade = shade_at(start);
-    const std::size_t row_end = (start / columns + 1) * columns;
+    const std::size_t shade = shade_at(start), row_end = (start / columns + 1) * columns;
     std::size_t end = start + 1;
     while (end < row_end && shade_at(end) == shade) ++end;
-    const std::string length = std::to_string(end - start);
-    paths[shade] += "M" + std::to_string(start % columns) + " " + std::to_string(start / columns) +
-                    "h" + length + "v1h-" + length + "z";
+    const std::size_t length = end - start;
+    paths[shade] += text("M", start % columns, " ", start / columns, "h", length, "v1h-", length, "z");
     start = end;
   }
   for (std::size_t shade = 0; shade <= shade_count; ++shade) {
@@ -39,68 +34,46 @@ void draw_cells(Svg& svg, const HeatPanel& panel, double limit) {
   }
 }
 
-struct Matrix {
-  double left;
-  double top;
-  double cell;
-  double width;
-  double height;
-};
-
-void draw_separators(Svg& svg, const Matrix& matrix, const HeatPanel& panel, Index block) {
-  if (block <= 0) return;
-  for (Index i = block; i < panel.columns; i += block) {
-    const double x = matrix.left + matrix.cell * static_cast<double>(i);
-    svg.line(x, matrix.top, x, matrix.top + matrix.height, "class=\"block\"");
-  }
-  for (Index i = block; i < panel.rows; i += block) {
-    const double y = matrix.top + matrix.cell * static_cast<double>(i);
-    svg.line(matrix.left, y, matrix.left + matrix.width, y, "class=\"block\"");
-  }
-}
-
-void draw_panel(Svg& svg, const HeatMap& map, const HeatPanel& panel, const Matrix& matrix,
-                bool row_labels, bool column_labels) {
-  svg.add("<g shape-rendering=\"crispEdges\" transform=\"translate(" + at(matrix.left) + " " +
-          at(matrix.top) + ") scale(" + fixed_number(matrix.cell, 5) + ")\">");
+void draw_matrix(Svg& svg, const HeatMap& map, const HeatPanel& panel, const Box& box, bool row_labels,
+                 bool column_labels) {
+  const double cell = box.width / static_cast<double>(panel.columns);
+  svg.add("<g shape-rendering=\"crispEdges\" transform=\"translate(" + at(box.left) + " " + at(box.top) +
+          ") scale(" + fixed_number(cell, 5) + ")\">");
   draw_cells(svg, panel, limit_of(map));
   svg.add("</g>");
-  draw_separators(svg, matrix, panel, map.block);
-  svg.add("<rect class=\"frame\"" + attribute("x", matrix.left) + attribute("y", matrix.top) +
-          attribute("width", matrix.width) + attribute("height", matrix.height) + "/>");
-  const double step = matrix.cell * static_cast<double>(std::max<Index>(map.block, 1));
+  for (Index i = map.block; map.block > 0 && i < panel.columns; i += map.block) {
+    const double x = box.left + cell * static_cast<double>(i);
+    svg.line(x, box.top, x, box.top + box.height, "class=\"block\"");
+  }
+  for (Index i = map.block; map.block > 0 && i < panel.rows; i += map.block) {
+    const double y = box.top + cell * static_cast<double>(i);
+    svg.line(box.left, y, box.left + box.width, y, "class=\"block\"");
+  }
+  svg.box(box, "class=\"frame\"");
+  const double step = cell * static_cast<double>(std::max<Index>(map.block, 1));
   for (std::size_t i = 0; row_labels && i < map.row_labels.size(); ++i) {
-    svg.text(matrix.left - 6, matrix.top + step * (static_cast<double>(i) + 0.5) + 4,
-             map.row_labels[i], "class=\"small\" text-anchor=\"end\"");
+    svg.text(box.left - 6, box.top + step * (static_cast<double>(i) + 0.5) + 4, map.row_labels[i],
+             "class=\"small\" text-anchor=\"end\"");
   }
   for (std::size_t i = 0; column_labels && i < map.column_labels.size(); ++i) {
-    svg.text(matrix.left + step * (static_cast<double>(i) + 0.5), matrix.top + matrix.height + 14,
-             map.column_labels[i], "class=\"small\" text-anchor=\"middle\"");
+    svg.text(box.left + step * (static_cast<double>(i) + 0.5), box.top + box.height + 14, map.column_labels[i],
+             "class=\"small\" text-anchor=\"middle\"");
   }
 }
 
-void draw_colour_bar(Svg& svg, double limit, double left, double top, double height) {
-  const Axis axis = linear_axis(-limit, limit, 5);
+void draw_colour_bar(Svg& svg, double limit, const Box& box) {
   for (std::size_t shade = 0; shade < shade_count; ++shade) {
-    const double each = height / shade_count;
-    const double y = top + height - each * static_cast<double>(shade + 1);
-    svg.add("<rect shape-rendering=\"crispEdges\" fill=\"" + shade_colour(shade) + "\"" +
-            attribute("x", left) + attribute("y", y) + attribute("width", 14) +
-            attribute("height", each + 0.3) + "/>");
+    const double each = box.height / shade_count, y = box.top + box.height - each * static_cast<double>(shade + 1);
+    svg.box({box.left, y, box.width, each + 0.3},
+            "shape-rendering=\"crispEdges\" fill=\"" + shade_colour(shade) + "\"");
   }
-  svg.add("<rect class=\"frame\"" + attribute("x", left) + attribute("y", top) +
-          attribute("width", 14) + attribute("height", height) + "/>");
+  svg.box(box, "class=\"frame\"");
+  const Axis axis = linear_axis(-limit, limit, 5);
   for (const Tick& tick : axis.ticks) {
-    const double y = top + height * (1 - axis.position(tick.value));
-    svg.line(left + 14, y, left + 18, y, "class=\"axis\"");
-    svg.text(left + 22, y + 4, tick.label, "class=\"small\"");
+    const double x = box.left + box.width, y = box.top + box.height * (1 - axis.position(tick.value));
+    svg.line(x, y, x + 4, y, "class=\"axis\"");
+    svg.text(x + 8, y + 4, tick.label, "class=\"small\"");
   }
-}
-
-double widest(const std::vector<std::string>& labels, double font_size) {
-  double width = 0;
-  for (const std::string& label : labels) width = std::max(width, text_width(label, font_size));
-  return width;
 }
 
 }  // namespace
@@ -114,62 +87,40 @@ std::string draw_svg(const HeatMap& map) {
 
   const std::size_t columns = panel_columns(map.columns, map.panels.size(), 4);
   const std::size_t rows = (map.panels.size() + columns - 1) / columns;
-  Index most_rows = 1;
-  Index most_columns = 1;
-  bool titled = false;
-  for (const HeatPanel& panel : map.panels) {
-    most_rows = std::max(most_rows, panel.rows);
-    most_columns = std::max(most_columns, panel.columns);
-    titled = titled || !panel.title.empty();
-  }
+  const auto most = [&](auto size) { return static_cast<double>(std::ranges::max(map.panels, {}, size).*size); };
+  const double most_rows = most(&HeatPanel::rows), most_columns = most(&HeatPanel::columns);
+  const bool titled = std::ranges::any_of(map.panels, [](const HeatPanel& panel) { return !panel.title.empty(); });
+  double labels = 0;
+  for (const std::string& label : map.row_labels) labels = std::max(labels, text_width(label, small_font) + 8);
 
-  double top = margin;
-  for (const std::string& line : wrap(map.title, 78)) {
-    svg.text(margin, top += 17, line, "class=\"title\"");
-  }
-  top += map.column_titles.empty() ? 10 : 28;
-
-  const double labels = map.row_labels.empty() ? 0 : widest(map.row_labels, small_font) + 8;
-  const double left = margin + (map.row_titles.empty() ? 0 : 24) + labels;
-  const double bar_room = 74;
-  const double gap = 16;
-  const double gaps = gap * static_cast<double>(columns - 1);
-  const double room =
-      (svg_width - margin - bar_room - left - gaps) / static_cast<double>(columns);
+  const double left = svg_margin + (map.row_titles.empty() ? 0 : 24) + labels, bar_room = 74, gap = 16;
+  const double room = (svg_width - svg_margin - bar_room - left - gap * static_cast<double>(columns - 1)) /
+                      static_cast<double>(columns);
   // Square cells; one or two big matrices should not fill a whole screen.
-  const double cell = std::min({room / static_cast<double>(most_columns),
-                                380.0 / static_cast<double>(most_rows), 34.0});
-  const double width = cell * static_cast<double>(most_columns);
-  const double height = cell * static_cast<double>(most_rows);
-  const double above = titled ? 22 : 0;
-  const double pitch = height + above + 14;
+  const double cell = std::min({room / most_columns, 380.0 / most_rows, 34.0});
+  const double width = cell * most_columns, height = cell * most_rows;
+  const double below_title = svg.top() + (map.column_titles.empty() ? 10 : 28), above = titled ? 22 : 0;
+  const double top = below_title + above, pitch = height + above + 14;
 
   for (std::size_t i = 0; i < map.panels.size(); ++i) {
     const HeatPanel& panel = map.panels[i];
-    const Matrix matrix = {left + static_cast<double>(i % columns) * (width + gap),
-                           top + static_cast<double>(i / columns) * pitch + above, cell,
-                           cell * static_cast<double>(panel.columns),
-                           cell * static_cast<double>(panel.rows)};
-    draw_panel(svg, map, panel, matrix, i % columns == 0, i + columns >= map.panels.size());
-    svg.text(matrix.left + width / 2, matrix.top - 7, panel.title,
-             "class=\"small\" text-anchor=\"middle\"");
+    const Box box = {left + static_cast<double>(i % columns) * (width + gap),
+                     top + static_cast<double>(i / columns) * pitch, cell * static_cast<double>(panel.columns),
+                     cell * static_cast<double>(panel.rows)};
+    draw_matrix(svg, map, panel, box, i % columns == 0, i + columns >= map.panels.size());
+    svg.text(box.left + width / 2, box.top - 7, panel.title, "class=\"small\" text-anchor=\"middle\"");
   }
-  const std::string name = "class=\"name\" text-anchor=\"middle\"";
   for (std::size_t i = 0; i < std::min(map.column_titles.size(), columns); ++i) {
-    const double x = left + static_cast<double>(i) * (width + gap) + width / 2;
-    svg.text(x, top - 8, map.column_titles[i], name);
+    svg.text(left + static_cast<double>(i) * (width + gap) + width / 2, below_title - 8, map.column_titles[i],
+             "class=\"name\" text-anchor=\"middle\"");
   }
   for (std::size_t i = 0; i < std::min(map.row_titles.size(), rows); ++i) {
-    const double y = top + static_cast<double>(i) * pitch + above + height / 2;
-    svg.text(margin + 10, y, map.row_titles[i],
-             name + " transform=\"rotate(-90 " + at(margin + 10) + " " + at(y) + ")\"");
+    svg.upwards(svg_margin + 10, top + static_cast<double>(i) * pitch + height / 2, map.row_titles[i]);
   }
-  const double total = pitch * static_cast<double>(rows) - 14;
-  const double bar = std::min(total - above, 240.0);
+  const double total = pitch * static_cast<double>(rows) - 14 - above, bar = std::min(total, 240.0);
   const double right = left + static_cast<double>(columns) * (width + gap) + 6;
-  draw_colour_bar(svg, limit_of(map), right, top + above + (total - above - bar) / 2, bar);
-  const double below = map.column_labels.empty() ? 0 : 18;
-  return svg.finish(svg_width, top + total + below + margin);
+  draw_colour_bar(svg, limit_of(map), {right, top + (total - bar) / 2, bar_width, bar});
+  return svg.finish(top + total + (map.column_labels.empty() ? 0 : 18) + svg_margin);
 }
 
 }  // namespace mesagrad::lesson

@@ -2,22 +2,14 @@
 #include <algorithm>
 #include <cmath>
 
-#include "tutorials/lesson/layout.h"
+#include "core/error.h"
+#include "tutorials/lesson/axes.h"
 #include "tutorials/lesson/svg.h"
-#include "tutorials/lesson/utf8.h"
 
 namespace mesagrad::lesson {
 namespace {
 
-constexpr double margin = 14;
 constexpr double font = 13;
-
-struct Frame {
-  double left;
-  double top;
-  double width;
-  double height;
-};
 
 // A curve of 65536 steps has far more points than a figure has pixels: keep the lowest and the
 // highest of every run of neighbours, so that no peak is lost.
@@ -26,45 +18,41 @@ std::vector<std::size_t> visible_points(const std::vector<double>& y) {
   const std::size_t run = std::max<std::size_t>(1, 2 * y.size() / most);
   std::vector<std::size_t> kept;
   for (std::size_t start = 0; start < y.size(); start += run) {
-    const std::size_t end = std::min(start + run, y.size());
-    std::size_t low = start;
-    std::size_t high = start;
-    for (std::size_t i = start; i < end; ++i) {
-      if (y[i] < y[low]) low = i;
-      if (y[i] > y[high]) high = i;
-    }
-    kept.push_back(std::min(low, high));
-    if (low != high) kept.push_back(std::max(low, high));
+    const auto end = y.begin() + static_cast<std::ptrdiff_t>(std::min(start + run, y.size()));
+    const auto [low, high] = std::minmax_element(y.begin() + static_cast<std::ptrdiff_t>(start), end);
+    kept.push_back(static_cast<std::size_t>(std::min(low, high) - y.begin()));
+    if (low != high) kept.push_back(static_cast<std::size_t>(std::max(low, high) - y.begin()));
   }
   return kept;
 }
 
+std::string looks_of(const LineStyle& style, std::size_t colour) {
+  return text(style.dashed ? " dashed" : "", style.thin ? " thin" : "", " line-", colour);
+}
+
 class Panel {
  public:
-  Panel(Svg& svg, const Axes& axes, const Frame& frame) : svg_(svg), axes_(axes), frame_(frame) {}
+  Panel(Svg& svg, const Axes& axes, const Box& box) : svg_(svg), axes_(axes), box_(box) {}
 
   void grid_and_ticks(bool x_labels, bool y_labels) {
-    const double bottom = frame_.top + frame_.height;
+    const double bottom = box_.top + box_.height;
     for (const Tick& tick : axes_.y.ticks) {
-      const double y = frame_.top + down(tick.value);
-      svg_.line(frame_.left, y, frame_.left + frame_.width, y, "class=\"grid\"");
-      if (y_labels) {
-        svg_.text(frame_.left - 7, y + 4.5, tick.label, "text-anchor=\"end\"");
-      }
+      const double y = down(tick.value);
+      svg_.line(box_.left, y, box_.left + box_.width, y, "class=\"grid\"");
+      if (y_labels) svg_.text(box_.left - 7, y + 4.5, tick.label, "text-anchor=\"end\"");
     }
     for (const Tick& tick : axes_.x.ticks) {
-      const double x = frame_.left + across(tick.value);
+      const double x = across(tick.value);
       svg_.line(x, bottom, x, bottom + 5, "class=\"axis\"");
       if (x_labels) svg_.text(x, bottom + 19, tick.label, "text-anchor=\"middle\"");
     }
-    svg_.line(frame_.left, bottom, frame_.left + frame_.width, bottom, "class=\"axis\"");
-    svg_.line(frame_.left, frame_.top, frame_.left, bottom, "class=\"axis\"");
+    svg_.line(box_.left, bottom, box_.left + box_.width, bottom, "class=\"axis\"");
+    svg_.line(box_.left, box_.top, box_.left, bottom, "class=\"axis\"");
   }
 
-  void band(const Line& line, const std::string& colour) {
+  void band(const Line& line, std::size_t colour) {
     if (!line.style.band || line.style.std.empty()) return;
-    std::string upper;
-    std::string lower;
+    std::string upper, lower;
     for (const std::size_t i : visible_points(line.y)) {
       const double std = line.style.std[i];
       // On a logarithmic axis a band that reaches zero leaves through the bottom.
@@ -75,13 +63,11 @@ class Panel {
       upper += (upper.empty() ? "M" : "L") + above;
       lower = "L" + below + lower;
     }
-    if (upper.empty()) return;
-    svg_.add("<path class=\"band fill-" + colour + "\" d=\"" + upper + lower + "Z\"/>");
+    if (!upper.empty()) svg_.add(text("<path class=\"band fill-", colour, "\" d=\"", upper, lower, "Z\"/>"));
   }
 
-  void curve(const Line& line, const std::string& colour) {
-    std::string path;
-    std::string dots;
+  void curve(const Line& line, std::size_t colour) {
+    std::string path, dots;
     bool joined = false;
     for (const std::size_t i : visible_points(line.y)) {
       const std::string here = point(line.x[i], line.y[i]);
@@ -91,32 +77,26 @@ class Panel {
       }
       joined = !here.empty();
     }
-    const std::string style = std::string(line.style.dashed ? " dashed" : "") +
-                              (line.style.thin ? " thin" : "") + " line-" + colour;
-    const bool dotted = line.style.points || line.style.unjoined;
-    if (!path.empty() && !line.style.unjoined) {
-      svg_.add("<path class=\"curve" + style + "\" d=\"" + path + "\"/>");
-    }
-    if (!dots.empty() && dotted) {
-      svg_.add("<path class=\"dots line-" + colour + "\" d=\"" + dots + "\"/>");
-    }
+    const LineStyle& style = line.style;
+    if (path.empty()) return;
+    if (!style.unjoined) svg_.add("<path class=\"curve" + looks_of(style, colour) + "\" d=\"" + path + "\"/>");
+    if (style.points || style.unjoined) svg_.add(text("<path class=\"dots line-", colour, "\" d=\"", dots, "\"/>"));
   }
 
  private:
-  double across(double x) const { return frame_.width * clamped(axes_.x.position(x)); }
-  double down(double y) const { return frame_.height * (1 - clamped(axes_.y.position(y))); }
-
   // Far outside is outside; viewers dislike coordinates of 1e300.
   static double clamped(double position) { return std::clamp(position, -20.0, 20.0); }
+  double across(double x) const { return box_.left + box_.width * clamped(axes_.x.position(x)); }
+  double down(double y) const { return box_.top + box_.height * (1 - clamped(axes_.y.position(y))); }
 
   std::string point(double x, double y) const {
-    if (!std::isfinite(axes_.x.position(x)) || !std::isfinite(axes_.y.position(y))) return "";
-    return at(frame_.left + across(x)) + " " + at(frame_.top + down(y));
+    const bool shown = std::isfinite(axes_.x.position(x)) && std::isfinite(axes_.y.position(y));
+    return shown ? at(across(x)) + " " + at(down(y)) : "";
   }
 
   Svg& svg_;
   const Axes& axes_;
-  Frame frame_;
+  Box box_;
 };
 
 void add_styles(Svg& svg, const std::vector<LegendEntry>& legend) {
@@ -126,39 +106,30 @@ void add_styles(Svg& svg, const std::vector<LegendEntry>& legend) {
   svg.style(".dots { fill: none; stroke-width: 6; stroke-linecap: round }");
   svg.style(".band { fill-opacity: .18 }");
   for (const LegendEntry& entry : legend) {
-    const std::string number = std::to_string(entry.colour);
-    const std::string light(palette[entry.colour].on_light);
-    const std::string dark(palette[entry.colour].on_dark);
-    svg.style(".line-" + number + " { stroke: " + light + " }");
-    svg.dark_style(".line-" + number + " { stroke: " + dark + " }");
-    svg.style(".fill-" + number + " { fill: " + light + " }");
-    svg.dark_style(".fill-" + number + " { fill: " + dark + " }");
-  }
-}
-
-void draw_sample(Svg& svg, const LegendEntry& entry, double x, double y) {
-  const std::string colour = " line-" + std::to_string(entry.colour);
-  const LineStyle& style = entry.style;
-  if (!style.unjoined) {
-    svg.line(x, y, x + 28, y, "class=\"curve" + colour + (style.dashed ? " dashed" : "") +
-                                  (style.thin ? " thin" : "") + "\"");
-  }
-  if (style.points || style.unjoined) {
-    svg.add("<path class=\"dots" + colour + "\" d=\"M" + at(x + 14) + " " + at(y) + "h0\"/>");
+    const Colour& colour = palette[entry.colour];
+    for (const auto& [kind, property] : {std::pair{".line-", "stroke"}, {".fill-", "fill"}}) {
+      svg.style(text(kind, entry.colour, " { ", property, ": ", colour.on_light, " }"));
+      svg.dark_style(text(kind, entry.colour, " { ", property, ": ", colour.on_dark, " }"));
+    }
   }
 }
 
 // Returns where the legend ends.
 double draw_legend(Svg& svg, const std::vector<LegendEntry>& legend, double top) {
-  double x = margin;
-  double y = top + 14;
+  double x = svg_margin, y = top + 14;
   for (const LegendEntry& entry : legend) {
     const double width = 34 + text_width(entry.label, font);
-    if (x > margin && x + width > svg_width - margin) {
-      x = margin;
+    if (x > svg_margin && x + width > svg_width - svg_margin) {
+      x = svg_margin;
       y += 20;
     }
-    draw_sample(svg, entry, x, y - 4.5);
+    const LineStyle& style = entry.style;
+    if (!style.unjoined) {
+      svg.line(x, y - 4.5, x + 28, y - 4.5, "class=\"curve" + looks_of(style, entry.colour) + "\"");
+    }
+    if (style.points || style.unjoined) {
+      svg.add(text("<path class=\"dots line-", entry.colour, "\" d=\"M", at(x + 14), " ", at(y - 4.5), "h0\"/>"));
+    }
     svg.text(x + 34, y, entry.label, "class=\"name\"");
     x += width + 22;
   }
@@ -183,59 +154,39 @@ std::string draw_svg(const LinePlot& plot) {
 
   Svg svg(plot.name, plot.title);
   add_styles(svg, legend);
-  double top = margin;
-  for (const std::string& line : wrap(plot.title, 78)) {
-    svg.text(margin, top += 17, line, "class=\"title\"");
-  }
-  top = draw_legend(svg, legend, top + 9);
-
-  const bool titled = std::ranges::any_of(plot.panels, [](const LinePanel& panel) {
-    return !panel.title.empty();
-  });
-  const double left = margin + (plot.y.empty() ? 0 : 22) + widest_label(axes.y) + 7;
-  const double gap = 22;
-  const double width =
-      (svg_width - margin - 6 - left - gap * static_cast<double>(columns - 1)) /
-      static_cast<double>(columns);
+  const double legend_end = draw_legend(svg, legend, svg.top() + 9);
+  const bool titled = std::ranges::any_of(plot.panels, [](const LinePanel& panel) { return !panel.title.empty(); });
+  const double left = svg_margin + (plot.y.empty() ? 0 : 22) + widest_label(axes.y) + 7;
+  const double gap = 22, all_width = svg_width - svg_margin - 6 - left;
+  const double width = (all_width - gap * static_cast<double>(columns - 1)) / static_cast<double>(columns);
   const double height = count == 1 ? 330 : std::clamp(0.8 * width, 140.0, 230.0);
-  const double above = titled ? 26 : 10;
-  const double pitch = height + above + 12;
-  const Frame all = {left, top + above, svg_width - margin - 6 - left,
-                     pitch * static_cast<double>(rows) - above - 12};
+  const double top = legend_end + (titled ? 26 : 10), pitch = height + (titled ? 38 : 22);
 
   for (std::size_t i = 0; i < count; ++i) {
-    const auto column = static_cast<double>(i % columns);
-    const auto row = static_cast<double>(i / columns);
-    const Frame frame = {left + column * (width + gap), all.top + row * pitch, width, height};
-    const std::string clip = svg.id() + "-clip-" + std::to_string(i);
-    svg.add("<clipPath id=\"" + clip + "\"><rect" + attribute("x", frame.left) +
-            attribute("y", frame.top - 2) + attribute("width", width + 4) +
-            attribute("height", height + 3) + "/></clipPath>");
-    Panel panel(svg, axes, frame);
+    const Box box = {left + static_cast<double>(i % columns) * (width + gap),
+                     top + static_cast<double>(i / columns) * pitch, width, height};
+    const std::string clip = text(svg.id(), "-clip-", i);
+    svg.add("<clipPath id=\"" + clip + "\">");
+    svg.box({box.left, box.top - 2, width + 4, height + 3}, "");
+    svg.add("</clipPath>");
+    Panel panel(svg, axes, box);
     panel.grid_and_ticks(i + columns >= count, i % columns == 0);
     if (titled) {
-      svg.text(frame.left + width / 2, frame.top - 8, plot.panels[i].title,
-               "class=\"name\" text-anchor=\"middle\"");
+      svg.text(box.left + width / 2, box.top - 8, plot.panels[i].title, "class=\"name\" text-anchor=\"middle\"");
     }
     svg.add("<g clip-path=\"url(#" + clip + ")\">");
-    for (const Line& line : plot.panels[i].lines) {
-      panel.band(line, std::to_string(entry_of(legend, line.label).colour));
-    }
-    for (const Line& line : plot.panels[i].lines) {
-      panel.curve(line, std::to_string(entry_of(legend, line.label).colour));
-    }
+    for (const Line& line : plot.panels[i].lines) panel.band(line, entry_of(legend, line.label).colour);
+    for (const Line& line : plot.panels[i].lines) panel.curve(line, entry_of(legend, line.label).colour);
     svg.add("</g>");
   }
 
-  double bottom = all.top + all.height + 26;
-  const std::string middle = "text-anchor=\"middle\" class=\"name\"";
-  if (!plot.x.empty()) svg.text(all.left + all.width / 2, bottom += 17, plot.x, middle);
-  const double turn_y = all.top + all.height / 2;
-  if (!plot.y.empty()) {
-    svg.text(margin + 9, turn_y, plot.y,
-             middle + " transform=\"rotate(-90 " + at(margin + 9) + " " + at(turn_y) + ")\"");
+  const double all_height = pitch * static_cast<double>(rows - 1) + height;
+  double bottom = top + all_height + 26;
+  if (!plot.x.empty()) {
+    svg.text(left + all_width / 2, bottom += 17, plot.x, "text-anchor=\"middle\" class=\"name\"");
   }
-  return svg.finish(svg_width, bottom + margin);
+  if (!plot.y.empty()) svg.upwards(svg_margin + 9, top + all_height / 2, plot.y);
+  return svg.finish(bottom + svg_margin);
 }
 
 }  // namespace mesagrad::lesson

@@ -11,8 +11,8 @@
 #include <cstring>
 
 #include "core/error.h"
-#include "tutorials/lesson/stop.h"
-#include "tutorials/lesson/utf8.h"
+#include "tutorials/lesson/process.h"
+#include "tutorials/lesson/writing.h"
 
 namespace mesagrad::lesson {
 namespace {
@@ -93,12 +93,16 @@ std::vector<std::string> beside(const std::vector<std::vector<std::string>>& blo
     if (joined.size() < block.size()) joined.resize(block.size());
     int widest = 0;
     for (const std::string& line : block) widest = std::max(widest, columns(line));
-    for (std::size_t i = 0; i < block.size(); ++i) {
-      joined[i] = pad_right(joined[i], width) + block[i];
-    }
+    for (std::size_t i = 0; i < block.size(); ++i) joined[i] = pad_right(joined[i], width) + block[i];
     width += widest + gap;
   }
   return joined;
+}
+
+std::string indented(const std::vector<std::string>& lines) {
+  std::string text;
+  for (const std::string& line : lines) text += "  " + line + "\n";
+  return text;
 }
 
 }  // namespace mesagrad::lesson

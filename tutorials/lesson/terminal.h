@@ -33,4 +33,7 @@ std::string tinted(const std::string& text, int colour_of_256, bool colour);
 // Blocks of lines next to each other, each as wide as its widest line.
 std::vector<std::string> beside(const std::vector<std::vector<std::string>>& blocks, int gap);
 
+// Lines as one text, two spaces before each.
+std::string indented(const std::vector<std::string>& lines);
+
 }  // namespace mesagrad::lesson

@@ -57,7 +57,7 @@ Trained<Model> train(Lesson& L, const std::string& name, const T& task,
       return task.loss(part(batch.inputs), batch, recipe.batch);
     });
     clip(run.model.parameters(), recipe.clip);
-    optimizer.step(recipe.rate(n));
+    optimizer.step(L.rate(recipe.rate(n)));
     bar.update(n + 1, loss);
     if (recipe.watch) recipe.watch(n + 1, loss, run.model);
   }

@@ -1,9 +1,9 @@
 # mesagrad: `make help` lists what can be made. Results go to $(OUT), compiled files to build/.
 
-# On the command line, as in `make tutorial-3 SEED=7`, you can set:
-## SEED=1 SCALE=smoke|lesson|paper THREADS=2 OUT=out RESUME=1 SAVE_EVERY=60 REAL=float|double
-## CXX=clang++ ARCH=native|x86-64-v3|armv8-a|... and CPPFLAGS CXXFLAGS LDFLAGS LDLIBS, yours behind ours
-## STRICT=1 (a warning is an error) SANITIZE=1 RUNNER="qemu-aarch64 -L /usr/aarch64-linux-gnu"
+# What you can set on the command line, as in `make tutorial-3 SEED=7`.
+## Variables: SEED=1 SCALE=smoke|lesson|paper THREADS=2 OUT=out RESUME=1 SAVE_EVERY=60 REAL=float|double
+##   CXX=clang++ ARCH=native|x86-64-v3|... CPPFLAGS, CXXFLAGS, LDFLAGS and LDLIBS (yours behind ours)
+##   STRICT=1 (a warning is an error) SANITIZE=1 RUNNER="qemu-aarch64 -L /usr/aarch64-linux-gnu"
 REAL ?= float
 ARCH ?= native
 
@@ -32,7 +32,7 @@ $(MAKECMDGOALS):
 else ifeq ($(filter-out help test sanitize fingerprints clean,$(MAKECMDGOALS)),)
 help: ## list what can be made
 	@{ ls tutorials | sed -n 's/^0*\([0-9]*\)_/  make tutorial-\1@/p' | tr _ ' '; \
-	  sed -n 's/^\([a-z-]*\):.*## /  make \1@/p; s/^## /    /p' Makefile; } | tr '@' '\t' | expand -t 22
+	  sed -n 's/^\([a-z-]*\):.*## /  make \1@/p; s/^## /  /p' Makefile; } | tr '@' '\t' | expand -t 22
 
 test: ## run all tests: in double precision, in float, and a glance at every lesson
 	@$(MAKE) test-run REAL=double
@@ -48,7 +48,7 @@ fingerprints: ## publish the fingerprints of all lessons anew, after a change of
 clean: ## remove everything that was compiled
 	@rm -rf build
 
-# -- Goals that need one, called as tests/compiler.sh says ------------------------------------------
+# -- Goals that need one: tests/compiler.sh says with what flags, and a checksum for its folder ---
 else
 COMPILER := $(shell $(foreach name,CXX CPPFLAGS CXXFLAGS LDFLAGS LDLIBS REAL ARCH STRICT SANITIZE, \
     $(name)=$(call quote,$($(name)))) sh tests/compiler.sh)
@@ -94,7 +94,7 @@ $(filter-out $(WHOLE:.d=),$(OBJECTS) $(CATCH)): again
 QUICK := $(call objects,tutorials/lesson/*.cpp core/files.cpp nn/safetensors*.cpp) $(own.test-run) $(CATCH)
 $(QUICK): FLAGS := $(FLAGS:-O3=-O1)
 
-# The test framework's header, compiled once for all tests (compilers that can't use it ignore it).
+# The test framework's header, compiled once: -I$(BUILD) finds it (compilers that can't use it ignore it).
 $(CATCH): COMPILE += -x c++-header
 $(own.test-run): $(CATCH)
 
@@ -115,5 +115,5 @@ test-run: $(BUILD)/test-run
 	@echo "Tests in $(REAL):"
 	@$(RUNNER) $<
 test-lessons: $(TUTORIALS:%=$(BUILD)/%)
-	@MAKE='$(MAKE)' $(call typed,BUILD NUMBERS REAL RUNNER SANITIZE) sh tests/lessons.sh
+	@MAKE='$(MAKE)' RUNNER=$(call quote,$(RUNNER)) $(call typed,BUILD NUMBERS REAL SANITIZE) sh tests/lessons.sh
 endif

@@ -1,62 +1,46 @@
 # mesagrad: `make help` lists what can be made. Results go to $(OUT), compiled files to build/.
 
-# Set by you on the command line, for example `make tutorial-3 SEED=7 SCALE=paper`.
-SEED ?=
-SCALE ?=
-THREADS ?=
-OUT ?= out
-RESUME ?=
-SAVE_EVERY ?=
+# What you can set on the command line, as in `make tutorial-3 SEED=7`.
+## Variables: SEED=1 SCALE=smoke|lesson|paper THREADS=2 OUT=out RESUME=1 SAVE_EVERY=60 REAL=float|double
+##   CXX=clang++ ARCH=native|x86-64-v3|... CPPFLAGS, CXXFLAGS, LDFLAGS and LDLIBS (yours behind ours)
+##   STRICT=1 (a warning is an error) SANITIZE=1 RUNNER="qemu-aarch64 -L /usr/aarch64-linux-gnu"
 REAL ?= float
-SANITIZE ?=
-# For which processor: this one, or x86-64-v3, armv8-a, ... if the program will run on others.
 ARCH ?= native
-# What runs the programs of another machine, for example `qemu-aarch64 -L /usr/aarch64-linux-gnu`.
-RUNNER ?=
-# Not empty: warnings are errors.
-STRICT ?=
-# The customary CXX, CPPFLAGS, CXXFLAGS, LDFLAGS and LDLIBS are used too, yours behind ours.
-ifeq ($(origin CXX),default)
-CXX := g++
+
+# quote TEXT: one word for the shell. typed NAMES: NAME='text' of each as you typed it, $$ and all.
+quote = '$(subst ','\'',$(1))'
+typed = $(foreach name,$(1),$(name)=$(call quote,$(value $(name))))
+
+# All cores are used, unless you say otherwise.
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+ifeq ($(MAKELEVEL)$(filter -j%,$(shell echo "$$MAKEFLAGS")),0)
+MAKEFLAGS += -j$(shell getconf _NPROCESSORS_ONLN)
 endif
 
-hash := \#
-# quote TEXT: one word for the shell. given NAME: a variable as it was typed, $$ and all, as one word.
-quote = '$(subst ','\'',$(1))'
-given = $(call quote,$(value $(1)))
+# Tutorial 3 is the folder tutorials/03_*.
+NUMBERS := $(shell ls tutorials | sed -n 's/^0*\([0-9]*\)_.*/\1/p')
+TUTORIALS := $(NUMBERS:%=tutorial-%)
+.PHONY: help test test-run test-lessons sanitize fingerprints clean library objects bench again $(TUTORIALS)
 
-# -- Goals, one after another ---------------------------------------------------------------------
+# Several goals are made one after another, each by a make of its own.
+ifneq ($(word 2,$(MAKECMDGOALS)),)
+.NOTPARALLEL:
+$(MAKECMDGOALS):
+	@$(MAKE) $(call quote,$@)
 
-# The make that you start makes each goal by a make of its own: in the order you name them, and on all
-# cores, unless told otherwise.
-ifneq ($(filter 0,$(MAKELEVEL))$(word 2,$(MAKECMDGOALS)),)
-GOALS := $(or $(MAKECMDGOALS),help)
-JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell getconf _NPROCESSORS_ONLN))
-
-.PHONY: goals $(GOALS)
-$(GOALS): goals ;@:
-goals:
-	@$(foreach goal,$(GOALS),$(MAKE) --no-print-directory $(JOBS) $(call quote,$(goal)) &&) :
-
-else
-
-.PHONY: help test test-run test-lessons bench sanitize fingerprints clean
+# -- Goals that need no compiler ------------------------------------------------------------------
+else ifeq ($(filter-out help test sanitize fingerprints clean,$(MAKECMDGOALS)),)
 help: ## list what can be made
-	@for lesson in $(wildcard tutorials/[0-9][0-9]_*); do \
-	  name=$${lesson#tutorials/}; number=$${name%%_*}; \
-	  printf '  make tutorial-%-4s  %s\n' "$${number#0}" "$$(echo "$${name#*_}" | tr _ ' ')"; done
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/\1|\2/p' Makefile | while IFS='|' read name text; do \
-	  printf '  make %-14s %s\n' "$$name" "$$text"; done
-	@echo "Variables: SEED=1 SCALE=smoke|lesson|paper THREADS=2 OUT=out RESUME=1 REAL=float|double"
-	@echo "           CXX=clang++ ARCH=native|x86-64-v3|... CXXFLAGS=..."
+	@{ ls tutorials | sed -n 's/^0*\([0-9]*\)_/  make tutorial-\1@/p' | tr _ ' '; \
+	  sed -n 's/^\([a-z-]*\):.*## /  make \1@/p; s/^## /  /p' Makefile; } | tr '@' '\t' | expand -t 22
 
 test: ## run all tests: in double precision, in float, and a glance at every lesson
-	@$(MAKE) --no-print-directory test-run REAL=double
-	@$(MAKE) --no-print-directory test-run REAL=float
-	@$(MAKE) --no-print-directory test-lessons REAL=float
+	@$(MAKE) test-run REAL=double
+	@$(MAKE) test-run REAL=float
+	@$(MAKE) test-lessons REAL=float
 
 sanitize: ## run all tests under the address and undefined-behaviour sanitizers
-	@$(MAKE) --no-print-directory test SANITIZE=1
+	@$(MAKE) test SANITIZE=1
 
 fingerprints: ## publish the fingerprints of all lessons anew, after a change of the arithmetic
 	@MAKE='$(MAKE)' sh tests/fingerprints.sh
@@ -64,157 +48,72 @@ fingerprints: ## publish the fingerprints of all lessons anew, after a change of
 clean: ## remove everything that was compiled
 	@rm -rf build
 
-# From here to the end: what needs a compiler.
-ifeq ($(filter help test sanitize fingerprints clean,$(MAKECMDGOALS)),)
-
-# -- The compiler ---------------------------------------------------------------------------------
-
-ifeq ($(findstring [$(REAL)],[float] [double]),)
-$(error REAL=$(value REAL) is neither float nor double)
-endif
-
-ifeq ($(shell printf '%s\n' '$(hash)if __clang_major__ >= 14 || (!__clang__ && __GNUC__ >= 12)' yes \
-    '$(hash)endif' | $(CXX) -E -P -x c++ - 2>/dev/null),)
-$(error mesagrad needs g++ 12 or clang++ 14, or newer ones, and CXX=$(CXX) is none of them)
-endif
-
-# accepts FLAG: the flag, if this compiler knows it.
-preprocess = $(CXX) $(FLAGS) $(CPPFLAGS) -Werror $(call quote,$(1)) -E -x c++ /dev/null
-accepts = $(if $(shell $(preprocess) >/dev/null 2>&1 && echo yes),$(1))
-
-FLAGS := -std=c++20 -g1 -I. -Wall -Wextra -Wshadow -Wconversion
-PROCESSOR := $(or $(call accepts,-march=$(ARCH)),$(call accepts,-mcpu=$(ARCH)))
-ifeq ($(or $(PROCESSOR),$(filter native,$(ARCH))),)
-$(error $(CXX) knows no processor of the name ARCH=$(value ARCH))
-endif
-FLAGS += $(PROCESSOR)
-FLAGS += $(if $(STRICT),-Werror)
-FLAGS += $(call accepts,-mprefer-vector-width=512)
-FLAGS += -ffp-contract=off # the source says what is a fused multiply-add: the same bits everywhere
-FLAGS += -fno-math-errno # square roots in vectors: nobody asks errno about them
-FLAGS += $(call accepts,-Wno-restrict) # g++ 12 sees overlaps in std::string where there are none
-FLAGS += $(call accepts,-Wno-pass-failed) # clang's word for a loop that it did not vectorize
-FLAGS += $(if $(filter double,$(REAL)),-DMESAGRAD_DOUBLE)
-LIBS :=
-ifeq ($(shell uname),Darwin)
-LIBOMP := $(shell brew --prefix libomp 2>/dev/null)
-BREW := $(shell brew --prefix 2>/dev/null)
-FLAGS += -Xpreprocessor -fopenmp -I$(LIBOMP)/include -I$(BREW)/include
-LIBS += -L$(LIBOMP)/lib -lomp -L$(BREW)/lib
+# -- Goals that need one: tests/compiler.sh says with what flags, and a checksum for its folder ---
 else
-FLAGS += -fopenmp
-endif
-OPTIMIZE := -O3
-ifneq ($(SANITIZE),)
-FLAGS += $(call accepts,-Wno-maybe-uninitialized) # which g++ 12 misjudges in instrumented code
-FLAGS += -fsanitize=address,undefined -fno-sanitize-recover=all
-OPTIMIZE := -O1
-endif
-COMPILE = $(CXX) $(FLAGS) $(OPTIMIZE) $(CPPFLAGS) $(CXXFLAGS)
+COMPILER := $(shell $(foreach name,CXX CPPFLAGS CXXFLAGS LDFLAGS LDLIBS REAL ARCH STRICT SANITIZE, \
+    $(name)=$(call quote,$($(name)))) sh tests/compiler.sh)
+$(if $(filter error:,$(COMPILER)),$(error $(filter-out error:,$(COMPILER))))
+BUILD := build/$(REAL)-$(ARCH)-$(notdir $(firstword $(CXX)))-$(firstword $(COMPILER))
+FLAGS := $(filter-out -L% -l%,$(filter -%,$(COMPILER)))
+LIBS := $(filter -L% -lomp,$(COMPILER))
+COMPILE = $(CXX) -I$(BUILD) -I. $(FLAGS) $(CPPFLAGS) $(CXXFLAGS)
 
-# A build folder belongs to one compiler, one set of flags and one processor. Its name ends in a
-# checksum of all that the compiler says about itself, of what `native` is here, and of the flags, so
-# that nothing compiled otherwise or elsewhere is ever linked or run.
-IDENTITY := $(shell { LC_ALL=C $(COMPILE) -v -dM -E -x c++ /dev/null 2>&1 | \
-    sed 's/--param[ =]l[12]-cache-[a-z-]*=[0-9]*//g'; \
-    echo $(call quote,$(COMPILE) $(LDFLAGS) $(LIBS) $(LDLIBS)); } | cksum | cut -d ' ' -f 1)
-BUILD := build/$(REAL)-$(ARCH)-$(notdir $(firstword $(CXX)))$(if $(SANITIZE),-sanitize)-$(IDENTITY)
-
-# -- What is compiled -----------------------------------------------------------------------------
-
+# own.GOAL: what it needs besides the library.
 objects = $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard $(1)))
-LIBRARY := $(call objects,core/*.cpp nn/*.cpp tasks/*.cpp)
-LESSON := $(call objects,tutorials/lesson/*.cpp)
-LESSONS := $(call objects,tutorials/[0-9][0-9]_*/lesson.cpp)
-TESTS := $(call objects,tests/*.cpp tests/core/*.cpp tests/nn/*.cpp tests/tasks/*.cpp tests/lesson/*.cpp)
-BENCH := $(call objects,tests/bench/*.cpp)
-CATCH := $(BUILD)/tests/catch.h.gch
-OBJECTS := $(LIBRARY) $(LESSON) $(LESSONS) $(TESTS) $(BENCH) $(call objects,tests/fuzz/*.cpp)
-
-# Tutorial N is the folder tutorials/0N_*.
-number = $(patsubst 0%,%,$(firstword $(subst _, ,$(notdir $(patsubst %/lesson.o,%,$(1))))))
-NUMBERS := $(foreach lesson,$(LESSONS),$(call number,$(lesson)))
-
-# Which objects a goal lacks, to say how far it is.
-$(foreach lesson,$(LESSONS),$(eval own.tutorial-$(call number,$(lesson)) := $(lesson)))
-own.test-run := $(TESTS)
-own.test-lessons := $(LESSONS)
-own.bench := $(BENCH)
-own.objects := $(OBJECTS)
-LACKING := $(LIBRARY) $(if $(filter-out library,$(MAKECMDGOALS)),$(LESSON)) $(own.$(MAKECMDGOALS))
-LACKING := $(sort $(filter-out $(wildcard $(LACKING)),$(LACKING)))
-counted = $(if $(filter $@,$(LACKING)),$(eval count += $@)$(words $(count))/$(words $(LACKING)) )
-
-# Files are written beside their place and then renamed, so that none is ever there in part, however
-# a make ended and whatever another make does. $$$$ is the number of the shell's process. An object's
-# headers, as the compiler lists them, are in a file of words, the last of which says how many they are.
-define compile
-@mkdir -p $(@D)
-@echo "  $(counted)compiling $<"
-@new=$@.$$$$; $(COMPILE) -MMD -MF $$new.d $(1) $< -o $$new && \
-  echo $$(($$(wc -w <$$new.d) + 1)) >>$$new.d && mv $$new.d $@.d && mv $$new $@ || \
-  { rm -f $$new $$new.d; exit 1; }
-endef
-define link
-@$(COMPILE) $(filter %.o,$^) -o $@.$$$$ $(LDFLAGS) $(1) $(LIBS) $(LDLIBS) && mv $@.$$$$ $@ || \
-  { rm -f $@.$$$$; exit 1; }
-endef
-
-# requires OBJECT,WORDS: it is compiled again if a header changed, or if its list of words is not whole.
-requires = $(1): $(if $(filter $(words $(2)),$(lastword $(2))),$(wildcard $(filter %.h,$(2))),again)
-$(foreach object,$(OBJECTS) $(CATCH),$(eval $(call requires,$(object),$(file <$(object).d))))
-.PHONY: again library objects
-
-$(BUILD)/%.o: %.cpp
-	$(call compile,-c)
-
-# What draws, prints and saves has no loops to speed up: there, quick to compile matters more.
-$(LESSON) $(TESTS) $(call objects,core/files.cpp nn/safetensors*.cpp): OPTIMIZE := -O1
-
-# The test framework's header, compiled once for all tests (compilers that can't use it ignore it).
-$(CATCH): tests/catch.h
-	$(call compile,-x c++-header)
-$(TESTS): FLAGS := -I$(BUILD) $(FLAGS)
-$(TESTS): $(CATCH)
-
-# Catch2 version 3 is a library, version 2 a header.
-CATCH_LIBRARY = $(if $(call accepts,-includecatch2/catch_all.hpp),-lCatch2)
-
-$(BUILD)/run-tests: $(TESTS) $(LIBRARY) $(LESSON)
-	$(call link,$(CATCH_LIBRARY))
-
-$(BUILD)/bench: $(BENCH) $(LIBRARY) $(LESSON)
-	$(call link)
-
-$(NUMBERS:%=$(BUILD)/tutorial-%): $(LIBRARY) $(LESSON)
-	$(call link)
-$(foreach lesson,$(LESSONS),$(eval $(BUILD)/tutorial-$(call number,$(lesson)): $(lesson)))
-
+LIBRARY := $(call objects,core/*.cpp nn/*.cpp tasks/*.cpp tutorials/lesson/*.cpp)
+$(foreach n,$(NUMBERS),$(eval own.tutorial-$n := $(call objects,tutorials/0$n_*/*.cpp tutorials/$n_*/*.cpp)))
+own.test-lessons := $(call objects,tutorials/[0-9]*/*.cpp)
+own.test-run := $(call objects,tests/*.cpp tests/*/*_test.cpp)
+own.bench := $(call objects,tests/bench/*.cpp)
+own.objects := $(own.test-lessons) $(own.test-run) $(own.bench) $(call objects,tests/fuzz/*.cpp)
+OBJECTS := $(LIBRARY) $(own.objects)
 library: $(LIBRARY)
 objects: $(OBJECTS)
 
-# -- Running --------------------------------------------------------------------------------------
+# "3/60": the third of the objects that this goal lacks.
+LACKING := $(filter-out $(wildcard $(OBJECTS)),$(LIBRARY) $(own.$(MAKECMDGOALS)))
+progress = $(if $(filter $@,$(LACKING)),$(eval started += $@)$(words $(started))/$(words $(LACKING)))
 
-.PHONY: $(NUMBERS:%=tutorial-%)
-$(NUMBERS:%=tutorial-%): %: $(BUILD)/%
-	@$(RUNNER) $< $(foreach name,SEED SCALE THREADS OUT RESUME SAVE_EVERY,$(name)=$(call given,$(name)))
+# Files are written beside their place and then renamed, so that none is ever there in part, however a make
+# ended and whatever another one does. $$$$ is the number of the shell's process.
+CATCH := $(BUILD)/tests/catch.h.gch
+$(CATCH): $(BUILD)/%.gch: %
+$(OBJECTS): $(BUILD)/%.o: %.cpp
+$(OBJECTS) $(CATCH):
+	@mkdir -p $(@D)
+	@echo '  $(strip $(progress) compiling $<)'
+	@$(COMPILE) -MMD -MP -MT $@ -MF $@.$$$$.d -c $< -o $@.$$$$ && echo whole: >>$@.$$$$.d && \
+	  mv $@.$$$$.d $@.d && mv $@.$$$$ $@
 
-tutorial-%:
-	@echo "There is no "$(call quote,$@)". There are: $(NUMBERS:%=tutorial-%)." >&2; exit 2
+# The compiler's lists of headers. What has no whole list is compiled again.
+WHOLE := $(shell grep -lsx whole: $(addsuffix .d,$(OBJECTS) $(CATCH)))
+include $(WHOLE)
+$(filter-out $(WHOLE:.d=),$(OBJECTS) $(CATCH)): again
 
-bench: $(BUILD)/bench ## measure GFLOP/s and the share of this machine's peak
-	@$(RUNNER) $< OUT=$(call given,OUT) THREADS=$(call given,THREADS)
+# What draws, prints, saves and tests has no loops to speed up: there, quick to compile matters more.
+QUICK := $(call objects,tutorials/lesson/*.cpp core/files.cpp nn/safetensors*.cpp) $(own.test-run) $(CATCH)
+$(QUICK): FLAGS := $(FLAGS:-O3=-O1)
+
+# The test framework's header, compiled once: -I$(BUILD) finds it (compilers that can't use it ignore it).
+$(CATCH): COMPILE += -x c++-header
+$(own.test-run): $(CATCH)
+
+PROGRAMS := $(TUTORIALS) test-run bench
+$(foreach goal,$(PROGRAMS),$(eval $(BUILD)/$(goal): $(own.$(goal))))
+$(BUILD)/test-run: LIBS += $(filter -lCatch2,$(COMPILER))
+$(PROGRAMS:%=$(BUILD)/%): $(LIBRARY)
+	@$(COMPILE) $(filter %.o,$^) -o $@.$$$$ $(LDFLAGS) $(LIBS) $(LDLIBS) && mv $@.$$$$ $@
+
+bench: ## measure GFLOP/s and the share of this machine's peak
+$(TUTORIALS) bench: %: $(BUILD)/%
+	@$(RUNNER) $< $(call typed,SEED SCALE THREADS OUT RESUME SAVE_EVERY)
+tutorial-%: ; $(error there is no $@, but there are: $(TUTORIALS))
 
 # Tests use more threads than there may be idle cores; a thread that waits must not keep one busy.
 test-run test-lessons: export OMP_WAIT_POLICY := passive
-
-test-run: $(BUILD)/run-tests
+test-run: $(BUILD)/test-run
 	@echo "Tests in $(REAL):"
 	@$(RUNNER) $<
-
-test-lessons: $(NUMBERS:%=$(BUILD)/tutorial-%)
-	@BUILD=$(BUILD) NUMBERS='$(NUMBERS)' REAL=$(REAL) RUNNER='$(RUNNER)' SANITIZE='$(SANITIZE)' \
-	  MAKE='$(MAKE)' sh tests/lessons.sh
-
-endif
+test-lessons: $(TUTORIALS:%=$(BUILD)/%)
+	@MAKE='$(MAKE)' RUNNER=$(call quote,$(RUNNER)) $(call typed,BUILD NUMBERS REAL SANITIZE) sh tests/lessons.sh
 endif

@@ -26,8 +26,9 @@
 //
 // And two about chance. All random numbers of a run follow from a single one, its seed: the same seed
 // gives the same sequences, SEED=2 gives others. So every mean on this page is a little wrong, by luck. A
-// mean of N independent losses of standard deviation σ is wrong by about σ/√N, which is called its standard
-// error: with four times as many sequences it is half as large.
+// mean of N independent losses of standard deviation δ is wrong by about δ/√N, which is called its standard
+// error: with four times as many sequences it is half as large. Two or three standard errors are luck,
+// six are not.
 #include <algorithm>
 
 #include "tasks/in_context.h"
@@ -96,10 +97,14 @@ void lesson_body(lesson::Lesson& L) {
   });
 
   // Who is told W says W s_t, and pays for the noise alone: dσ²/2 = 0.0005. Nobody can do better,
-  // because the noise of the next step is not in anything that was seen. (How this is measured, and a few
-  // other things that are not the subject here, is in measure.h beside this file.)
+  // because the noise of the next step is not in anything that was seen. If what we measure is many
+  // standard errors from these two numbers, then the sequences are not what we think. (How it is measured,
+  // and a few other things that are not the subject here, is in measure.h beside this file.)
   const LossCurve told = knowing_the_system(task, L.seed(), fewer);
-  L.say(text("Saying 0 costs ", zero.total(), ". Knowing W costs ", told.total(), "."));
+  const auto two_digits = [](double x) { return lesson::short_number(x, 2); };
+  L.say(text("Saying 0 costs ", zero.total(), ", with a standard error of ",
+             two_digits(zero.standard_error()), ". Knowing W costs ", told.total(), ", with one of ",
+             two_digits(told.standard_error()), "."));
 
   // How long the sequences of this run happened to start is luck, and it moves all losses up or
   // down together. But it is luck that we can see: with infinitely many sequences, "0" would cost 1.679.
@@ -222,8 +227,9 @@ void lesson_body(lesson::Lesson& L) {
   // Least squares predicts C A⁻¹ s_t with two matrices of sums, A = Σ s_{i-1} s_{i-1}ᵀ + λI and
   // C = Σ s_i s_{i-1}ᵀ; a gradient step puts η in the place of A⁻¹. Between these two there is a
   // ladder: approximate A⁻¹ s_t by a few products of A with a vector. The plainest way is the
-  // geometric series, 1/a = 1 + (1 - a) + (1 - a)² + ..., known as Neumann's for matrices. It should come
-  // the closer to least squares, the more terms it has. How many will it need?
+  // geometric series, 1/a = 1 + (1 - a) + (1 - a)² + ..., known as Neumann's for matrices. It converges for
+  // a between 0 and 2, so A is divided by its norm first, the root of the sum of squares of its entries.
+  // The series should come the closer to least squares, the more terms it has. How many will it need?
   const std::vector<Index> terms = {1, 2, 4, 6, 12, 20};
   std::vector<double> neumann_scores;
   for (const Index K : terms) {
@@ -233,7 +239,8 @@ void lesson_body(lesson::Lesson& L) {
     neumann_scores.push_back(score(series));
   }
 
-  // A polynomial with better coefficients can get further with as few products. The authors learned
+  // Cut off, the series is a polynomial of A, with a product for each power. A polynomial with better
+  // coefficients can get further with as few products. The authors learned
   // twelve numbers for it, a step size and a momentum for each of six iterations, by gradient descent
   // (we do the same in lesson 2). Momentum means that a part of the last movement is made once more: what
   // has been going one way goes on that way for a while. The polynomial is the algorithm that Proposition

@@ -240,12 +240,12 @@ void lesson_body(lesson::Lesson& L) {
   }
 
   // Cut off, the series is a polynomial of A, with a product for each power. A polynomial with better
-  // coefficients can get further with as few products. The authors learned
-  // twelve numbers for it, a step size and a momentum for each of six iterations, by gradient descent
-  // (we do the same in lesson 2). Momentum means that a part of the last movement is made once more: what
-  // has been going one way goes on that way for a while. The polynomial is the algorithm that Proposition
-  // 2 of the paper writes into a Transformer of seven layers; with two iterations, of three. Like their
-  // least squares, the published curves leave out the newest pair.
+  // coefficients can get further with as few products. The authors learned twelve numbers for it, a step
+  // size and a momentum for each of six iterations, by gradient descent (we do the same in lesson 2).
+  // Momentum means that a part of the last movement is made once more: what has been going one way goes
+  // on that way for a while. The polynomial is the algorithm that Proposition 2 of the paper writes into
+  // a Transformer of seven layers; with two iterations, of three. Like their least squares, the
+  // published curves leave out the newest pair.
   const auto proposition_2 = [](Index K) {
     const ChebyshevCoefficients c = published_coefficients(K);
     return predict_with(chebyshev(c.alpha, c.beta), {.newest_pair = false});

@@ -237,10 +237,11 @@ void lesson_body(lesson::Lesson& L) {
   //
   //     p <- p - α_k Â p,    x <- x + p + β_k (x - x before),       from p = x = s_t,  Â = A/||A||
   //
-  // and in the end f_t = C x/||A||, where ||A|| is the root of the sum of squares of the entries. Products
-  // with A = Σ s_{i-1} s_{i-1}ᵀ + λI are again linear attention, whose keys and values are the same. Like the authors we leave out the newest pair, so
-  // keys are two positions old and values one. With α = 1 and β = 0 it is the plain geometric series, and
-  // there we start. (The twelve numbers, α_k and β_k for each iteration, are kept in measure.h.)
+  // and in the end f_t = C x/||A||, where ||A|| is the root of the sum of squares of the entries.
+  // Products with A = Σ s_{i-1} s_{i-1}ᵀ + λI are again linear attention, whose keys and values are the
+  // same. Like the authors we leave out the newest pair, so keys are two positions old and values one.
+  // With α = 1 and β = 0 it is the plain geometric series, and there we start. (The twelve numbers, α_k
+  // and β_k for each iteration, are kept in measure.h.)
   struct LearnedSolver : AdjustableCoefficients {
     using AdjustableCoefficients::AdjustableCoefficients;
 

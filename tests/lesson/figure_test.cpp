@@ -6,11 +6,9 @@
 #include <sstream>
 
 #include "core/error.h"
-#include "tutorials/lesson/draw.h"
-#include "tutorials/lesson/axes.h"
+#include "tutorials/lesson/plot.h"
 #include "tutorials/lesson/axes.h"
 #include "tutorials/lesson/svg.h"
-#include "tutorials/lesson/axes.h"
 #include "tutorials/lesson/writing.h"
 
 using namespace mesagrad;

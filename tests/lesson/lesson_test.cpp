@@ -9,7 +9,7 @@
 #include "nn/linear_transformer.h"
 #include "tests/lesson/trial.h"
 #include "tutorials/lesson/lesson.h"
-#include "tutorials/lesson/recipe.h"
+#include "tutorials/lesson/train.h"
 #include "tutorials/lesson/chapter.h"
 #include "tutorials/lesson/markup.h"
 

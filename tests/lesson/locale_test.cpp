@@ -11,11 +11,11 @@
 #include "core/files.h"
 #include "nn/checkpoint.h"
 #include "tests/helpers.h"
-#include "tutorials/lesson/draw.h"
+#include "tutorials/lesson/plot.h"
 #include "tutorials/lesson/lesson.h"
 #include "tutorials/lesson/page.h"
 #include "nn/linear_transformer.h"
-#include "tutorials/lesson/recipe.h"
+#include "tutorials/lesson/train.h"
 #include "tutorials/lesson/svg.h"
 #include "tutorials/lesson/writing.h"
 

@@ -8,7 +8,7 @@
 
 #include "core/parallel.h"
 #include "tests/lesson/trial.h"
-#include "tutorials/lesson/checkpoint.h"
+#include "tutorials/lesson/train.h"
 #include "tutorials/lesson/process.h"
 
 using namespace mesagrad;

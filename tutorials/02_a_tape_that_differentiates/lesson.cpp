@@ -26,7 +26,7 @@
 #include "nn/optimizer.h"
 #include "nn/training.h"
 #include "tutorials/02_a_tape_that_differentiates/measure.h"
-#include "tutorials/lesson/recipe.h"
+#include "tutorials/lesson/train.h"
 
 using namespace mesagrad;
 
@@ -222,7 +222,7 @@ void lesson_body(lesson::Lesson& L) {
     etas.push_back(step.eta.item());
     if (n >= arrived) learned_eta += step.eta.item() / static_cast<double>(last - arrived);
     loss_on_batch(eta_training, n);
-    eta_optimizer.step(2e-4);
+    eta_optimizer.step(L.rate(2e-4));
   }
   const double best_eta = search_step_size(task, L.seed(), stream::test_data, 4096).best_eta();
   show_learning(L, etas, arrived, learned_eta, best_eta);
@@ -298,7 +298,7 @@ void lesson_body(lesson::Lesson& L) {
   const History history = follow(L, recipe, solver.parameters(), optimizer, updates, [&](Index n) {
     const double loss = loss_on_batch(training, n);
     clip(solver.parameters(), clipping);
-    optimizer.step(schedule(n));
+    optimizer.step(L.rate(schedule(n)));
     return loss;
   });
   const double learned = solver_loss(solver.coefficients());

@@ -8,7 +8,7 @@
 #include "core/linalg.h"
 #include "nn/parameters.h"
 #include "tasks/in_context.h"
-#include "tutorials/lesson/checkpoint.h"
+#include "tutorials/lesson/train.h"
 #include "tutorials/lesson/lesson.h"
 
 namespace mesagrad {

@@ -31,7 +31,7 @@
 #include "nn/training.h"
 #include "tutorials/03_one_layer_is_one_step/measure.h"
 #include "tutorials/03_one_layer_is_one_step/paper.h"
-#include "tutorials/lesson/recipe.h"
+#include "tutorials/lesson/train.h"
 
 using namespace mesagrad;
 
@@ -155,7 +155,7 @@ void lesson_body(lesson::Lesson& L) {
         return squared_error(part(data.inputs), data.labels, batch);
       });
       clip(model.parameters(), clipping);
-      optimizer.step(rate);
+      optimizer.step(L.rate(rate));
       bar.update(n + 1, loss);
     }
     return run;

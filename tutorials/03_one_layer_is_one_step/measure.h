@@ -7,7 +7,7 @@
 #include "nn/linear_transformer.h"
 #include "tasks/compression.h"
 #include "tasks/in_context.h"
-#include "tutorials/lesson/checkpoint.h"
+#include "tutorials/lesson/train.h"
 #include "tutorials/lesson/lesson.h"
 
 namespace mesagrad {

@@ -6,7 +6,7 @@
 
 #include "core/error.h"
 #include "tutorials/lesson/axes.h"
-#include "tutorials/lesson/draw.h"
+#include "tutorials/lesson/plot.h"
 #include "tutorials/lesson/terminal.h"
 
 namespace mesagrad::lesson {

@@ -5,7 +5,7 @@
 
 #include "core/utf8.h"
 #include "tutorials/lesson/axes.h"
-#include "tutorials/lesson/draw.h"
+#include "tutorials/lesson/plot.h"
 #include "tutorials/lesson/terminal.h"
 
 namespace mesagrad::lesson {

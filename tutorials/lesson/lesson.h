@@ -19,9 +19,8 @@
 #include <vector>
 
 #include "tutorials/lesson/chapter.h"
-#include "tutorials/lesson/draw.h"
-#include "tutorials/lesson/options.h"
 #include "tutorials/lesson/plot.h"
+#include "tutorials/lesson/options.h"
 #include "tutorials/lesson/progress.h"
 #include "tutorials/lesson/results.h"
 #include "tutorials/lesson/process.h"

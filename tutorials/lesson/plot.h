@@ -1,4 +1,4 @@
-// What a figure shows, as plain data. The same data is drawn in the terminal and as SVG.
+// What a figure shows, as plain data; it is drawn in the terminal and as SVG.
 #pragma once
 #include <optional>
 #include <string>
@@ -92,5 +92,19 @@ struct Table {
 
   void row(const std::vector<std::string>& cells);
 };
+
+// Figures and tables as lines of text.
+struct Screen {
+  int width = 80;
+  bool colour = false;  // without colours every curve has a letter, every sign a texture
+};
+
+std::string draw_text(const LinePlot& plot, const Screen& screen);
+std::string draw_text(const HeatMap& map, const Screen& screen);
+std::string draw_text(const Table& table, const Screen& screen);
+
+// Figures as SVG: small enough to read, good enough to print, in light and in dark.
+std::string draw_svg(const LinePlot& plot);
+std::string draw_svg(const HeatMap& map);
 
 }  // namespace mesagrad::lesson

@@ -1,15 +1,11 @@
-// Figures as SVG: small enough to read, good enough to print, in light and in dark.
+// The pen for figures in SVG.
 #pragma once
 #include <string>
 #include <string_view>
-#include <vector>
 
-#include "tutorials/lesson/plot.h"
+#include "tutorials/lesson/writing.h"
 
 namespace mesagrad::lesson {
-
-std::string draw_svg(const LinePlot& plot);
-std::string draw_svg(const HeatMap& map);
 
 // Text in which no character means markup; right for SVG and for HTML.
 std::string escape(std::string_view text);

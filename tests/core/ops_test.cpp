@@ -167,14 +167,14 @@ TEST_CASE("a product over nothing is zero", "[ops]") {
 }
 
 TEST_CASE("clip limits values, and cuts the gradient there", "[ops]") {
-  Tensor x({7}, {-3, -1, real{-0.5}, 0, real{0.5}, 1, 3});
+  const real edge = real{0.75}, half = real{0.5};
+  Tensor x({9}, {-3, -1, -edge, -half, 0, half, edge, 1, 3});
   x.requires_grad();
   Tape tape;
-  const real edge = real{0.75}, half = real{0.5};
   const Tensor y = clip(x, edge);
-  CHECK(numbers_of(y) == std::vector<real>{-edge, -edge, -half, 0, half, edge, edge});
-  tape.backward(y, Tensor({7}, {1, 2, 3, 4, 5, 6, 7}));
-  CHECK(gradient_of(x) == std::vector<real>{0, 0, 3, 4, 5, 0, 0});
+  CHECK(numbers_of(y) == std::vector<real>{-edge, -edge, -edge, -half, 0, half, edge, edge, edge});
+  tape.backward(y, Tensor({9}, {1, 2, 3, 4, 5, 6, 7, 8, 9}));
+  CHECK(gradient_of(x) == std::vector<real>{0, 0, 0, 4, 5, 6, 0, 0, 0});  // none at the edge itself
   for (const Shape& shape : shapes) {
     check_gradient([](const auto& in) { return clip(in[0], bound); }, {away_from_bound(shape, 6)});
   }

@@ -121,6 +121,32 @@ TEST_CASE("dropout belongs to a training's sequences, not to its passes", "[tran
   }
 }
 
+TEST_CASE("every part of every block drops other elements", "[transformer]") {
+  const Transformer model({.width = 6,
+                           .blocks = {2, SoftmaxAttention{}},
+                           .heads = 2,
+                           .key_size = 3,
+                           .mlp = 5,
+                           .dropout = 0.5,
+                           .init_deviation = 0.4},
+                          1);
+  const Tensor x = random_tensor({4, 5, 6}, 3);
+  const Transformer::Noise noise{.seed = 1};
+  std::vector<std::vector<bool>> dropped;  // where nothing is added to the stream
+  for (const std::size_t b : {0u, 1u}) {
+    for (const bool by_mlp : {false, true}) {
+      const Transformer silent = snapshot(model);
+      const Tensor& other = by_mlp ? silent.blocks[b].attention.wo : silent.blocks[b].mlp->w2;
+      std::fill_n(other.data(), other.size(), real{0});
+      const Tensor y = silent.after_block(b, x, &noise);
+      auto& where = dropped.emplace_back();
+      for (Index i = 0; i < x.size(); ++i) where.push_back(y[i] == x[i]);
+    }
+  }
+  std::sort(dropped.begin(), dropped.end());
+  CHECK(std::adjacent_find(dropped.begin(), dropped.end()) == dropped.end());
+}
+
 TEST_CASE("a Transformer's training step does not depend on threads", "[transformer]") {
   std::vector<std::vector<real>> gradients;
   for (const int threads : {1, 2, 5}) {

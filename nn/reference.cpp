@@ -1,14 +1,15 @@
 #include "nn/reference.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace mesagrad::reference {
 namespace {
 
 void check_shapes(const char* op, const Matrix& q, const Matrix& k, const Matrix& v) {
-  check(q.rows() == k.rows() && q.columns() == k.columns() && v.rows() == k.rows(), op, ": queries (", q.rows(),
-        ", ", q.columns(), "), keys (", k.rows(), ", ", k.columns(), ") and values (", v.rows(), ", ",
-        v.columns(), ") do not fit");
+  check(q.rows() == k.rows() && q.columns() == k.columns() && v.rows() == k.rows(), op, ": queries (",
+        q.rows(), ", ", q.columns(), "), keys (", k.rows(), ", ", k.columns(), ") and values (", v.rows(),
+        ", ", v.columns(), ") do not fit");
 }
 
 double dot(const Matrix& a, Index i, const Matrix& b, Index j) {
@@ -17,16 +18,52 @@ double dot(const Matrix& a, Index i, const Matrix& b, Index j) {
   return sum;
 }
 
+// a_i += factor·b_j
+void add(Matrix& a, Index i, double factor, const Matrix& b, Index j) {
+  for (Index c = 0; c < a.columns(); ++c) a(i, c) += factor * b(j, c);
+}
+
+double root_of_key_size(const Matrix& k) {
+  return std::sqrt(static_cast<double>(std::max<Index>(k.columns(), 1)));  // all scores are 0 if K is
+}
+
+// p_ti for i <= t.
+std::vector<double> softmax_weights(const Matrix& q, const Matrix& k, Index t) {
+  std::vector<double> p;
+  double largest = -HUGE_VAL, sum = 0;
+  for (Index i = 0; i <= t; ++i) {
+    p.push_back(dot(q, t, k, i) / root_of_key_size(k));
+    largest = std::max(largest, p.back());
+  }
+  for (double& weight : p) sum += weight = std::exp(weight - largest);  // the largest is e⁰: none overflows
+  for (double& weight : p) weight /= sum;
+  return p;
+}
+
+// Gradients to which nothing has been added yet.
+AttentionGradients zeros(const char* op, const Matrix& q, const Matrix& k, const Matrix& v,
+                         const Matrix& dout) {
+  check_shapes(op, q, k, v);
+  check(dout.rows() == v.rows() && dout.columns() == v.columns(), op, ": results (", v.rows(), ", ",
+        v.columns(), ") and their gradient (", dout.rows(), ", ", dout.columns(), ") do not fit");
+  return {Matrix(q.rows(), q.columns()), Matrix(k.rows(), k.columns()), Matrix(v.rows(), v.columns())};
+}
+
+// What the pair of token t and token i, with the weight w_ti and the gradient ds_ti, adds to all gradients.
+void add_gradients(AttentionGradients& d, Index t, Index i, double w, double ds, const Matrix& q,
+                   const Matrix& k, const Matrix& dout) {
+  add(d.q, t, ds, k, i);
+  add(d.k, i, ds, q, t);
+  add(d.v, i, w, dout, t);
+}
+
 }  // namespace
 
 Matrix linear_attention(const Matrix& q, const Matrix& k, const Matrix& v) {
   check_shapes("reference::linear_attention", q, k, v);
   Matrix out(v.rows(), v.columns());
   for (Index t = 0; t < q.rows(); ++t) {
-    for (Index i = 0; i <= t; ++i) {
-      const double score = dot(q, t, k, i);
-      for (Index c = 0; c < v.columns(); ++c) out(t, c) += score * v(i, c);
-    }
+    for (Index i = 0; i <= t; ++i) add(out, t, dot(q, t, k, i), v, i);
   }
   return out;
 }
@@ -35,16 +72,8 @@ Matrix softmax_attention(const Matrix& q, const Matrix& k, const Matrix& v) {
   check_shapes("reference::softmax_attention", q, k, v);
   Matrix out(v.rows(), v.columns());
   for (Index t = 0; t < q.rows(); ++t) {
-    std::vector<double> weight;
-    double largest = -HUGE_VAL, sum = 0;
-    for (Index i = 0; i <= t; ++i) {
-      weight.push_back(dot(q, t, k, i) / std::sqrt(static_cast<double>(q.columns())));
-      largest = std::max(largest, weight.back());
-    }
-    for (double& w : weight) sum += w = std::exp(w - largest);  // the largest is e⁰: none overflows
-    for (Index i = 0; i <= t; ++i) {
-      for (Index c = 0; c < v.columns(); ++c) out(t, c) += weight[static_cast<std::size_t>(i)] / sum * v(i, c);
-    }
+    const std::vector<double> p = softmax_weights(q, k, t);
+    for (Index i = 0; i <= t; ++i) add(out, t, p[static_cast<std::size_t>(i)], v, i);
   }
   return out;
 }
@@ -64,6 +93,48 @@ Matrix preconditioned_queries(const Matrix& q, const Matrix& k, double lambda) {
     for (Index i = 0; i < K; ++i) solved(t, i) = x(i, 0);
   }
   return solved;
+}
+
+AttentionGradients linear_attention_gradients(const Matrix& q, const Matrix& k, const Matrix& v,
+                                              const Matrix& dout) {
+  AttentionGradients d = zeros("reference::linear_attention_gradients", q, k, v, dout);
+  for (Index t = 0; t < q.rows(); ++t) {
+    for (Index i = 0; i <= t; ++i) add_gradients(d, t, i, dot(q, t, k, i), dot(dout, t, v, i), q, k, dout);
+  }
+  return d;
+}
+
+AttentionGradients softmax_attention_gradients(const Matrix& q, const Matrix& k, const Matrix& v,
+                                               const Matrix& dout) {
+  AttentionGradients d = zeros("reference::softmax_attention_gradients", q, k, v, dout);
+  for (Index t = 0; t < q.rows(); ++t) {
+    const std::vector<double> p = softmax_weights(q, k, t);
+    double mean = 0;
+    for (Index i = 0; i <= t; ++i) mean += p[static_cast<std::size_t>(i)] * dot(dout, t, v, i);
+    for (Index i = 0; i <= t; ++i) {
+      const double p_i = p[static_cast<std::size_t>(i)];
+      add_gradients(d, t, i, p_i, p_i * (dot(dout, t, v, i) - mean) / root_of_key_size(k), q, k, dout);
+    }
+  }
+  return d;
+}
+
+QueryGradients preconditioned_query_gradients(const Matrix& q, const Matrix& k, double lambda,
+                                              const Matrix& dx) {
+  const Matrix x = preconditioned_queries(q, k, lambda), y = preconditioned_queries(dx, k, lambda);
+  const Index K = k.columns();
+  QueryGradients d = {y, Matrix(k.rows(), K), 0};
+  Matrix M(K, K);  // the sum of y_t x_tᵀ + x_t y_tᵀ over the tokens from t on
+  for (Index t = q.rows() - 1; t >= 0; --t) {
+    d.lambda += dot(y, t, x, t) / (lambda * lambda);
+    for (Index i = 0; i < K; ++i) {
+      for (Index j = 0; j < K; ++j) {
+        M(i, j) += y(t, i) * x(t, j) + x(t, i) * y(t, j);
+        d.k(t, i) -= M(i, j) * k(t, j);
+      }
+    }
+  }
+  return d;
 }
 
 Matrix head_of(const Tensor& x, Index b, Index h, Index heads) {

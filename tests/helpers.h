@@ -15,6 +15,7 @@
 #endif
 
 #include "core/gradcheck.h"
+#include "core/linalg.h"
 #include "core/ops.h"
 #include "core/parallel.h"
 #include "core/random.h"
@@ -41,6 +42,19 @@ inline Tensor random_tensor(const Shape& shape, std::uint64_t seed, double devia
 
 inline std::vector<real> numbers_of(const Tensor& x) { return {x.data(), x.data() + x.size()}; }
 inline std::vector<real> gradient_of(const Tensor& x) { return {x.grad(), x.grad() + x.size()}; }
+
+// The numbers of x (..., D) in double, a row for every D of them.
+inline Matrix matrix_of(const Tensor& x) {
+  const Index columns = x.dim(-1);
+  Matrix result(x.shape().with_last(1).size(), columns);
+  std::copy_n(x.data(), x.size(), result.values().begin());
+  return result;
+}
+
+inline Matrix absolute(Matrix a) {
+  for (double& x : a.values()) x = std::abs(x);
+  return a;
+}
 
 // The largest |a_i - b_i|; infinite if the sizes differ or a number is NaN.
 template <class A, class B>
@@ -157,7 +171,53 @@ inline void check_operation(const std::function<Tensor(const std::vector<Tensor>
   check_memory(f, inputs);
 }
 
-// The same bits on 1, 2 and 5 threads.
+// The gradients of those inputs that want one, all of which hold `before` at first; the others get none.
+inline std::vector<std::vector<real>> gradients_of(const std::function<Tensor(const std::vector<Tensor>&)>& f,
+                                                   std::vector<Tensor> inputs,
+                                                   const std::vector<bool>& wanted, real before = 0) {
+  for (std::size_t n = 0; n < inputs.size(); ++n) {
+    if (!wanted[n]) continue;
+    inputs[n].requires_grad();
+    if (before != 0) std::fill_n(inputs[n].grad(), inputs[n].size(), before);
+  }
+  Tape tape;
+  const Tensor out = f(inputs);
+  tape.backward(out, random_tensor(out.shape(), 9));
+  std::vector<std::vector<real>> all;
+  for (const Tensor& x : inputs) all.push_back(x.has_grad() ? gradient_of(x) : std::vector<real>());
+  return all;
+}
+
+// Inputs that want no gradient get none, and change nothing of the others'.
+inline void check_wanted_gradients(const std::function<Tensor(const std::vector<Tensor>&)>& f,
+                                   const std::vector<Tensor>& inputs) {
+  const std::size_t count = inputs.size();
+  const auto whole = gradients_of(f, inputs, std::vector<bool>(count, true));
+  for (std::size_t bits = 1; bits < std::size_t{1} << count; ++bits) {
+    INFO("wanted: the inputs with bits in " << bits);
+    std::vector<bool> wanted;
+    for (std::size_t n = 0; n < count; ++n) wanted.push_back(bits >> n & 1);
+    const auto some = gradients_of(f, inputs, wanted);
+    for (std::size_t n = 0; n < count; ++n) CHECK(some[n] == (wanted[n] ? whole[n] : std::vector<real>()));
+  }
+  CHECK_FALSE(f(inputs).has_grad());
+}
+
+// Gradients are added to what is there, but for rounding.
+inline void check_added_gradients(const std::function<Tensor(const std::vector<Tensor>&)>& f,
+                                  const std::vector<Tensor>& inputs) {
+  const std::vector<bool> all(inputs.size(), true);
+  const real before = 3;
+  const auto added = gradients_of(f, inputs, all, before);
+  auto expected = gradients_of(f, inputs, all);
+  for (std::size_t n = 0; n < inputs.size(); ++n) {
+    double size = 0;
+    for (real& g : expected[n]) size = std::max(size, std::abs(static_cast<double>(g += before)));
+    CHECK(largest_difference(added[n], expected[n]) < 4 * epsilon * size);
+  }
+}
+
+// The same bits on 1, 2, 3 and 5 threads.
 inline void check_threads(const std::function<Tensor(const std::vector<Tensor>&)>& f,
                           const std::vector<Tensor>& inputs) {
   const auto run = [&](int threads) {
@@ -166,7 +226,7 @@ inline void check_threads(const std::function<Tensor(const std::vector<Tensor>&)
     return result_and_gradients(f, inputs, arena);
   };
   const std::vector<real> one = run(1);
-  for (const int threads : {2, 5}) CHECK(run(threads) == one);
+  for (const int threads : {2, 3, 5}) CHECK(run(threads) == one);
 }
 
 // The path of the running program.

@@ -226,7 +226,7 @@ const std::vector<Fingerprint> fingerprints = {
 
 }  // namespace
 
-TEST_CASE("every operation computes the published bits", "[same bits]") {
+TEST_CASE("every operation computes the published bits", "[same_bits]") {
   for (const Fingerprint& expected : fingerprints) {
     const std::string name = text(expected.name, ": ");
     CHECK(name + expected.compute() == name + (in_double ? expected.in_double : expected.in_float));

@@ -12,35 +12,13 @@
 #include <thread>
 
 #include "core/files.h"
+#include "tests/directory.h"
 #include "tests/helpers.h"
 
 namespace mesagrad {
 namespace {
 
 namespace fs = std::filesystem;
-
-// A directory that is the current one during a test, and gone afterwards.
-struct Workplace {
-  Workplace() {
-    std::string pattern = (fs::temp_directory_path() / "mesagrad-files-XXXXXX").string();
-    path = mkdtemp(pattern.data());
-    fs::current_path(path);
-  }
-  Workplace(const Workplace&) = delete;
-  Workplace& operator=(const Workplace&) = delete;
-  ~Workplace() {
-    fs::current_path(before);
-    fs::remove_all(path);
-  }
-  std::set<std::string> names() const {
-    std::set<std::string> all;
-    for (const fs::directory_entry& entry : fs::directory_iterator(path)) {
-      all.insert(entry.path().filename().string());
-    }
-    return all;
-  }
-  fs::path before = fs::current_path(), path;
-};
 
 }  // namespace
 

@@ -78,7 +78,7 @@ TEST_CASE("what CHECK_FINITE says", "[.finite]") {  // hidden: it is run by the 
             << "finite: " << message_of(nothing_wrong) << '\n';
 }
 
-TEST_CASE("CHECK_FINITE=1 names the first operation that overflows", "[tape][errors]") {
+TEST_CASE("CHECK_FINITE=1 names the first operation that overflows", "[finite][errors]") {
   const std::string on = output_of("CHECK_FINITE=1", "what CHECK_FINITE says");
   INFO(on);
   CHECK(has(on, "result: a + b: element 2 of its result, shape (2, 2), is inf\n"));

@@ -1,10 +1,7 @@
-// Matrix products against the triple loop, and the loops over threads.
+// Matrix products against the plain one of core/linalg.h.
 #include "tests/catch.h"  // first, because it is precompiled
 
 #include "core/gemm.h"
-
-#include <atomic>
-#include <stdexcept>
 
 #include "core/tile.h"
 #include "tests/helpers.h"
@@ -48,6 +45,15 @@ class Guarded {
   std::vector<real> numbers_;
 };
 
+// A (rows, columns) matrix somewhere in memory, in double.
+Matrix matrix_of(Index rows, Index columns, MatrixView view) {
+  Matrix result(rows, columns);
+  for (Index i = 0; i < rows; ++i) {
+    for (Index j = 0; j < columns; ++j) result(i, j) = static_cast<double>(view(i, j));
+  }
+  return result;
+}
+
 // One product of small whole numbers: all sums are exact, so every bit of C must be right.
 struct Product {
   Index M, N, K;
@@ -68,14 +74,14 @@ bool exact(const Product& p, Random& random) {
   a.fill(whole);
   b.fill(whole);
   const Index ldc = p.N + p.c_padding;
+  const Matrix product = multiply(matrix_of(p.M, p.K, a.view()), matrix_of(p.K, p.N, b.view()));
   std::vector<real> c(static_cast<std::size_t>(p.M * ldc), mark), expected = c;
   for (Index i = 0; i < p.M; ++i) {
     for (Index j = 0; j < p.N; ++j) {
       const auto place = static_cast<std::size_t>(i * ldc + j);
-      double dot = p.add ? whole() : 0;
-      c[place] = p.add ? static_cast<real>(dot) : nan;
-      for (Index k = 0; k < p.K; ++k) dot += static_cast<double>(a.view()(i, k)) * b.view()(k, j);
-      expected[place] = static_cast<real>(dot);
+      const double before = p.add ? whole() : 0;
+      c[place] = p.add ? static_cast<real>(before) : nan;
+      expected[place] = static_cast<real>(before + product(i, j));
     }
   }
   gemm(p.M, p.N, p.K, a.view(), b.view(), c.data(), ldc, p.add);
@@ -118,9 +124,9 @@ TEST_CASE("every width up to 130 is exact", "[gemm]") {
 TEST_CASE("long sums, wide matrices and many rows are exact", "[gemm]") {
   Random random(3, stream::test_data);
   const std::vector<Product> shapes = {
-      {9, 17, 191}, {9, 17, 192},  {9, 48, 193}, {16, 50, 383}, {7, 16, 384},
-      {1, 1, 385},  {13, 33, 600}, {8, 48, 577}, {5, 511, 20},  {5, 512, 20},
-      {3, 600, 40}, {513, 100, 230}, {1030, 97, 420}, {2100, 3, 2},  {1025, 50, 9}, {40, 80, 1000}, {1, 700, 200},
+      {9, 17, 191},    {9, 17, 192}, {9, 48, 193},  {16, 50, 383},  {7, 16, 384},  {1, 1, 385},
+      {13, 33, 600},   {8, 48, 577}, {5, 511, 20},  {5, 512, 20},   {3, 600, 40},  {513, 100, 230},
+      {1030, 97, 420}, {2100, 3, 2}, {1025, 50, 9}, {40, 80, 1000}, {1, 700, 200},
   };
   for (const Product& shape : shapes) {
     for (int kind = 0; kind < 8; ++kind) {
@@ -139,22 +145,18 @@ TEST_CASE("sums of random numbers are as precise as their type", "[gemm]") {
   const Index M = 33, N = 50, K = 300;
   const Tensor a = random_tensor({M, K}, 1), b = random_tensor({K, N}, 2), c({M, N});
   gemm(M, N, K, rows_of(a.data(), K), rows_of(b.data(), N), c.data(), N, false);
+  const Matrix exact = multiply(matrix_of(a), matrix_of(b));
+  const Matrix sizes = multiply(absolute(matrix_of(a)), absolute(matrix_of(b)));
   double worst = 0;
   for (Index i = 0; i < M; ++i) {
-    for (Index j = 0; j < N; ++j) {
-      double dot = 0, size = 0;
-      for (Index k = 0; k < K; ++k) {
-        dot += static_cast<double>(a[i * K + k]) * b[k * N + j];
-        size += std::abs(static_cast<double>(a[i * K + k]) * b[k * N + j]);
-      }
-      worst = std::max(worst, std::abs(c[i * N + j] - dot) / size);
-    }
+    for (Index j = 0; j < N; ++j) worst = std::max(worst, std::abs(c[i * N + j] - exact(i, j)) / sizes(i, j));
   }
   CHECK(worst < 4 * epsilon);
 }
 
-TEST_CASE("products have the same bits on any number of threads", "[gemm][threads]") {
-  for (const Product& p : {Product{301, 77, 401}, Product{530, 110, 230}, Product{37, 640, 50}, Product{1300, 40, 80}}) {
+TEST_CASE("products have the same bits on any number of threads", "[gemm]") {
+  for (const Product& p :
+       {Product{301, 77, 401}, Product{530, 110, 230}, Product{37, 640, 50}, Product{1300, 40, 80}}) {
     INFO(p);
     const Tensor a = random_tensor({p.M, p.K}, 1), b = random_tensor({p.K, p.N}, 2);
     const auto run = [&] {
@@ -198,50 +200,16 @@ TEST_CASE("tiles cover rows of any length", "[gemm]") {
         }
       }
       CHECK(right);
+      const Matrix product = multiply(matrix_of(rows, K, a.view()), matrix_of(K, columns, b.view()));
       std::vector<real> c(static_cast<std::size_t>(rows * (columns + 1)), mark), expected = c;
       for (Index i = 0; i < rows; ++i) {
         for (Index j = 0; j < columns; ++j) {
-          real& dot = expected[static_cast<std::size_t>(i * (columns + 1) + j)] = 0;
-          for (Index k = 0; k < K; ++k) dot += a.view()(i, k) * b.view()(k, j);
+          expected[static_cast<std::size_t>(i * (columns + 1) + j)] = static_cast<real>(product(i, j));
         }
       }
       tiles(rows, K, a.view(), packed.data(), width, c.data(), columns + 1, columns, false);
       CHECK(c == expected);
     }
-  }
-}
-
-TEST_CASE("a parallel loop takes every index once", "[threads]") {
-  for (const int threads : {1, 2, 5}) {
-    const Threads guard(threads);
-    for (const Index n : {0, 1, 2, 3, 100, 1001}) {
-      std::vector<std::atomic<int>> visits(static_cast<std::size_t>(n));
-      parallel_for(n, [&](Index i) { ++visits[static_cast<std::size_t>(i)]; });
-      CHECK(std::all_of(visits.begin(), visits.end(), [](const auto& v) { return v == 1; }));
-    }
-    for (const Index n : {0, 1, 100, 100000, 100001, 250003}) {
-      std::vector<int> visits(static_cast<std::size_t>(n));
-      elementwise(n, [v = visits.data()](Index i) { ++v[i]; });
-      CHECK(std::all_of(visits.begin(), visits.end(), [](int v) { return v == 1; }));
-    }
-    std::atomic<int> inner{0};
-    parallel_for(4, [&](Index) { parallel_for(5, [&](Index) { ++inner; }); });
-    CHECK(inner == 20);
-  }
-}
-
-TEST_CASE("an exception leaves a parallel loop", "[threads]") {
-  for (const int threads : {1, 3}) {
-    const Threads guard(threads);
-    for (const Index n : {1, 2, 50}) {
-      const auto loop = [n](Index bad) {
-        parallel_for(n, [bad](Index i) { check(i != bad, "index ", i, " is bad"); });
-      };
-      CHECK(message_of([&] { loop(n - 1); }) == text("index ", n - 1, " is bad"));
-      CHECK(message_of([&] { loop(n); }) == "nothing was thrown");
-    }
-    const auto fail_always = [](Index) { throw std::range_error("all of them"); };
-    CHECK_THROWS_AS(parallel_for(9, fail_always), std::range_error);
   }
 }
 

@@ -137,7 +137,8 @@ TEST_CASE("a pivot counts as zero if it is within rounding of it", "[linalg]") {
 }
 
 TEST_CASE("no square is too large or too small", "[linalg]") {
-  const Matrix a = matrix(3, 2, {1, 1, 1, 2, 1, 3}), b = matrix(3, 1, {1, 2, 3}), square = random_matrix(4, 4, 1);
+  const Matrix a = matrix(3, 2, {1, 1, 1, 2, 1, 3}), b = matrix(3, 1, {1, 2, 3}),
+               square = random_matrix(4, 4, 1);
   const Matrix positive = multiply(square, transpose(square)), c = random_matrix(4, 2, 2);
   const auto times = [](double factor, Matrix x) {
     for (double& value : x.values()) value *= factor;

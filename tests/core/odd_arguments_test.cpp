@@ -6,12 +6,11 @@
 
 #include "core/gemm.h"
 #include "core/linalg.h"
-#include "tests/helpers.h"
+#include "tests/odd_arguments.h"
 
 namespace mesagrad {
 namespace {
 
-constexpr Index huge = std::numeric_limits<Index>::max();
 constexpr Index power = Index{1} << 32;  // times itself it is 0, to a machine
 
 // Whether f says that it lacks memory. (The sanitizer ends a program that asks for so much.)
@@ -30,7 +29,8 @@ bool out_of_memory(const F& f) {
 
 TEST_CASE("sizes that no memory holds", "[tensor][errors]") {
   CHECK(lacks([] { Tensor({power, power}); }, {"shape", "(4294967296, 4294967296)", "too large"}) == "");
-  for (const Shape& empty : {Shape({0, power, power}), Shape({power, power, 0}), Shape({huge, huge, huge, 0})}) {
+  for (const Shape& empty :
+       {Shape({0, power, power}), Shape({power, power, 0}), Shape({huge, huge, huge, 0})}) {
     CHECK(empty.size() == 0);
     CHECK(Tensor(empty).size() == 0);
   }
@@ -61,7 +61,8 @@ TEST_CASE("more memory than there is", "[tensor][errors]") {
     const Arena::Scope scope(arena);
     Tensor::uninitialized({most_numbers});
   }));
-  for (const std::size_t bytes : {std::numeric_limits<std::size_t>::max(), std::numeric_limits<std::size_t>::max() / 2}) {
+  for (const std::size_t bytes :
+       {std::numeric_limits<std::size_t>::max(), std::numeric_limits<std::size_t>::max() / 2}) {
     CHECK(out_of_memory([=] { Arena().allocate(bytes); }));
     CHECK(out_of_memory([=] {
       Arena arena;

@@ -128,7 +128,7 @@ TEST_CASE("nested tapes record apart", "[tape]") {
   CHECK(a.grad()[0] == 5);
 }
 
-TEST_CASE("every thread has a tape of its own", "[tape][threads]") {
+TEST_CASE("every thread has a tape of its own", "[tape]") {
   const Tensor a = parameter({}, {3});
   Tape mine;
   const Tensor b = a * a;

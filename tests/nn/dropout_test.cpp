@@ -103,7 +103,7 @@ TEST_CASE("sequences, sites and seeds drop independently of each other", "[dropo
   }
 }
 
-TEST_CASE("dropout gives the same bits on any number of threads", "[dropout][threads]") {
+TEST_CASE("dropout gives the same bits on any number of threads", "[dropout]") {
   check_threads([](const auto& x) { return dropout(x[0], 0.1, 1, 2, 3); }, {random_tensor({13, 10007}, 1)});
 }
 

@@ -1,16 +1,14 @@
-// The linear Transformer, against loops in double precision.
+// The linear Transformer, against its formula in double precision.
 #include "tests/catch.h"  // first, because it is precompiled
 
 #include "nn/linear_transformer.h"
 
 #include "nn/loss.h"
 #include "nn/optimizer.h"
-#include "tests/helpers.h"
+#include "tests/nn/naive_transformer.h"
 
 namespace mesagrad {
 namespace {
-
-double at(const Tensor& x, Index i) { return static_cast<double>(x[i]); }
 
 const LinearTransformer::Options small{.width = 6,
                                        .blocks = 2,
@@ -20,66 +18,9 @@ const LinearTransformer::Options small{.width = 6,
                                        .clip = 1000,
                                        .init_deviation = 0.3};
 
-using Numbers = std::vector<double>;  // of one sequence: token t's channel c is number t*D + c
-
-// x_t += Σ_h Σ_{i <= t} (x_t Wq_h · x_i Wk_h) x_i Wv_h Wo_h for all t, one number after another.
-Numbers naive_attention(const SelfAttention& block, const Numbers& x, Index T, Index D) {
-  const Index width = block.wq.dim(1), K = width / block.heads;
-  const auto projected = [&](const Tensor& w, Index t, Index column) {
-    double sum = 0;
-    for (Index c = 0; c < D; ++c) {
-      sum += x[static_cast<std::size_t>(t * D + c)] * at(w, c * width + column);
-    }
-    return sum;
-  };
-  Numbers result = x;
-  for (Index h = 0; h < block.heads; ++h) {
-    for (Index t = 0; t < T; ++t) {
-      for (Index i = 0; i <= t; ++i) {
-        double score = 0;
-        for (Index k = h * K; k < (h + 1) * K; ++k) {
-          score += projected(block.wq, t, k) * projected(block.wk, i, k);
-        }
-        for (Index k = h * K; k < (h + 1) * K; ++k) {
-          const double value = score * projected(block.wv, i, k);
-          for (Index c = 0; c < D; ++c) {
-            result[static_cast<std::size_t>(t * D + c)] += value * at(block.wo, k * D + c);
-          }
-        }
-      }
-    }
-  }
-  return result;
-}
-
-Numbers naive_transformer(const LinearTransformer& model, const Tensor& tokens) {
-  const Index T = tokens.dim(1), D = tokens.dim(2);
-  const double bound = model.options.clip;
-  Numbers all;
-  for (Index b = 0; b < tokens.dim(0); ++b) {
-    Numbers x;
-    for (Index i = 0; i < T * D; ++i) {
-      x.push_back(i % D < model.options.masked_channels ? 0 : at(tokens, b * T * D + i));
-    }
-    for (const Transformer::Block& block : model.blocks) {
-      x = naive_attention(block.attention, x, T, D);
-      for (double& number : x) number = std::clamp(number, -bound, bound);
-    }
-    all.insert(all.end(), x.begin(), x.end());
-  }
-  return all;
-}
-
-// The same model with other tensors as weights.
-LinearTransformer with_weights(LinearTransformer model, const std::vector<Tensor>& weights) {
-  std::size_t n = 0;
-  for (const Parameter& p : model.parameters()) *p.tensor = weights[n++];
-  return model;
-}
-
 }  // namespace
 
-TEST_CASE("the linear Transformer equals its formula, number by number", "[transformer]") {
+TEST_CASE("the linear Transformer equals its formula, number by number", "[linear_transformer]") {
   for (const Index masked : {0, 2, 6}) {
     INFO(masked << " masked channels");
     LinearTransformer::Options options = small;
@@ -90,7 +31,7 @@ TEST_CASE("the linear Transformer equals its formula, number by number", "[trans
     const std::vector<real> before = numbers_of(tokens);
     const Tensor out = model(tokens);
     CHECK(out.shape() == tokens.shape());
-    const Numbers exact = naive_transformer(model, tokens);
+    const std::vector<double> exact = naive_batch(model, tokens);
     CHECK(largest_difference(numbers_of(out), exact) < 1e3 * epsilon);
     CHECK(numbers_of(tokens) == before);
     const auto clipped = std::count_if(exact.begin(), exact.end(),
@@ -99,7 +40,7 @@ TEST_CASE("the linear Transformer equals its formula, number by number", "[trans
   }
 }
 
-TEST_CASE("gradients through two blocks agree with the definition", "[transformer][gradient]") {
+TEST_CASE("gradients through two blocks agree with the definition", "[linear_transformer]") {
   LinearTransformer model(small, 3);
   std::vector<Tensor> inputs;
   for (const Parameter& p : model.parameters()) inputs.push_back(p.tensor->copy());
@@ -107,7 +48,7 @@ TEST_CASE("gradients through two blocks agree with the definition", "[transforme
   check_gradient([&](const auto& x) { return with_weights(model, x)(x.back()); }, inputs);
 }
 
-TEST_CASE("a number beyond the clip passes no gradient on", "[transformer][gradient]") {
+TEST_CASE("a number beyond the clip passes no gradient on", "[linear_transformer]") {
   LinearTransformer::Options options = small;
   options.blocks = 1;
   options.masked_channels = 0;
@@ -125,7 +66,7 @@ TEST_CASE("a number beyond the clip passes no gradient on", "[transformer][gradi
   }
 }
 
-TEST_CASE("parameters have names and shapes", "[transformer]") {
+TEST_CASE("parameters have names and shapes", "[linear_transformer]") {
   LinearTransformer model({.width = 12, .blocks = 2, .heads = 3, .key_size = 5}, 1);
   const Parameters parameters = model.parameters();
   const char* const names[] = {"blocks.0.wq", "blocks.0.wk", "blocks.0.wv", "blocks.0.wo",
@@ -139,7 +80,7 @@ TEST_CASE("parameters have names and shapes", "[transformer]") {
   CHECK(parameters[6].tensor == &model.blocks[1].attention.wv);
 }
 
-TEST_CASE("weights start as independent normal numbers", "[transformer]") {
+TEST_CASE("weights start as independent normal numbers", "[linear_transformer]") {
   const LinearTransformer::Options options{
       .blocks = 2, .heads = 4, .key_size = 20, .init_deviation = 0.05};
   LinearTransformer model(options, 1), again(options, 1), other(options, 2);
@@ -170,7 +111,7 @@ TEST_CASE("weights start as independent normal numbers", "[transformer]") {
   CHECK(std::abs(inside / n - 0.6827) < 5 * std::sqrt(0.6827 * 0.3173 / n));
 }
 
-TEST_CASE("a snapshot keeps what a model was", "[transformer]") {
+TEST_CASE("a snapshot keeps what a model was", "[linear_transformer]") {
   LinearTransformer model(small, 3);
   const Tensor tokens = random_tensor({2, 4, 6}, 4);
   const std::vector<real> before = numbers_of(model(tokens));
@@ -186,7 +127,7 @@ TEST_CASE("a snapshot keeps what a model was", "[transformer]") {
   for (const Parameter& p : model.parameters()) CHECK(p.tensor->has_grad());
 }
 
-TEST_CASE("a lambda behind a softplus starts at 1 and has a gradient", "[transformer][mesa]") {
+TEST_CASE("a lambda behind a softplus starts at 1 and has a gradient", "[linear_transformer][mesa]") {
   LinearTransformer::Options options = small;
   options.kind = MesaLayer{};
   LinearTransformer raw(options, 3);
@@ -209,7 +150,7 @@ TEST_CASE("a lambda behind a softplus starts at 1 and has a gradient", "[transfo
   check_gradient([&](const auto& x) { return with_weights(model, x)(x.back()); }, inputs);
 }
 
-TEST_CASE("a lambda behind a softplus survives what throws the raw one", "[transformer][mesa]") {
+TEST_CASE("a lambda behind a softplus survives what throws the raw one", "[linear_transformer][mesa]") {
   const Tensor tokens = random_tensor({2, 9, 6}, 4), labels = random_tensor({2, 9, 2}, 5);
   // the loss rewards small lambdas (or rhos), without end
   const auto train = [&](bool softplus_lambda) {

@@ -6,21 +6,11 @@
 #include "nn/loss.h"
 #include "nn/training.h"
 #include "nn/transformer.h"
-#include "tests/helpers.h"
+#include "tests/odd_arguments.h"
 
 namespace mesagrad {
-namespace {
 
-constexpr Index huge = std::numeric_limits<Index>::max();
-
-template <class F>
-void refuses(const char* op, const F& f) {
-  CHECK(lacks(f, {op}) == "");
-}
-
-}  // namespace
-
-TEST_CASE("every layer refuses empty tensors", "[nn][errors]") {
+TEST_CASE("every layer refuses empty tensors", "[odd_arguments][errors]") {
   const Tensor none, x({2, 3, 4}, 1), lambda({2}, 1), table({3, 4}, 1), number({}, 1);
   for (const Tensor& bad : {none, number}) {
     refuses("causal_linear_attention", [&] { causal_linear_attention(bad, bad, bad, 2); });
@@ -63,7 +53,7 @@ TEST_CASE("every layer refuses empty tensors", "[nn][errors]") {
   }
 }
 
-TEST_CASE("heads that are none, or do not divide", "[nn][errors]") {
+TEST_CASE("heads that are none, or do not divide", "[odd_arguments][errors]") {
   const Tensor x({2, 3, 4}, 1);
   for (const Index heads : {Index{0}, Index{-1}, Index{-4}, Index{3}, Index{5}, huge}) {
     const std::string count = text(heads);
@@ -74,20 +64,22 @@ TEST_CASE("heads that are none, or do not divide", "[nn][errors]") {
     refuses_count("causal_softmax_attention", [&] { causal_softmax_attention(x, x, x, heads); });
     refuses_count("unit_length", [&] { unit_length(x, heads); });
     for (const Index lambdas : {0, 1, 4}) {
-      refuses_count("preconditioned_queries", [&] { preconditioned_queries(x, x, Tensor({lambdas}, 1), heads); });
+      const Tensor lambda({lambdas}, 1);
+      refuses_count("preconditioned_queries", [&] { preconditioned_queries(x, x, lambda, heads); });
     }
   }
 }
 
-TEST_CASE("layers of nothing give nothing, and gradients of zero", "[nn]") {
+TEST_CASE("layers of nothing give nothing, and gradients of zero", "[odd_arguments]") {
   for (const Shape& shape : {Shape({0, 3, 4}), Shape({2, 0, 4}), Shape({2, 3, 0}), Shape({0, 0, 0})}) {
     INFO(text(shape));
-    const Tensor x = Tensor(shape).requires_grad(), v = random_tensor({shape[0], shape[1], 6}, 1).requires_grad();
+    const Tensor x = Tensor(shape).requires_grad();
+    const Tensor v = random_tensor({shape[0], shape[1], 6}, 1).requires_grad();
     const Tensor lambda = Tensor({2}, 1).requires_grad(), table({5, shape[2]}), number = Tensor({}, 1);
     Tape tape;
     Tensor total = sum(v);
-    for (const Tensor& y : {preconditioned_queries(x, x, lambda, 2), layer_norm(x), unit_length(x, 2), gelu(x),
-                            add_positions(x, table), dropout(x, 0.5, 1, 0, 0)}) {
+    for (const Tensor& y : {preconditioned_queries(x, x, lambda, 2), layer_norm(x), unit_length(x, 2),
+                            gelu(x), add_positions(x, table), dropout(x, 0.5, 1, 0, 0)}) {
       CHECK(y.shape() == shape);
       total = total + sum(y);
     }
@@ -123,49 +115,59 @@ TEST_CASE("a loss of one position, of no channel, and of none", "[loss]") {
   CHECK(squared_error(f, Tensor({1, 1, 0})).item() == 0);
   CHECK(squared_error(Tensor({0, 3, 4}), Tensor({0, 3, 4}), 5).item() == 0);
   for (const Index sequences : {Index{-1}, -huge}) {
-    CHECK(lacks([&] { squared_error(f, y, sequences); }, {"squared_error", "no mean over", "(1, 1, 3)"}) == "");
+    const auto mean = [&] { squared_error(f, y, sequences); };
+    CHECK(lacks(mean, {"squared_error", "no mean over", "(1, 1, 3)"}) == "");
   }
   for (const Shape& shape : {Shape({0, 3, 4}), Shape({3, 0, 4})}) {
-    CHECK(lacks([&] { squared_error(Tensor(shape), Tensor(shape)); }, {"squared_error", "no mean over"}) == "");
+    const Tensor none(shape);
+    CHECK(lacks([&] { squared_error(none, none); }, {"squared_error", "no mean over"}) == "");
   }
   CHECK(lacks([&] { squared_error(Tensor({1, 2, 3}), Tensor({1, 2, 3}), huge); }, {"too large"}) == "");
 }
 
-TEST_CASE("models of impossible sizes", "[nn][errors]") {
+TEST_CASE("models of impossible sizes", "[transformer][errors]") {
   const double nan = std::nan("");
   const auto linear = [](const LinearTransformer::Options& o) {
     return message_of([&] { LinearTransformer(o, 1); });
   };
   using Linear = LinearTransformer::Options;
   CHECK(linear({.blocks = 0}) == "nothing was thrown");
-  for (const Linear& o : {Linear{.width = 0}, {.width = -1}, {.blocks = -1}, {.heads = 0}, {.heads = -2},
-                          {.key_size = 0}, {.key_size = -20}, {.clip = 0}, {.clip = -1},
-                          {.clip = static_cast<real>(nan)}, {.masked_channels = -1}, {.masked_channels = 41}}) {
+  for (const Linear& o :
+       {Linear{.width = 0}, {.width = -1}, {.blocks = -1}, {.heads = 0}, {.heads = -2}, {.key_size = 0},
+        {.key_size = -20}, {.clip = 0}, {.clip = -1}, {.clip = static_cast<real>(nan)},
+        {.masked_channels = -1}, {.masked_channels = 41}}) {
     CHECK(linear(o).find("transformer: ") != std::string::npos);
   }
-  for (const Linear& o : {Linear{.init_deviation = nan}, {.init_deviation = -1}, {.init_deviation = HUGE_VAL}})
-    CHECK(linear(o).starts_with("self-attention: "));
-  for (const Linear& o : {Linear{.width = huge}, {.heads = huge}, {.key_size = huge}, {.heads = 1 << 30, .key_size = huge}})
+  for (const double deviation : {nan, -1.0, HUGE_VAL})
+    CHECK(linear({.init_deviation = deviation}).starts_with("self-attention: "));
+  for (const Linear& o :
+       {Linear{.width = huge}, {.heads = huge}, {.key_size = huge}, {.heads = 1 << 30, .key_size = huge}})
     CHECK(linear(o).ends_with("too large for any memory"));
 
   const auto raw = [](const Transformer::Options& o) { return message_of([&] { Transformer(o, 1); }); };
   using Raw = Transformer::Options;
   CHECK(raw({.blocks = {}}) == "nothing was thrown");
-  for (const Raw& o : {Raw{.inputs = 0}, {.outputs = 0}, {.width = 0}, {.heads = 0}, {.heads = -1}, {.key_size = 0},
-                       {.key_size = -1}, {.tokens = 0}, {.tokens = -1}, {.clip = -1}, {.clip = static_cast<real>(nan)},
-                       {.mlp = -1}, {.dropout = -0.1}, {.dropout = 1}, {.dropout = nan}}) {
+  for (const Raw& o :
+       {Raw{.inputs = 0}, {.outputs = 0}, {.width = 0}, {.heads = 0}, {.heads = -1}, {.key_size = 0},
+        {.key_size = -1}, {.tokens = 0}, {.tokens = -1}, {.clip = -1}, {.clip = static_cast<real>(nan)},
+        {.mlp = -1}, {.dropout = -0.1}, {.dropout = 1}, {.dropout = nan}}) {
     CHECK(raw(o).starts_with("transformer: "));
   }
   CHECK(raw({.init_deviation = nan}).starts_with("self-attention: "));
-  for (const Raw& o : {Raw{.inputs = huge}, {.outputs = huge}, {.heads = huge}, {.tokens = huge}, {.mlp = huge}})
+  for (const Raw& o :
+       {Raw{.inputs = huge}, {.outputs = huge}, {.heads = huge}, {.tokens = huge}, {.mlp = huge}})
     CHECK(raw(o).ends_with("too large for any memory"));
   const Transformer model(Raw{.blocks = {LinearAttention{}}}, 1);
   CHECK(lacks([&] { model.after_block(1, Tensor({1, 1, 40})); }, {"transformer", "no block 1"}) == "");
 
   Random random(1, stream::test_data);
-  for (const auto& size :
-       {std::array<Index, 4>{0, 4, 2, 2}, {4, 0, 2, 2}, {4, 4, 0, 2}, {4, 4, 2, 0}, {-4, 4, 2, 2}, {4, 4, -1, -1}}) {
-    refuses("self-attention", [&] { random_self_attention(MesaLayer{}, size[0], size[1], size[2], size[3], 1, random); });
+  const std::array<Index, 4> impossible[] = {{0, 4, 2, 2}, {4, 0, 2, 2},  {4, 4, 0, 2},
+                                             {4, 4, 2, 0}, {-4, 4, 2, 2}, {4, 4, -1, -1}};
+  for (const auto& [seen, width, heads, key_size] : impossible) {
+    const auto layer = [&, s = seen, w = width, h = heads, k = key_size] {
+      random_self_attention(MesaLayer{}, s, w, h, k, 1, random);
+    };
+    refuses("self-attention", layer);
   }
 }
 

@@ -53,7 +53,7 @@ const std::string good = tensor("F32", "[2,3]", "[0,24]");
 
 }  // namespace
 
-TEST_CASE("safetensors: unusual but legal files load") {
+TEST_CASE("safetensors: unusual but legal files load", "[safetensors][errors]") {
   CHECK(parse(good, 24).tensors.at("w").shape() == Shape{2, 3});
   CHECK(parse(good + "    \t\r\n  ", 24).tensors.at("w").shape() == Shape{2, 3});
   CHECK(parse("{}", 0).tensors.empty());
@@ -91,7 +91,7 @@ TEST_CASE("safetensors: unusual but legal files load") {
   CHECK(mixed.metadata == std::map<std::string, std::string>{{"λ", "é"}, {"", ""}});
 }
 
-TEST_CASE("safetensors: files that are too short or too long") {
+TEST_CASE("safetensors: files that are too short or too long", "[safetensors][errors]") {
   const std::string file = file_of(good, 24);
   CHECK(message_of([&] { parse_safetensors(file, "x.st"); }) == "nothing was thrown");
   for (std::size_t size = 0; size < file.size(); ++size) {
@@ -110,7 +110,7 @@ TEST_CASE("safetensors: files that are too short or too long") {
   refuses("", 0, "expected {");
 }
 
-TEST_CASE("safetensors: broken JSON") {
+TEST_CASE("safetensors: broken JSON", "[safetensors][errors]") {
   for (std::size_t size = 0; size < good.size(); ++size) {
     refuses(good.substr(0, size), 24, "header, byte");
   }
@@ -130,7 +130,7 @@ TEST_CASE("safetensors: broken JSON") {
   refuses(replaced(good, "\"w\"", "w"), 24, "expected \"");
 }
 
-TEST_CASE("safetensors: strings that are no strings") {
+TEST_CASE("safetensors: strings that are no strings", "[safetensors][errors]") {
   const auto refuses_name = [](const std::string& name, const char* reason) {
     refuses(replaced(good, "w", name), 24, reason);
   };
@@ -153,7 +153,7 @@ TEST_CASE("safetensors: strings that are no strings") {
   }
 }
 
-TEST_CASE("safetensors: JSON that is not what it should be") {
+TEST_CASE("safetensors: JSON that is not what it should be", "[safetensors][errors]") {
   for (const char* value : {"1", "null", "true", "[]", "\"F32\"", "[[1]]"}) {
     refuses(std::string(R"({"w":)") + value + "}", 0, "expected {");
     if (value == std::string("null")) continue;  // legal, see above
@@ -182,12 +182,15 @@ TEST_CASE("safetensors: JSON that is not what it should be") {
   refuses(replaced(good, "dtype", "type"), 24, "needs a dtype, a shape and data_offsets");
 }
 
-TEST_CASE("safetensors: what else a tensor says of itself is passed over, if it is JSON") {
-  const auto with = [](const std::string& value) { return replaced(good, "}}", R"(,"extra":)" + value + "}}"); };
+TEST_CASE("safetensors: what else a tensor says is passed over, if it is JSON", "[safetensors][errors]") {
+  const auto with = [](const std::string& value) {
+    return replaced(good, "}}", R"(,"extra":)" + value + "}}");
+  };
   const std::string deep(1'000'000, '['), end_of_deep(1'000'000, ']');
   for (const std::string& value :
-       {std::string("null"), std::string(" true"), std::string("false "), std::string("0"), std::string("-0.50e-07"),
-        std::string("12E+3"), std::string(R"("\u00e9\n")"), std::string("[]"), std::string("{}"), std::string("[ ]"),
+       {std::string("null"), std::string(" true"), std::string("false "), std::string("0"),
+        std::string("-0.50e-07"), std::string("12E+3"), std::string(R"("\u00e9\n")"), std::string("[]"),
+        std::string("{}"), std::string("[ ]"),
         std::string(R"([1, "a", [null, {}], {"b": [2, {"c": "d"}], "e": true}])"),
         std::string(R"({"a": 1, "a": {"dtype": 5}})"), deep + end_of_deep}) {
     INFO(value.substr(0, 100));
@@ -197,8 +200,9 @@ TEST_CASE("safetensors: what else a tensor says of itself is passed over, if it 
   for (const std::string& value :
        {std::string(""), std::string("nul"), std::string("nulll"), std::string("+1"), std::string("01"),
         std::string("1."), std::string(".5"), std::string("1e"), std::string("-"), std::string("NaN"),
-        std::string("'a'"), std::string("\"a"), std::string("[1,]"), std::string("[,1]"), std::string("[1 2]"),
-        std::string("[1}"), std::string("{1:2}"), std::string(R"({"a"})"), std::string(R"({"a":})"),
+        std::string("'a'"), std::string("\"a"), std::string("[1,]"), std::string("[,1]"),
+        std::string("[1 2]"), std::string("[1}"), std::string("{1:2}"), std::string(R"({"a"})"),
+        std::string(R"({"a":})"),
         std::string(R"({"a":1,})"), std::string(R"({"a":1]})"), std::string("[[]"), std::string("[]]"), deep,
         deep + end_of_deep + "]"}) {
     refuses(with(value), 24, "header, byte");
@@ -210,7 +214,7 @@ TEST_CASE("safetensors: what else a tensor says of itself is passed over, if it 
   refuses(R"({"__metadata__":null,"__metadata__":null})", 0, "appears twice");
 }
 
-TEST_CASE("safetensors: names that appear twice") {
+TEST_CASE("safetensors: names that appear twice", "[safetensors][errors]") {
   const std::string empty = R"({"dtype":"F32","shape":[0],"data_offsets":[0,0]})";
   refuses(R"({"w":)" + empty + R"(,"w":)" + empty + "}", 0, "\"w\" appears twice");
   refuses(R"({"w":)" + empty + R"(,"\u0077":)" + empty + "}", 0, "\"w\" appears twice");
@@ -219,7 +223,7 @@ TEST_CASE("safetensors: names that appear twice") {
   refuses(replaced(good, "\"shape\"", R"("dtype":"F32","shape")"), 24, "\"dtype\" appears twice");
 }
 
-TEST_CASE("safetensors: shapes that can't be") {
+TEST_CASE("safetensors: shapes that can't be", "[safetensors][errors]") {
   refuses(tensor("F32", "[-2,-3]", "[0,24]"), 24, "negative");
   refuses(tensor("F32", "[-0]", "[0,0]"), 0, "negative");
   refuses(tensor("F32", "[1,1,1,1,6]", "[0,24]"), 24, "at most 4 dimensions");
@@ -239,7 +243,7 @@ TEST_CASE("safetensors: shapes that can't be") {
   refuses(tensor("F32", "[0]", "[0,4]"), 4, "needs 0 bytes and has 4");
 }
 
-TEST_CASE("safetensors: offsets that can't be") {
+TEST_CASE("safetensors: offsets that can't be", "[safetensors][errors]") {
   refuses(tensor("F32", "[6]", "[-24,0]"), 24, "negative");
   refuses(tensor("F32", "[6]", "[24,0]"), 24, "begins at byte 24 and ends at 0");
   refuses(tensor("F32", "[6]", "[24]"), 24, "two numbers, not 1");
@@ -266,7 +270,7 @@ TEST_CASE("safetensors: offsets that can't be") {
   refuses(replaced(good, "}}", R"(},"b":)" + inside + "}"), 24, "\"b\" begins at byte 4");
 }
 
-TEST_CASE("safetensors: a header made to hurt") {
+TEST_CASE("safetensors: a header made to hurt", "[safetensors][errors]") {
   const std::string deep(1'000'000, '[');
   refuses(deep, 0, "expected {");
   refuses(R"({"w":)" + deep, 0, "expected {");

@@ -11,6 +11,7 @@
 
 #include "core/files.h"
 #include "nn/safetensors.h"
+#include "tests/directory.h"
 #include "tests/helpers.h"
 
 namespace mesagrad {
@@ -18,20 +19,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A directory of our own, which goes away with its files.
-struct Directory {
-  Directory() { fs::create_directories(path); }
-  ~Directory() { fs::remove_all(path); }
-  Directory(const Directory&) = delete;
-  Directory& operator=(const Directory&) = delete;
-
-  std::vector<std::string> names() const {
-    std::vector<std::string> result;
-    for (const auto& entry : fs::directory_iterator(path))
-      result.push_back(entry.path().filename());
-    return result;
-  }
-  fs::path path = fs::temp_directory_path() / text("mesagrad-test-", getpid());
+// A place for one file.
+struct Place : Directory {
   fs::path file = path / "a.safetensors";
 };
 
@@ -62,9 +51,9 @@ bool same_bits(const Tensor& a, const Tensor& b) {
 
 }  // namespace
 
-TEST_CASE("safetensors: what is saved comes back bit for bit") {
+TEST_CASE("safetensors: what is saved comes back bit for bit", "[safetensors]") {
   using Limits = std::numeric_limits<real>;
-  const Directory directory;
+  const Place directory;
   const Tensor odd({6}, {real{-0.0}, Limits::denorm_min(), -Limits::infinity(), Limits::max(),
                          Limits::quiet_NaN(), Limits::signaling_NaN()});
   const std::string nul("nul\0inside", 10);
@@ -95,8 +84,8 @@ TEST_CASE("safetensors: what is saved comes back bit for bit") {
   }
 }
 
-TEST_CASE("safetensors: the bytes on disk are those of the format") {
-  const Directory directory;
+TEST_CASE("safetensors: the bytes on disk are those of the format", "[safetensors]") {
+  const Place directory;
   save_safetensors(directory.file, {.tensors = {{"w", Tensor({1, 2}, {1, -2})}}, .metadata = {}});
   const std::string header = in_double
                                  ? R"({"w":{"dtype":"F64","shape":[1,2],"data_offsets":[0,16]}})"
@@ -111,8 +100,8 @@ TEST_CASE("safetensors: the bytes on disk are those of the format") {
         length + std::string(7, '\0') + header + padding + one + minus_two);
 }
 
-TEST_CASE("safetensors: a file without tensors") {
-  const Directory directory;
+TEST_CASE("safetensors: a file without tensors", "[safetensors]") {
+  const Place directory;
   save_safetensors(directory.file, {});
   CHECK(fs::file_size(directory.file) == 16);
   CHECK(load_safetensors(directory.file).tensors.empty());
@@ -120,8 +109,8 @@ TEST_CASE("safetensors: a file without tensors") {
   CHECK(load_safetensors(directory.file).metadata.at("a") == "b");
 }
 
-TEST_CASE("safetensors: what can't be saved is named, and no file appears") {
-  const Directory directory;
+TEST_CASE("safetensors: what can't be saved is named, and no file appears", "[safetensors]") {
+  const Place directory;
   const auto missing = [&](const Safetensors& file, const char* reason) {
     return lacks([&] { save_safetensors(directory.file, file); }, {"a.safetensors", reason});
   };
@@ -135,8 +124,8 @@ TEST_CASE("safetensors: what can't be saved is named, and no file appears") {
   CHECK(directory.names().empty());
 }
 
-TEST_CASE("safetensors: an old file survives when the new one can't be written") {
-  const Directory directory;
+TEST_CASE("safetensors: an old file survives when the new one can't be written", "[safetensors]") {
+  const Place directory;
   const auto save = [](const fs::path& path, Index n) {
     save_safetensors(path, {.tensors = {{"w", Tensor({n})}}, .metadata = {}});
   };
@@ -148,15 +137,15 @@ TEST_CASE("safetensors: an old file survives when the new one can't be written")
           "");
   }
   CHECK(read_file(directory.file) == old);
-  CHECK(directory.names() == std::vector<std::string>{"a.safetensors"});
+  CHECK(directory.names() == std::set<std::string>{"a.safetensors"});
 
   save(directory.file, 100000);
   CHECK(load_safetensors(directory.file).tensors.at("w").size() == 100000);
-  CHECK(directory.names() == std::vector<std::string>{"a.safetensors"});
+  CHECK(directory.names() == std::set<std::string>{"a.safetensors"});
 }
 
-TEST_CASE("safetensors: places where no file can be") {
-  const Directory directory;
+TEST_CASE("safetensors: places where no file can be", "[safetensors]") {
+  const Place directory;
   const auto save = [](const fs::path& path) { save_safetensors(path, {}); };
   const auto load = [](const fs::path& path) { load_safetensors(path); };
   CHECK(lacks([&] { save(directory.path / "none" / "a"); }, {"none/a", "No such file"}) == "");
@@ -169,11 +158,11 @@ TEST_CASE("safetensors: places where no file can be") {
   fs::create_symlink("/dev/null", device);
   CHECK(lacks([&] { save(device); }, {"cannot write", "not a regular file"}) == "");
   CHECK(fs::is_symlink(device));
-  CHECK(directory.names() == std::vector<std::string>{"device"});
+  CHECK(directory.names() == std::set<std::string>{"device"});
 }
 
-TEST_CASE("safetensors: a model's parameters return to it") {
-  const Directory directory;
+TEST_CASE("safetensors: a model's parameters return to it", "[safetensors]") {
+  const Place directory;
   Tensor a = random_tensor({2, 3}, 1);
   Tensor b = random_tensor({4}, 2);
   b.requires_grad().grad()[0] = 5;
@@ -193,8 +182,8 @@ TEST_CASE("safetensors: a model's parameters return to it") {
               {"two tensors are named \"a\""}) == "");
 }
 
-TEST_CASE("safetensors: a file that does not fit the model changes nothing") {
-  const Directory directory;
+TEST_CASE("safetensors: a file that does not fit the model changes nothing", "[safetensors]") {
+  const Place directory;
   Tensor a({2, 3}, 1);
   Tensor b({4}, 1);
   Tensor none;
@@ -216,7 +205,7 @@ TEST_CASE("safetensors: a file that does not fit the model changes nothing") {
   CHECK(numbers_of(wide) == std::vector<real>(4, 2));
 }
 
-TEST_CASE("safetensors: the published weights load") {
+TEST_CASE("safetensors: the published weights load", "[safetensors]") {
   const fs::path directory = "../shared/reference/weights";
   if (!fs::is_directory(directory)) {
     WARN("skipped: there is no " << directory.string());

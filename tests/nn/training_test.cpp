@@ -138,7 +138,7 @@ TEST_CASE("a step changes gradients only, and replaces those of the step before"
   }
 }
 
-TEST_CASE("training has the same bits on any number of threads", "[training][threads]") {
+TEST_CASE("training has the same bits on any number of threads", "[training]") {
   const auto [losses, weights] = train(1);
   CHECK(losses.back() < losses.front());
   for (const int threads : {2, 3, 5}) {
@@ -188,7 +188,8 @@ TEST_CASE("training refuses a model whose parameters are not what they were", "[
   training(loss_of);
   Tensor& w = model.blocks[1].attention.wv;
   const Tensor before = w;
-  for (const Tensor& now : {random_tensor(w.shape(), 1).requires_grad(), Tensor({3}).requires_grad(), Tensor()}) {
+  for (const Tensor& now :
+       {random_tensor(w.shape(), 1).requires_grad(), Tensor({3}).requires_grad(), Tensor()}) {
     w = now;
     CHECK(lacks([&] { training(loss_of); }, {"training", "blocks.1.wv", "no longer"}) == "");
   }

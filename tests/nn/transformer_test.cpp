@@ -1,137 +1,16 @@
-// The Transformer of raw observations, against loops in double precision.
+// The Transformer of raw observations, against its formula in double precision.
 #include "tests/catch.h"  // first, because it is precompiled
 
 #include "nn/transformer.h"
 
 #include "nn/loss.h"
-#include "nn/reference.h"
 #include "nn/training.h"
-#include "tests/helpers.h"
+#include "tests/nn/naive_transformer.h"
 
 namespace mesagrad {
 namespace {
 
 using Positions = Transformer::Positions;
-using Rows = std::vector<std::vector<double>>;  // one sequence: a row for each token
-
-Rows rows_of(const Tensor& x, Index first, Index count) {
-  Rows rows;
-  for (Index r = first; r < first + count; ++r) {
-    auto& row = rows.emplace_back();
-    for (Index j = 0; j < x.dim(-1); ++j) row.push_back(static_cast<double>(x[r * x.dim(-1) + j]));
-  }
-  return rows;
-}
-
-Rows product(const Rows& a, const Tensor& w) {
-  Rows result;
-  for (const auto& row : a) {
-    auto& out = result.emplace_back(static_cast<std::size_t>(w.dim(1)));
-    for (std::size_t j = 0; j < out.size(); ++j)
-      for (std::size_t i = 0; i < row.size(); ++i)
-        out[j] +=
-            row[i] * static_cast<double>(w[static_cast<Index>(i) * w.dim(1) + static_cast<Index>(j)]);
-  }
-  return result;
-}
-
-Rows sum_of(Rows a, const Rows& b) {
-  for (std::size_t t = 0; t < a.size(); ++t)
-    for (std::size_t j = 0; j < a[t].size(); ++j) a[t][j] += b[t][j];
-  return a;
-}
-
-double naive_position(Index t, std::size_t j, Index D) {
-  const double angle =
-      static_cast<double>(t) * std::pow(1e4, -2.0 * static_cast<double>(j / 2) / static_cast<double>(D));
-  return j % 2 == 0 ? std::sin(angle) : std::cos(angle);
-}
-
-Rows naive_norm(Rows x, const std::optional<LayerNorm>& norm) {
-  if (!norm) return x;
-  for (auto& row : x) {
-    double mean = 0, variance = 0;
-    for (const double e : row) mean += e / static_cast<double>(row.size());
-    for (const double e : row) variance += (e - mean) * (e - mean) / static_cast<double>(row.size());
-    for (std::size_t j = 0; j < row.size(); ++j) {
-      const Index i = static_cast<Index>(j);
-      row[j] = static_cast<double>(norm->scale[i]) * (row[j] - mean) / std::sqrt(variance + 1e-6) +
-               static_cast<double>(norm->shift[i]);
-    }
-  }
-  return x;
-}
-
-// What the layer makes of normed tokens x; `seen` is x, with the positions if there are any.
-Rows naive_attention(const SelfAttention& layer, const Rows& seen, const Rows& x) {
-  const std::size_t heads = static_cast<std::size_t>(layer.heads);
-  const std::size_t inner = static_cast<std::size_t>(layer.wq.dim(1)), K = inner / heads;
-  Rows q = product(seen, layer.wq), k = product(seen, layer.wk);
-  const Rows v = product(x, layer.wv);
-  Rows result(x.size(), std::vector<double>(inner));
-  for (std::size_t h = 0; h < heads; ++h) {
-    const std::size_t first = h * K, end = first + K;
-    for (Rows* rows : {&q, &k})
-      for (auto& row : *rows) {
-        double length = 0;
-        for (std::size_t j = first; j < end; ++j) length += row[j] * row[j];
-        if (layer.unit_keys) for (std::size_t j = first; j < end; ++j) row[j] /= std::sqrt(length);
-      }
-    const auto part = [&](const Rows& rows) {
-      Matrix m(static_cast<Index>(rows.size()), static_cast<Index>(K));
-      for (std::size_t t = 0; t < rows.size(); ++t)
-        for (std::size_t j = 0; j < K; ++j) m(static_cast<Index>(t), static_cast<Index>(j)) = rows[t][first + j];
-      return m;
-    };
-    Matrix query = part(q), out;
-    if (const auto mesa = std::get_if<MesaLayer>(&layer.mixer)) {
-      query = reference::preconditioned_queries(query, part(k),
-                                                static_cast<double>(mesa->lambda[static_cast<Index>(h)]));
-    }
-    const bool softmax = std::holds_alternative<SoftmaxAttention>(layer.mixer);
-    out = (softmax ? reference::softmax_attention : reference::linear_attention)(query, part(k), part(v));
-    for (std::size_t t = 0; t < x.size(); ++t)
-      for (std::size_t j = 0; j < K; ++j)
-        result[t][first + j] = out(static_cast<Index>(t), static_cast<Index>(j));
-  }
-  return product(result, layer.wo);
-}
-
-Rows naive_mlp(const MLP& mlp, const Rows& x) {
-  Rows hidden = product(x, mlp.w1);
-  for (auto& row : hidden)
-    for (double& e : row) {
-      e *= 0.5 * (1 + std::tanh(std::sqrt(2 / std::acos(-1.0)) * (e + 0.044715 * e * e * e)));
-    }
-  return product(hidden, mlp.w2);
-}
-
-Rows naive_transformer(const Transformer& model, const Rows& observations) {
-  const Index D = model.options.width;
-  Rows x = product(observations, model.embedding);
-  const auto positions = [&](std::size_t t, std::size_t j) {
-    return naive_position(static_cast<Index>(t), j, D);
-  };
-  if (model.options.positions == Positions::tokens) {
-    for (std::size_t t = 0; t < x.size(); ++t)
-      for (std::size_t j = 0; j < x[t].size(); ++j) x[t][j] += positions(t, j);
-  }
-  for (std::size_t b = 0; b < model.blocks.size(); ++b) {
-    const Transformer::Block& block = model.blocks[b];
-    const Rows normed = naive_norm(x, block.attention_norm);
-    Rows seen = normed;
-    if (b == 0 && model.options.positions == Positions::keys) {
-      for (std::size_t t = 0; t < seen.size(); ++t)
-        for (std::size_t j = 0; j < static_cast<std::size_t>(D); ++j) seen[t].push_back(positions(t, j));
-    }
-    x = sum_of(x, naive_attention(block.attention, seen, normed));
-    if (block.mlp) x = sum_of(x, naive_mlp(*block.mlp, naive_norm(x, block.mlp_norm)));
-    const double bound = model.options.clip;
-    for (auto& row : x)
-      for (double& e : row) e = bound > 0 ? std::clamp(e, -bound, bound) : e;
-  }
-  return product(x, model.readout);
-}
 
 // Small models that together use every part.
 std::vector<Transformer> models() {
@@ -161,13 +40,6 @@ std::vector<Transformer> models() {
   return result;
 }
 
-// The same model with other tensors as weights.
-Transformer with_weights(Transformer model, const std::vector<Tensor>& weights) {
-  std::size_t n = 0;
-  for (const Parameter& p : model.parameters()) *p.tensor = weights[n++];
-  return model;
-}
-
 }  // namespace
 
 TEST_CASE("the Transformer computes its formula", "[transformer]") {
@@ -178,12 +50,7 @@ TEST_CASE("the Transformer computes its formula", "[transformer]") {
       const Tensor x = random_tensor({3, T, 3}, 1);
       const Tensor y = model(x);
       REQUIRE(y.shape() == Shape({3, T, 2}));
-      for (Index b = 0; b < 3; ++b) {
-        const Rows ours = rows_of(y, b * T, T), exact = naive_transformer(model, rows_of(x, b * T, T));
-        for (std::size_t t = 0; t < exact.size(); ++t) {
-          CHECK(largest_difference(ours[t], exact[t]) < 1e4 * epsilon);
-        }
-      }
+      CHECK(largest_difference(numbers_of(y), naive_batch(model, x)) < 1e4 * epsilon);
     }
   }
 }
@@ -230,7 +97,7 @@ TEST_CASE("every parameter of the Transformer has a name, and a gradient of its 
         32804);  // and its hybrid
 }
 
-TEST_CASE("dropout belongs to a training's sequences, not to its passes", "[transformer][dropout]") {
+TEST_CASE("dropout belongs to a training's sequences, not to its passes", "[transformer]") {
   Transformer::Options options{.inputs = 3,
                                .outputs = 2,
                                .width = 6,
@@ -252,6 +119,32 @@ TEST_CASE("dropout belongs to a training's sequences, not to its passes", "[tran
     const std::vector<real> part(all.begin() + b * 10, all.begin() + (b + 1) * 10);
     CHECK(largest_difference(numbers_of(model(one, &noise)), part) < 1000 * epsilon);
   }
+}
+
+TEST_CASE("every part of every block drops other elements", "[transformer]") {
+  const Transformer model({.width = 6,
+                           .blocks = {2, SoftmaxAttention{}},
+                           .heads = 2,
+                           .key_size = 3,
+                           .mlp = 5,
+                           .dropout = 0.5,
+                           .init_deviation = 0.4},
+                          1);
+  const Tensor x = random_tensor({4, 5, 6}, 3);
+  const Transformer::Noise noise{.seed = 1};
+  std::vector<std::vector<bool>> dropped;  // where nothing is added to the stream
+  for (const std::size_t b : {0u, 1u}) {
+    for (const bool by_mlp : {false, true}) {
+      const Transformer silent = snapshot(model);
+      const Tensor& other = by_mlp ? silent.blocks[b].attention.wo : silent.blocks[b].mlp->w2;
+      std::fill_n(other.data(), other.size(), real{0});
+      const Tensor y = silent.after_block(b, x, &noise);
+      auto& where = dropped.emplace_back();
+      for (Index i = 0; i < x.size(); ++i) where.push_back(y[i] == x[i]);
+    }
+  }
+  std::sort(dropped.begin(), dropped.end());
+  CHECK(std::adjacent_find(dropped.begin(), dropped.end()) == dropped.end());
 }
 
 TEST_CASE("a Transformer's training step does not depend on threads", "[transformer]") {

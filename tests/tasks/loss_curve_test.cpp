@@ -144,7 +144,7 @@ TEST_CASE("an error in a predictor reaches the caller", "[loss_curve][errors]") 
   CHECK(message_of(run) == "no idea");
 }
 
-TEST_CASE("a loss curve has the same bits on any number of threads", "[loss_curve][threads]") {
+TEST_CASE("a loss curve has the same bits on any number of threads", "[loss_curve]") {
   const Predictor predictor = least_squares_predictor({});
   const LinearTransformer model({.width = 12, .init_deviation = 0.1}, 1);
   LossCurve of_predictor, of_model;

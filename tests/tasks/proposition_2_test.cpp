@@ -52,7 +52,7 @@ double difference(const Transformer& model, const Predictor& predictor,
 
 }  // namespace
 
-TEST_CASE("the layers are Richardson's iteration and one step", "[proposition2]") {
+TEST_CASE("the layers are Richardson's iteration and one step", "[proposition_2]") {
   for (const Index d : {1, 3, 10}) {
     const LinearDynamics task{.dimension = d, .tokens = 20, .noise = 0.1};
     for (const std::vector<double>& steps :
@@ -63,14 +63,14 @@ TEST_CASE("the layers are Richardson's iteration and one step", "[proposition2]"
   }
 }
 
-TEST_CASE("with one step Proposition 2 is Proposition 1", "[proposition2]") {
+TEST_CASE("with one step Proposition 2 is Proposition 1", "[proposition_2]") {
   const LinearDynamics task;
   const Transformer model = proposition_2_transformer(10, {0.03});
   CHECK(difference(model, gradient_step_predictor(0.03), task) < 1e3 * epsilon);
   CHECK(difference(model, gradient_step_predictor(0.031), task) > 1e-2);
 }
 
-TEST_CASE("many steps are least squares", "[proposition2]") {
+TEST_CASE("many steps are least squares", "[proposition_2]") {
   // Two dimensions: ||s_t||² < 2, so after 30 tokens no eigenvalue of A_t is above 60, and those below
   // 0.5 belong to short states, whose loss is small anyway.
   const LinearDynamics task{.dimension = 2, .tokens = 30};
@@ -83,7 +83,7 @@ TEST_CASE("many steps are least squares", "[proposition2]") {
   CHECK(last_loss(proposition_2_transformer(2, chebyshev_steps(2, 0.5, 62))) > exact + 0.01);
 }
 
-TEST_CASE("everything but prediction and residual stays as it was", "[proposition2]") {
+TEST_CASE("everything but prediction and residual stays as it was", "[proposition_2]") {
   const Index d = 3;
   const LinearDynamics task{.dimension = d, .tokens = 10};
   const Tensor tokens = constructed_tokens(task.sample(3, stream::analysis_data, 0, 2));
@@ -108,7 +108,7 @@ TEST_CASE("everything but prediction and residual stays as it was", "[propositio
   }
 }
 
-TEST_CASE("compression loses nothing of Proposition 2", "[proposition2]") {
+TEST_CASE("compression loses nothing of Proposition 2", "[proposition_2]") {
   const LinearDynamics task{.dimension = 3, .tokens = 10};
   const std::vector<double> steps = {0.1, 0.2};
   const Transformer small = compress(proposition_2_transformer(3, steps), 3);
@@ -116,7 +116,7 @@ TEST_CASE("compression loses nothing of Proposition 2", "[proposition2]") {
   CHECK(difference(small, by_iteration, task) < 1e3 * epsilon);
 }
 
-TEST_CASE("Chebyshev's steps leave the same at most everywhere in the interval", "[proposition2]") {
+TEST_CASE("Chebyshev's steps leave the same at most everywhere in the interval", "[proposition_2]") {
   // |Π (1 - α_k x)| <= 1/T_K(m), m = (b + a)/(b - a), with equality at both ends and K - 1 times between.
   const double a = 2, b = 30, m = (b + a) / (b - a);
   for (const Index K : {1, 2, 4, 6}) {
@@ -139,7 +139,7 @@ TEST_CASE("Chebyshev's steps leave the same at most everywhere in the interval",
   CHECK(std::abs(chebyshev_steps(3, 4, 4)[1] - 0.25) < 1e-15);
 }
 
-TEST_CASE("impossible eigenvalues are refused", "[proposition2][errors]") {
+TEST_CASE("impossible eigenvalues are refused", "[proposition_2][errors]") {
   CHECK(lacks([] { chebyshev_steps(2, 0, 1); }, {"chebyshev_steps", "2 steps", "[0, 1]"}) == "");
   CHECK(lacks([] { chebyshev_steps(2, 3, 1); }, {"chebyshev_steps", "[3, 1]"}) == "");
   CHECK(lacks([] { chebyshev_steps(-1, 1, 2); }, {"chebyshev_steps", "-1 steps"}) == "");

@@ -14,7 +14,7 @@ const Transformer::Options small{.inputs = 3, .outputs = 3, .width = 6, .blocks 
 
 }  // namespace
 
-TEST_CASE("sensitivity is the mean norm of the derivative", "[binding]") {
+TEST_CASE("sensitivity is the mean norm of the derivative", "[token_binding]") {
   const Transformer model = snapshot(Transformer(small, 3));
   const Tensor x = random_tensor({2, 5, 3}, 1);
   const Index t = 3, T = 5, d = 3, D = 6;
@@ -47,7 +47,7 @@ TEST_CASE("sensitivity is the mean norm of the derivative", "[binding]") {
   CHECK(ours[0] > 0);
 }
 
-TEST_CASE("sensitivity leaves its input as it was", "[binding]") {
+TEST_CASE("sensitivity leaves its input as it was", "[token_binding]") {
   const Tensor x = random_tensor({1, 2, 3}, 1);
   const std::vector<double> s = sensitivity([](const Tensor& y) { return real{2} * y; }, x, 1);
   CHECK(std::abs(s[1] - 2) < 10 * epsilon);
@@ -57,14 +57,14 @@ TEST_CASE("sensitivity leaves its input as it was", "[binding]") {
               {"sensitivity", "position 2"}) == "");
 }
 
-TEST_CASE("sensitivity to slopes whose squares are no numbers", "[binding]") {
+TEST_CASE("sensitivity to slopes whose squares are no numbers", "[token_binding]") {
   for (const double slope : {in_double ? 1e200 : 1e30, in_double ? 1e-200 : 1e-30}) {
     const auto f = [=](const Tensor& y) { return static_cast<real>(slope) * y; };
     CHECK(std::abs(sensitivity(f, random_tensor({2, 3, 2}, 1), 1)[1] / slope - 1) < 10 * epsilon);
   }
 }
 
-TEST_CASE("the token probe finds the states that a stream holds", "[binding]") {
+TEST_CASE("the token probe finds the states that a stream holds", "[token_binding]") {
   const Tensor states = random_tensor({400, 6, 2}, 1), noise = random_tensor({400, 6, 2}, 2);
   const Tensor stream({400, 6, 5});  // s_t, 0.5·s_{t-2} + noise, and a constant
   for (Index n = 0; n < 400; ++n) {
@@ -85,7 +85,7 @@ TEST_CASE("the token probe finds the states that a stream holds", "[binding]") {
   CHECK(lacks([&] { token_probe(stream, states, 6); }, {"token_probe", "position 6"}) == "");
 }
 
-TEST_CASE("attention maps are the softmax weights that the layer uses", "[binding]") {
+TEST_CASE("attention maps are the softmax weights that the layer uses", "[token_binding]") {
   Transformer model(small, 5);
   SelfAttention& layer = model.blocks[0].attention;
   layer.unit_keys = GENERATE(false, true);

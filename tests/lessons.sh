@@ -57,6 +57,29 @@ for n in 5 6 7 8; do
   same_results $n
 done
 
+# With learning rates of zero nothing is learned, and no page may say that anything was: every sentence about the
+# run has a number of it, and titles and captions tell what to look for.
+# same_loss N CURVE: the test loss is the same from the first update to the last.
+same_loss() {
+  losses=$(sed -n "/^ *\"$2\": {/,/}/s/^ *\"mean\": \[\(.*\)\],*/\1/p" "$out/control/tutorial-$1/results.json")
+  [ "$(echo "$losses" | tr -d ' ' | tr , '\n' | sort -u | grep -c '^[0-9]')" -eq 1 ] ||
+    fails "Lesson $1 has learned something with learning rates of zero: $losses"
+}
+outcomes='beats|wins|finds|found|outperforms|succeeds|proves|confirms|fails|reaches|solves'
+for n in 3 7; do
+  echo "Lesson $n, with learning rates of zero"
+  lesson $n OUT="$out/control" RATE=0 >"$out/log"
+  page=$out/control/tutorial-$n/index.html
+  said='<p class="said">'
+  grep -q "$said" "$page" || fails "The page of lesson $n says nothing"
+  if grep "$said" "$page" | grep -v '>[^<]*[0-9]'; then fails "Lesson $n says this without a number"; fi
+  if grep -E '<figcaption>|class="title"|<caption>' "$page" | grep -wE "$outcomes"; then
+    fails "A title or caption of lesson $n says this whatever was learned"
+  fi
+done
+same_loss 3 'interpolation: trained layer'
+same_loss 7 'loss-hybrid: loss'
+
 # refuses COMMAND: it must end with status 2 (1 means that a claim does not hold), and say why in exactly
 # one line.
 refuses() {
@@ -65,7 +88,7 @@ refuses() {
   [ $status -eq 2 ] || fails "Status $status, not 2: $*"
   [ "$(wc -l <"$out/refusal")" -eq 1 ] || { cat "$out/refusal" >&2; fails "Not one line of explanation: $*"; }
 }
-for bad in SCALE=huge SEED=abc SEED=-1 RESUME=yes THREADS=0 THREADS=many OUT=/dev/null/out SPEED=11; do
+for bad in SCALE=huge SEED=abc SEED=-1 RESUME=yes THREADS=0 THREADS=many RATE=-1 OUT=/dev/null/out SPEED=11; do
   refuses lesson 1 OUT="$out/smoke" "$bad"
 done
 too_many() { KMP_WARNINGS=0 OMP_NUM_THREADS=100000 lesson 1 OUT="$out/smoke"; }

@@ -8,7 +8,7 @@
 
 #include "core/checksum.h"
 #include "core/files.h"
-#include "nn/safetensors_json.h"
+#include "core/utf8.h"
 
 namespace mesagrad {
 
@@ -66,7 +66,7 @@ Checkpoint::Checkpoint(fs::path path, std::string identity, const Options& optio
       names_{identity_name, updates_name, checksum_name} {}
 
 void Checkpoint::claim(const std::string& name) {
-  check(safetensors::is_valid_utf8(name), "checkpoint: the name ", safetensors::shown(name),
+  check(is_valid_utf8(name), "checkpoint: the name ", shown(name),
         " is not valid UTF-8");
   for (const std::string& other : names_) {
     check(name != other && !name.starts_with(other + ".") && !other.starts_with(name + "."),
@@ -165,7 +165,7 @@ Index Checkpoint::take_count(Safetensors& file, const std::string& name, Index m
   const char* end = digits.data() + digits.size();
   const auto [stop, error] = std::from_chars(digits.data(), end, count);
   require(error == std::errc{} && stop == end && count >= 0 && count <= most, "'", name, "' is ",
-          safetensors::shown(digits), ", and should be a whole number from 0 to ", most);
+          shown(digits), ", and should be a whole number from 0 to ", most);
   return count;
 }
 

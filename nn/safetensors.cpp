@@ -7,13 +7,11 @@
 #include <set>
 
 #include "core/files.h"
+#include "core/utf8.h"
 #include "nn/safetensors_header.h"
-#include "nn/safetensors_json.h"
 
 namespace mesagrad {
 namespace {
-
-using safetensors::shown;
 
 static_assert(std::endian::native == std::endian::little,
               "the format is little-endian; on this machine numbers must be turned around first");

@@ -4,77 +4,14 @@
 #include <charconv>
 #include <system_error>
 
+#include "core/utf8.h"
+
 namespace mesagrad::safetensors {
 namespace {
 
-constexpr std::string_view hex = "0123456789abcdef";
-
-bool continues(char byte) { return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U; }
-
 bool is_surrogate(char32_t code) { return code >= 0xD800 && code <= 0xDFFF; }
 
-// The lowest 6 bits of `code` in a byte that continues a UTF-8 sequence.
-char continuation(char32_t code) { return static_cast<char>(0x80U | (code & 0x3FU)); }
-
-void append_utf8(std::string& out, char32_t code) {
-  if (code < 0x80) {
-    out += static_cast<char>(code);
-  } else if (code < 0x800) {
-    out += static_cast<char>(0xC0U | code >> 6U);
-    out += continuation(code);
-  } else if (code < 0x10000) {
-    out += static_cast<char>(0xE0U | code >> 12U);
-    out += continuation(code >> 6U);
-    out += continuation(code);
-  } else {
-    out += static_cast<char>(0xF0U | code >> 18U);
-    out += continuation(code >> 12U);
-    out += continuation(code >> 6U);
-    out += continuation(code);
-  }
-}
-
 }  // namespace
-
-std::string json_quoted(std::string_view text) {
-  std::string result = "\"";
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      result += {'\\', c};
-    } else if (byte < 0x20 || byte == 0x7F) {
-      result += {'\\', 'u', '0', '0', hex[byte >> 4U], hex[byte & 0xFU]};
-    } else {
-      result += c;
-    }
-  }
-  return result + '"';
-}
-
-std::string shown(std::string_view text) {
-  std::size_t length = 80;
-  if (text.size() <= length) return json_quoted(text);
-  while (length > 0 && continues(text[length])) --length;  // do not cut a character
-  return json_quoted(text.substr(0, length)) + "...";
-}
-
-bool is_valid_utf8(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const auto first = static_cast<unsigned char>(text[i]);
-    const std::size_t length = first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
-    if (length > text.size() - i) return false;
-    char32_t code = length == 1 ? first : first & (0x7FU >> length);
-    for (std::size_t k = 1; k < length; ++k) {
-      code = code << 6U | (static_cast<unsigned char>(text[i + k]) & 0x3FU);
-    }
-    // Well formed means: just as one would write it.
-    std::string written;
-    append_utf8(written, code);
-    if (written != text.substr(i, length) || is_surrogate(code) || code > 0x10FFFF) return false;
-    i += length;
-  }
-  return true;
-}
 
 JsonReader::JsonReader(std::string_view json) : json_(json) {
   check(is_valid_utf8(json), "the header is not valid UTF-8");
@@ -111,7 +48,7 @@ std::string JsonReader::string() {
   for (char c = next(); c != '"'; c = next()) {
     require(static_cast<unsigned char>(c) >= 0x20, "a control character inside a string");
     if (c == '\\') {
-      append_utf8(result, escaped());
+      result += utf8(escaped());
     } else {
       result += c;
     }

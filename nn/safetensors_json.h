@@ -9,16 +9,9 @@
 
 #include "core/error.h"
 #include "core/real.h"
+#include "core/utf8.h"
 
 namespace mesagrad::safetensors {
-
-// The text as a JSON string, with its quotation marks.
-std::string json_quoted(std::string_view text);
-
-// The same for an error message: no longer than a line, whatever the text.
-std::string shown(std::string_view text);
-
-bool is_valid_utf8(std::string_view text);
 
 // Takes JSON apart from front to back. Every function throws Error, with the place, if what comes
 // next is not what it is asked for.

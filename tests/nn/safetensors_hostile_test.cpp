@@ -279,7 +279,7 @@ TEST_CASE("safetensors: a header made to hurt") {
   std::string wide = "x";
   for (int i = 0; i < 100; ++i) wide += "λ";
   refuses(replaced(good, "\"w\":{", '"' + wide + "\":{}"), 24, "λλ\"...");
-  refuses(R"({"\u001b[31m\n":{}})", 0, R"("\u001b[31m\u000a")");
+  refuses(R"({"\u001b[31m\n":{}})", 0, R"("\u001b[31m\n")");
 }
 
 }  // namespace mesagrad

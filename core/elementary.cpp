@@ -8,12 +8,6 @@
 namespace mesagrad {
 namespace {
 
-constexpr double inverse_factorial(int k) {
-  double factorial = 1;
-  for (int i = 2; i <= k; ++i) factorial *= i;  // exact up to 22!
-  return 1 / factorial;
-}
-
 // x = n·π/2 + r with a whole number n and |r| <= π/4, about. π/2 is taken in three parts: near a multiple
 // of it almost all digits of x cancel, and what is left is as small as the later parts.
 struct Reduced {
@@ -21,30 +15,24 @@ struct Reduced {
   explicit Reduced(double x)
       : n(std::rint(x * 0.63661977236758134308)),
         r(multiply_add(n, 1.4973849048591833e-33,
-                       multiply_add(n, -6.123233995736766e-17,
-                                    multiply_add(n, -1.5707963267948966, x)))) {}
+                       multiply_add(n, -6.123233995736766e-17, multiply_add(n, -1.5707963267948966, x)))) {}
 };
 
-// r - r³/3! + r⁵/5! - ...
-double sine_series(double r) {
-  const double square = r * r;
+// Σ ±rᵏ⁻ᶠ/k! over k = first = f, f + 2, .. last, where square = r²; the sign is that of the series below.
+template <int first, int last>
+double alternating_series(double square) {
   double sum = 0;
 #pragma GCC unroll 8
-  for (int k = 17; k >= 3; k -= 2) {
-    sum = multiply_add(sum, square, k % 4 == 1 ? inverse_factorial(k) : -inverse_factorial(k));
+  for (int k = last; k >= first; k -= 2) {
+    sum = multiply_add(sum, square, k % 4 < 2 ? inverse_factorial(k) : -inverse_factorial(k));
   }
-  return multiply_add(sum * square, r, r);
+  return sum;
 }
 
-// 1 - r²/2! + r⁴/4! - ...
+// r - r³/3! + r⁵/5! - ... and 1 - r²/2! + r⁴/4! - ...
+double sine_series(double r) { return multiply_add(alternating_series<3, 17>(r * r) * (r * r), r, r); }
 double cosine_series(double r) {
-  const double square = r * r;
-  double sum = 0;
-#pragma GCC unroll 8
-  for (int k = 18; k >= 4; k -= 2) {
-    sum = multiply_add(sum, square, k % 4 == 0 ? inverse_factorial(k) : -inverse_factorial(k));
-  }
-  return 1 + multiply_add(sum * square, square, -square / 2);
+  return 1 + multiply_add(alternating_series<4, 18>(r * r) * (r * r), r * r, -(r * r) / 2);
 }
 
 // sin(x + quarters·π/2)

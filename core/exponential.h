@@ -11,6 +11,12 @@
 
 namespace mesagrad {
 
+constexpr double inverse_factorial(int k) {
+  double factorial = 1;
+  for (int i = 2; i <= k; ++i) factorial *= i;  // exact up to 22!
+  return 1 / factorial;
+}
+
 inline double multiply_add(double a, double b, double c) { return std::fma(a, b, c); }
 
 // As x = n ln 2 + r with a whole number n and |r| <= ln 2 / 2,
@@ -41,11 +47,6 @@ Numbers exponential_series(Numbers x) {
   const Numbers r = multiply_add(n, all(-ln2_low), multiply_add(n, all(-ln2_high), x));
 
   constexpr int terms = single ? 7 : 13;
-  constexpr auto inverse_factorial = [](int k) {
-    double factorial = 1;
-    for (int i = 2; i <= k; ++i) factorial *= i;  // exact
-    return 1 / factorial;
-  };
   Numbers sum = all(inverse_factorial(terms));
 #pragma GCC unroll 16
   for (int k = terms - 1; k >= 0; --k) sum = multiply_add(sum, r, all(inverse_factorial(k)));

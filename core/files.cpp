@@ -106,8 +106,7 @@ fs::path directory_of(const fs::path& path) {
 }
 
 std::string read_file(const fs::path& path) try {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"),
-                                                             std::fclose);
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), std::fclose);
   if (file == nullptr) fail_to("read", path, errno);
   std::string bytes;
   std::error_code unknown;

@@ -61,26 +61,24 @@ constexpr Index most_rows = 512;
 void gemm_block(Index M, Index N, Index K, MatrixView a, MatrixView b, real* c, Index ldc, bool add) {
   const auto piece = [&](Index j, Index k, MatrixView a_k) {
     const Index columns = std::min(next_tile(N - j), N - j);
-    gemm_piece(M, columns, std::min(depth, K - k), a_k, {b.data + k * b.row + j * b.column, b.row, b.column},
-               c + j, ldc, add || k > 0);
+    gemm_piece(M, columns, std::min(depth, K - k), a_k, b.from(k, j), c + j, ldc, add || k > 0);
   };
-  const auto piece_of_a = [&](Index k) { return MatrixView{a.data + k * a.column, a.row, a.column}; };
   const bool pack_a = a.row == 1 && a.column >= long_stride && M <= most_rows && N > 2 * tile_columns;
-  if (pack_a) {
-    thread_local std::vector<real> packed(static_cast<std::size_t>(most_rows * padded(depth)));
-    for (Index k = 0; k < K; k += depth) {
-      const Index count = std::min(depth, K - k);
-      pack(M, count, piece_of_a(k), packed.data());
-      for (Index j = 0; j < N; j += next_tile(N - j)) piece(j, k, {packed.data(), padded(count), 1});
-    }
-  } else if (M * N * static_cast<Index>(sizeof(real)) <= Index{1} << 17) {
-    for (Index k = 0; k < K; k += depth) {
-      for (Index j = 0; j < N; j += next_tile(N - j)) piece(j, k, piece_of_a(k));
-    }
-  } else {
+  if (!pack_a && M * N * static_cast<Index>(sizeof(real)) > Index{1} << 17) {
     for (Index j = 0; j < N; j += next_tile(N - j)) {
-      for (Index k = 0; k < K; k += depth) piece(j, k, piece_of_a(k));
+      for (Index k = 0; k < K; k += depth) piece(j, k, a.from(0, k));
     }
+    return;
+  }
+  for (Index k = 0; k < K; k += depth) {
+    MatrixView a_k = a.from(0, k);
+    if (pack_a) {
+      thread_local std::vector<real> packed(static_cast<std::size_t>(most_rows * padded(depth)));
+      const Index count = std::min(depth, K - k);
+      pack(M, count, a_k, packed.data());
+      a_k = rows_of(packed.data(), padded(count));
+    }
+    for (Index j = 0; j < N; j += next_tile(N - j)) piece(j, k, a_k);
   }
 }
 
@@ -103,9 +101,9 @@ void gemm(Index M, Index N, Index K, MatrixView a, MatrixView b, real* c, Index 
   parallel_for((size + block - 1) / block, [&](Index number) {
     const Index from = number * block, count = std::min(block, size - from);
     if (by_rows) {
-      gemm_block(count, N, K, {a.data + from * a.row, a.row, a.column}, b, c + from * ldc, ldc, add);
+      gemm_block(count, N, K, a.from(from, 0), b, c + from * ldc, ldc, add);
     } else {
-      gemm_block(M, count, K, a, {b.data + from * b.column, b.row, b.column}, c + from, ldc, add);
+      gemm_block(M, count, K, a, b.from(0, from), c + from, ldc, add);
     }
   });
 }

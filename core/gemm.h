@@ -10,6 +10,7 @@ struct MatrixView {
   Index row;
   Index column;
   real operator()(Index i, Index j) const { return data[i * row + j * column]; }
+  MatrixView from(Index i, Index j) const { return {data + i * row + j * column, row, column}; }
 };
 
 // Row-major matrix whose rows are `width` numbers apart, and its transpose.

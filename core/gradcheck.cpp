@@ -20,12 +20,8 @@ double dot(const Tensor& a, const Tensor& b) {
 
 // Of the finite ones: a NaN is to be found where it is.
 double root_mean_square(const real* values, Index n) {
-  const Norm norm([=](const auto& f) {
-    for (Index i = 0; i < n; ++i) {
-      if (std::isfinite(values[i])) f(static_cast<double>(values[i]));
-    }
-  });
-  return n > 0 ? norm.value() / std::sqrt(static_cast<double>(n)) : 0;
+  const double norm = norm_of(n, [=](Index i) { return std::isfinite(values[i]) ? double{values[i]} : 0; });
+  return n > 0 ? norm / std::sqrt(static_cast<double>(n)) : 0;
 }
 
 // A number that is another for a while.

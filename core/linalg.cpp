@@ -3,18 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <utility>
 
-#include "core/error.h"
 #include "core/norm.h"
 
 namespace mesagrad {
 namespace {
-
-// The shape, to be written if it must be.
-auto shape_of(const Matrix& a) {
-  return [&a] { return text("(", a.rows(), ", ", a.columns(), ")"); };
-}
 
 void check_finite(const char* op, const char* name, const Matrix& a) {
   for (Index i = 0; i < a.rows(); ++i) {
@@ -38,16 +33,15 @@ double rounding(Index n, double largest) {
   return static_cast<double>(n) * std::numeric_limits<double>::epsilon() * largest;
 }
 
-// e, where the largest entry is between 2^e and 2^(e+1); 0 if all are 0.
-int exponent_of(const Matrix& a) {
-  const double largest = largest_of(std::ssize(a.values()), a.values().data());
-  return largest > 0 ? std::ilogb(largest) : 0;
+// factor·A
+Matrix operator*(double factor, Matrix a) {
+  for (double& x : a.values()) x *= factor;
+  return a;
 }
 
-// a·2^e
-Matrix shifted(Matrix a, int e) {
-  for (double& x : a.values()) x = std::ldexp(x, e);
-  return a;
+// The power of two that makes A's largest entry about 1, so that no square is too large or too small.
+double unit_of(const Matrix& a) {
+  return scale_to_one(largest_of(std::ssize(a.values()), a.values().data()));
 }
 
 // X in R·X = B for an upper triangular R, from the last row up.
@@ -130,19 +124,13 @@ Matrix cholesky_solve(Matrix a, Matrix b) {
 Matrix lu_solve(Matrix a, Matrix b) {
   check_system("lu_solve", a, b);
   const Index n = a.rows();
-  std::vector<double> largest(static_cast<std::size_t>(n));  // of each column
-  for (Index i = 0; i < n; ++i) {
-    for (Index j = 0; j < n; ++j) {
-      double& so_far = largest[static_cast<std::size_t>(j)];
-      so_far = std::max(so_far, std::abs(a(i, j)));
-    }
-  }
+  const Matrix columns = transpose(a);  // row j is column j of A
   for (Index j = 0; j < n; ++j) {
     Index pivot = j;  // the largest entry of the column keeps the multipliers below 1
     for (Index i = j + 1; i < n; ++i) {
       if (std::abs(a(i, j)) > std::abs(a(pivot, j))) pivot = i;
     }
-    const double smallest = rounding(n, largest[static_cast<std::size_t>(j)]);
+    const double smallest = rounding(n, largest_of(n, columns.row(j)));
     check(std::abs(a(pivot, j)) > smallest, "lu_solve: A ", shape_of(a), " is singular: column ", j,
           " depends on those before it");
     if (pivot != j) {
@@ -162,9 +150,8 @@ QR qr(const Matrix& a) {
   const Index m = a.rows(), n = a.columns();
   check(m >= n, "qr: A ", shape_of(a), " has more columns than rows");
   check_finite("qr", "A", a);
-  // A is divided by a power of two near its largest entry, so that no length is too large.
-  const int exponent = exponent_of(a);
-  Matrix r = shifted(a, -exponent);
+  const double unit = unit_of(a);
+  Matrix r = unit * a;
   Matrix reflectors(n, m);  // row j: the unit vector v of reflection j, I - 2vvᵀ
   const auto reflect = [m](const double* v, Index from, Matrix& x) {
     for (Index j = 0; j < x.columns(); ++j) {
@@ -189,7 +176,7 @@ QR qr(const Matrix& a) {
   for (Index j = n - 1; j >= 0; --j) reflect(reflectors.row(j), j, result.q);
   for (Index i = 0; i < n; ++i) {  // signs: R's diagonal must not be negative
     const double sign = r(i, i) < 0 ? -1 : 1;
-    for (Index j = i; j < n; ++j) result.r(i, j) = std::ldexp(sign * r(i, j), exponent);
+    for (Index j = i; j < n; ++j) result.r(i, j) = sign * r(i, j) / unit;
     for (Index k = 0; k < m; ++k) result.q(k, i) *= sign;
   }
   return result;
@@ -202,24 +189,22 @@ Matrix least_squares(const Matrix& a, const Matrix& b, double tolerance) {
         ", it must be in [0, 1)");
   check_finite("least_squares", "A", a);
   check_finite("least_squares", "B", b);
-  // A is divided by a power of two near its largest entry, so that no square is too large or too small.
-  const int exponent = exponent_of(a);
-  const Matrix scaled = shifted(a, -exponent);
+  const double unit = unit_of(a);
+  const Matrix scaled = unit * a;
   if (a.rows() > a.columns()) {  // A = Q·R: the same problem with R and Qᵀ·B
     const QR f = qr(scaled);
-    return shifted(least_squares(f.r, multiply(transpose(f.q), b), tolerance), -exponent);
+    return unit * least_squares(f.r, multiply(transpose(f.q), b), tolerance);
   }
   // One-sided Jacobi: rotate pairs of columns until all are orthogonal. Then A·V = U·Σ, and the
   // solution of smallest norm is V·Σ⁻¹·Uᵀ·B over the columns that are not (nearly) zero.
   const Index n = a.columns();
   Matrix u = transpose(scaled), v = Matrix::identity(n);  // row j of u: column j of A·V; of v: of V
-  const auto dot = [](const double* x, const double* y, Index count) {
-    double sum = 0;
-    for (Index i = 0; i < count; ++i) sum += x[i] * y[i];
-    return sum;
+  const auto dot = [&](Index p, Index q) {
+    return std::inner_product(u.row(p), u.row(p) + u.columns(), u.row(q), 0.0);
   };
-  const auto rotate = [](double* x, double* y, Index count, double c, double s) {
-    for (Index i = 0; i < count; ++i) {
+  const auto rotate = [](Matrix& m, Index p, Index q, double c, double s) {
+    double *x = m.row(p), *y = m.row(q);
+    for (Index i = 0; i < m.columns(); ++i) {
       const double rotated = c * x[i] - s * y[i];
       y[i] = s * x[i] + c * y[i];
       x[i] = rotated;
@@ -230,24 +215,22 @@ Matrix least_squares(const Matrix& a, const Matrix& b, double tolerance) {
     rotated = false;
     for (Index p = 0; p < n; ++p) {
       for (Index q = p + 1; q < n; ++q) {
-        const double pp = dot(u.row(p), u.row(p), u.columns());
-        const double qq = dot(u.row(q), u.row(q), u.columns());
-        const double pq = dot(u.row(p), u.row(q), u.columns());
+        const double pp = dot(p, p), qq = dot(q, q), pq = dot(p, q);
         if (!(std::abs(pq) > 1e-15 * std::sqrt(pp * qq)) || std::abs(pq) < 1e-290) continue;
         const double zeta = (qq - pp) / (2 * pq);
         const double t = (zeta >= 0 ? 1 : -1) / (std::abs(zeta) + std::sqrt(1 + zeta * zeta));
         const double c = 1 / std::sqrt(1 + t * t);
-        rotate(u.row(p), u.row(q), u.columns(), c, c * t);
-        rotate(v.row(p), v.row(q), n, c, c * t);
+        rotate(u, p, q, c, c * t);
+        rotate(v, p, q, c, c * t);
         rotated = true;
       }
     }
   }
   double largest = 0;
-  for (Index j = 0; j < n; ++j) largest = std::max(largest, dot(u.row(j), u.row(j), u.columns()));
+  for (Index j = 0; j < n; ++j) largest = std::max(largest, dot(j, j));
   Matrix x(n, b.columns());
   for (Index j = 0; j < n; ++j) {
-    const double square = dot(u.row(j), u.row(j), u.columns());
+    const double square = dot(j, j);
     if (square <= tolerance * tolerance * largest) continue;
     for (Index k = 0; k < b.columns(); ++k) {
       double projection = 0;
@@ -255,13 +238,15 @@ Matrix least_squares(const Matrix& a, const Matrix& b, double tolerance) {
       for (Index i = 0; i < n; ++i) x(i, k) += v(j, i) * projection / square;
     }
   }
-  return shifted(std::move(x), -exponent);
+  return unit * std::move(x);
 }
 
-Matrix random_orthogonal(Index n, Random& random) {
-  Matrix gaussian(n, n);
-  for (double& x : gaussian.values()) x = random.normal();
-  return qr(gaussian).q;
+Matrix random_normal(Index n, Random& random) {
+  Matrix result(n, n);
+  for (double& x : result.values()) x = random.normal();
+  return result;
 }
+
+Matrix random_orthogonal(Index n, Random& random) { return qr(random_normal(n, random)).q; }
 
 }  // namespace mesagrad

@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "core/error.h"
 #include "core/random.h"
 #include "core/real.h"
 
@@ -32,6 +33,11 @@ class Matrix {
   std::vector<double> values_;
 };
 
+// For error messages: (rows, columns).
+inline auto shape_of(const Matrix& a) {
+  return [&a] { return text("(", a.rows(), ", ", a.columns(), ")"); };
+}
+
 Matrix multiply(const Matrix& a, const Matrix& b);  // throws if the inner dimensions differ
 Matrix transpose(const Matrix& a);
 double frobenius_norm(const Matrix& a);  // sqrt(sum of squares)
@@ -55,6 +61,9 @@ QR qr(const Matrix& a);
 // the smallest norm. Directions in which A is smaller than `tolerance` times its largest singular
 // value count as absent, and those that are 10^-150 times as large in any case.
 Matrix least_squares(const Matrix& a, const Matrix& b, double tolerance = 1e-10);
+
+// (n, n) independent normal numbers.
+Matrix random_normal(Index n, Random& random);
 
 // A random (n, n) orthogonal matrix, every one equally likely (the Haar measure): Q of a matrix of
 // independent normals, with signs such that R's diagonal is positive.

@@ -2,7 +2,7 @@
 #pragma once
 #include <algorithm>
 #include <cmath>
-#include <span>
+#include <limits>
 
 #include "core/real.h"
 
@@ -16,37 +16,43 @@ Number largest_of(Index n, const Number* x) {
   return largest;
 }
 
-// The length is root·2^exponent. All numbers are divided by a power of two near the largest of them before
-// they are squared, which costs no digits. NaN or infinite if one of the numbers is.
-class Norm {
- public:
+// A power of two: numbers up to `largest`, times it, are at most about 1, so that squares neither overflow
+// nor vanish. To multiply by it, or to divide, rounds nothing. NaN if `largest` is infinite.
+template <class Number>
+Number scale_to_one(Number largest) {
+  if (!std::isfinite(largest)) return std::numeric_limits<Number>::quiet_NaN();
+  constexpr int most = std::numeric_limits<Number>::max_exponent - 1;
+  return std::ldexp(Number{1}, largest == 0 ? 0 : std::min(most, -std::ilogb(largest)));
+}
+
+// The length of numbers is root/unit, with a power of two `unit`. NaN if one of them is NaN or infinite.
+struct Norm {
+  double unit, root;
+
   // `each(f)` calls f with all numbers, one after another, as often as it is asked to.
   template <class Each>
   explicit Norm(const Each& each) {
-    double largest = 0;
+    double largest = 0, sum = 0;
     each([&](double x) { largest = std::max(largest, std::abs(x)); });
-    if (largest > 0 && std::isfinite(largest)) exponent_ = std::max(std::ilogb(largest), -1000);
-    const double unit = std::ldexp(1.0, -exponent_);
-    double sum = 0;
+    unit = scale_to_one(largest);
     each([&](double x) { sum += (x * unit) * (x * unit); });
-    root_ = std::sqrt(sum);
+    root = std::sqrt(sum);
   }
 
-  double value() const { return std::ldexp(root_, exponent_); }
-  double root() const { return root_; }
-  int exponent() const { return exponent_; }
-
- private:
-  double root_ = 0;
-  int exponent_ = 0;
+  double value() const { return root / unit; }
 };
 
-// The length of n numbers, `stride` apart.
-template <class Number>
-double norm(const Number* x, Index n, Index stride = 1) {
-  return Norm([=](const auto& f) {
-           for (Index i = 0; i < n; ++i) f(static_cast<double>(x[i * stride]));
+// The length of the numbers f(0) .. f(n-1).
+template <class F>
+double norm_of(Index n, const F& f) {
+  return Norm([&](const auto& take) {
+           for (Index i = 0; i < n; ++i) take(f(i));
          }).value();
+}
+
+template <class Number>
+double norm(const Number* x, Index n) {
+  return norm_of(n, [=](Index i) { return static_cast<double>(x[i]); });
 }
 
 }  // namespace mesagrad

@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "core/elementary.h"
+#include "core/elementwise.h"
 #include "core/gemm.h"
-#include "core/parallel.h"
 
 namespace mesagrad {
 namespace {
@@ -16,75 +16,58 @@ void check_same_shape(const char* op, const Tensor& a, const Tensor& b) {
   check(a.shape() == b.shape(), op, ": ", a.shape(), " and ", b.shape(), " differ in shape");
 }
 
-// x's gradient += factor * values, if x has a gradient.
-void add_to_grad(const Tensor& x, const real* values, real factor = 1) {
-  if (!x.has_grad()) return;
-  const Tensor::GradPart dx = x.grad_part();
-  if (dx.add) {
-    elementwise(x.size(), [=](Index i) { dx.values[i] += factor * values[i]; });
-  } else {
-    elementwise(x.size(), [=](Index i) { dx.values[i] = factor * values[i]; });
-  }
+// dx += factor·dout
+void pass_on(const Tensor& out, const Tensor& x, real factor = 1) {
+  add_to_grad(x, [=, dout = out.grad()](Index i) { return factor * dout[i]; });
 }
 
 }  // namespace
 
 Tensor operator+(const Tensor& a, const Tensor& b) {
   check_same_shape("a + b", a, b);
-  const Tensor out = Tape::output(a.shape(), {&a, &b});
-  elementwise(out.size(), [x = a.data(), y = b.data(), z = out.data()](Index i) { z[i] = x[i] + y[i]; });
+  const Tensor out = each_element({&a, &b}, [x = a.data(), y = b.data()](Index i) { return x[i] + y[i]; });
   Tape::record("a + b", out, [=] {
-    add_to_grad(a, out.grad());
-    add_to_grad(b, out.grad());
+    pass_on(out, a);
+    pass_on(out, b);
   });
   return out;
 }
 
 Tensor operator-(const Tensor& a, const Tensor& b) {
   check_same_shape("a - b", a, b);
-  const Tensor out = Tape::output(a.shape(), {&a, &b});
-  elementwise(out.size(), [x = a.data(), y = b.data(), z = out.data()](Index i) { z[i] = x[i] - y[i]; });
+  const Tensor out = each_element({&a, &b}, [x = a.data(), y = b.data()](Index i) { return x[i] - y[i]; });
   Tape::record("a - b", out, [=] {
-    add_to_grad(a, out.grad());
-    add_to_grad(b, out.grad(), -1);
+    pass_on(out, a);
+    pass_on(out, b, -1);
   });
   return out;
 }
 
 Tensor operator*(const Tensor& a, const Tensor& b) {
   check_same_shape("a * b", a, b);
-  const Tensor out = Tape::output(a.shape(), {&a, &b});
-  elementwise(out.size(), [x = a.data(), y = b.data(), z = out.data()](Index i) { z[i] = x[i] * y[i]; });
+  const Tensor out = each_element({&a, &b}, [x = a.data(), y = b.data()](Index i) { return x[i] * y[i]; });
   Tape::record("a * b", out, [=] {
     // forward was out = a*b, so da = dout*b and db = dout*a
-    const auto add_product = [d = out.grad(), n = out.size()](const Tensor& x, const Tensor& other) {
-      if (!x.has_grad()) return;
-      elementwise(n, [=, dx = x.grad(), y = other.data()](Index i) { dx[i] += d[i] * y[i]; });
-    };
-    add_product(a, b);
-    add_product(b, a);
+    add_to_grad(a, [dout = out.grad(), y = b.data()](Index i) { return dout[i] * y[i]; });
+    add_to_grad(b, [dout = out.grad(), x = a.data()](Index i) { return dout[i] * x[i]; });
   });
   return out;
 }
 
 Tensor operator*(real factor, const Tensor& x) {
   check_defined("factor * x", x);
-  const Tensor out = Tape::output(x.shape(), {&x});
-  elementwise(out.size(), [=, from = x.data(), to = out.data()](Index i) { to[i] = factor * from[i]; });
-  Tape::record("factor * x", out, [=] { add_to_grad(x, out.grad(), factor); });
+  const Tensor out = each_element({&x}, [=, from = x.data()](Index i) { return factor * from[i]; });
+  Tape::record("factor * x", out, [=] { pass_on(out, x, factor); });
   return out;
 }
 
 Tensor scale(const Tensor& x, const Tensor& factor) {
   check_defined("scale", x);
-  check(factor.size() == 1, "scale: the factor must be a single number, its shape is ",
-        factor.shape());
-  const Tensor out = Tape::output(x.shape(), {&x, &factor});
-  elementwise(out.size(), [f = factor[0], from = x.data(), to = out.data()](Index i) {
-    to[i] = f * from[i];
-  });
+  check(factor.size() == 1, "scale: the factor must be a single number, its shape is ", factor.shape());
+  const real f = factor[0];
+  const Tensor out = each_element({&x, &factor}, [f, from = x.data()](Index i) { return f * from[i]; });
   Tape::record("scale", out, [=] {
-    add_to_grad(x, out.grad(), factor[0]);
+    pass_on(out, x, f);
     if (!factor.has_grad()) return;
     // out_i = f*x_i for all i, so df = sum_i dout_i*x_i (in double: there can be many)
     double sum = 0;
@@ -100,9 +83,7 @@ Tensor sum(const Tensor& x) {
   double total = 0;
   for (Index i = 0; i < x.size(); ++i) total += x[i];
   out[0] = static_cast<real>(total);
-  Tape::record("sum", out, [=] {
-    elementwise(x.size(), [dx = x.grad(), d = out.grad()[0]](Index i) { dx[i] += d; });
-  });
+  Tape::record("sum", out, [=] { add_to_grad(x, [d = out.grad()[0]](Index) { return d; }); });
   return out;
 }
 
@@ -117,14 +98,9 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   Tape::record("matmul", out, [=] {
     // forward was out = A·B, so dA = dout·Bᵀ and dB = Aᵀ·dout     (M,N)·(N,K) and (K,M)·(M,N)
     const real* d = out.grad();
-    if (a.has_grad()) {
-      const auto [da, add] = a.grad_part();
-      gemm(M, K, N, rows_of(d, N), columns_of(b.data(), N), da, K, add);
-    }
-    if (b.has_grad()) {
-      const auto [db, add] = b.grad_part();
-      gemm(K, N, M, columns_of(a.data(), K), rows_of(d, N), db, N, add);
-    }
+    const Tensor::GradPart da = a.grad_part(), db = b.grad_part();
+    if (da.values) gemm(M, K, N, rows_of(d, N), columns_of(b.data(), N), da.values, K, da.add);
+    if (db.values) gemm(K, N, M, columns_of(a.data(), K), rows_of(d, N), db.values, N, db.add);
   });
   return out;
 }
@@ -132,16 +108,13 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
 Tensor clip(const Tensor& x, real bound) {
   check_defined("clip", x);
   check(bound > 0, "clip: the bound is ", bound, ", it must be positive");
-  const Tensor out = Tape::output(x.shape(), {&x});
-  elementwise(out.size(), [=, from = x.data(), to = out.data()](Index i) {
+  const Tensor out = each_element({&x}, [=, from = x.data()](Index i) {
     const real x_i = from[i];
-    to[i] = x_i > bound ? bound : x_i < -bound ? -bound : x_i;
+    return x_i > bound ? bound : x_i < -bound ? -bound : x_i;
   });
   Tape::record("clip", out, [=] {
-    const Tensor::GradPart dx = x.grad_part();
-    elementwise(x.size(), [=, from = x.data(), d = out.grad()](Index i) {
-      const real inside = (from[i] > -bound && from[i] < bound) ? d[i] : real{0};
-      dx.values[i] = dx.add ? dx.values[i] + inside : inside;
+    add_to_grad(x, [=, from = x.data(), dout = out.grad()](Index i) {
+      return from[i] > -bound && from[i] < bound ? dout[i] : real{0};
     });
   });
   return out;
@@ -149,18 +122,15 @@ Tensor clip(const Tensor& x, real bound) {
 
 Tensor softplus(const Tensor& x) {
   check_defined("softplus", x);
-  const Tensor out = Tape::output(x.shape(), {&x});
-  elementwise(out.size(), [from = x.data(), to = out.data()](Index i) {
+  const Tensor out = each_element({&x}, [from = x.data()](Index i) {
     // 1 + eˣ = eˣ(1 + e⁻ˣ): in the form whose exponent is not positive, nothing overflows
     const double x_i = from[i];
-    to[i] = static_cast<real>((x_i < 0 ? 0 : x_i) + log_one_plus(exponential(-std::abs(x_i))));
+    return static_cast<real>((x_i < 0 ? 0 : x_i) + log_one_plus(exponential(-std::abs(x_i))));
   });
   Tape::record("softplus", out, [=] {
     // d log(1 + eˣ)/dx = eˣ/(1 + eˣ) = 1/(1 + e⁻ˣ), which is 0 if e⁻ˣ is infinite
-    const Tensor::GradPart dx = x.grad_part();
-    elementwise(x.size(), [=, from = x.data(), d = out.grad()](Index i) {
-      const real part = static_cast<real>(d[i] / (1 + exponential(-static_cast<double>(from[i]))));
-      dx.values[i] = dx.add ? dx.values[i] + part : part;
+    add_to_grad(x, [from = x.data(), dout = out.grad()](Index i) {
+      return static_cast<real>(dout[i] / (1 + exponential(-static_cast<double>(from[i]))));
     });
   });
   return out;
@@ -178,10 +148,7 @@ Tensor zero_channels(const Tensor& x, Index count) {
     std::copy(x.data() + row * width + count, x.data() + (row + 1) * width, to + count);
   }
   Tape::record("zero_channels", out, [=] {
-    real* dx = x.grad();
-    for (Index row = 0; row < x.rows(); ++row) {
-      for (Index i = row * width + count; i < (row + 1) * width; ++i) dx[i] += out.grad()[i];
-    }
+    add_to_grad(x, [=, dout = out.grad()](Index i) { return i % width < count ? real{0} : dout[i]; });
   });
   return out;
 }

@@ -50,11 +50,11 @@ void each_row(Index rows, Index width, const F& f) {
   for (Index row = 0; row < rows; ++row) f(row);
 }
 
-// f(i) for i = 0 .. n-1; each f(i) is a piece of work worth a thread's attention. An exception in one
-// of them is thrown on, after the loop.
+// f(i) for i = 0 .. n-1; `work` is how many steps they take together: without it, enough to be worth
+// threads. An exception in one of them is thrown on, after the loop.
 template <class F>
-void parallel_for(Index n, const F& f) {
-  if (n <= 1 || omp_get_level() > 0) {
+void parallel_for(Index n, const F& f, Index work = most_numbers) {
+  if (n <= 1 || !worth_threads(work)) {
     for (Index i = 0; i < n; ++i) f(i);
     return;
   }

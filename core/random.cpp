@@ -13,8 +13,7 @@ constexpr std::uint32_t high(std::uint64_t x) { return static_cast<std::uint32_t
 
 }  // namespace
 
-std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter,
-                                    std::array<std::uint32_t, 2> key) {
+std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key) {
   for (int round = 0; round < 10; ++round) {
     const std::uint64_t p0 = std::uint64_t{0xD2511F53} * counter[0];
     const std::uint64_t p1 = std::uint64_t{0xCD9E8D57} * counter[2];
@@ -37,10 +36,6 @@ std::uint32_t Random::bits() {
   }
   return block_[static_cast<std::size_t>(used_++)];
 }
-
-double Random::uniform() { return (bits() + 0.5) * 0x1p-32; }
-
-double Random::uniform(double low, double high) { return low + (high - low) * uniform(); }
 
 // Box and Muller: a point in the plane whose coordinates are independent normals has a uniform angle
 // and a squared radius of -2 log(uniform).

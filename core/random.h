@@ -26,10 +26,12 @@ class Random {
  public:
   Random(std::uint64_t seed, std::uint32_t stream, std::uint64_t index = 0);
 
-  std::uint32_t bits();                     // 32 random bits
-  double uniform();                         // in (0, 1), never 0 or 1
-  double uniform(double low, double high);  // in (low, high)
-  double normal();                          // mean 0, standard deviation 1
+  std::uint32_t bits();  // 32 random bits
+  double normal();       // mean 0, standard deviation 1
+
+  // In (0, 1), never 0 or 1, and in (low, high).
+  double uniform() { return (bits() + 0.5) * 0x1p-32; }
+  double uniform(double low, double high) { return low + (high - low) * uniform(); }
 
  private:
   std::array<std::uint32_t, 2> key_;
@@ -41,7 +43,6 @@ class Random {
 };
 
 // One Philox block: four random words from a counter and a key.
-std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter,
-                                    std::array<std::uint32_t, 2> key);
+std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key);
 
 }  // namespace mesagrad

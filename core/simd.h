@@ -139,49 +139,24 @@ Vector over_lanes(Vector x, const F& f) {
   }
 }
 
-// Below, registers count as rows of 16 bytes, because instructions that stay inside of these are fast.
-constexpr Index quarter = 16 / sizeof(real);
-
-// Of every 16 bytes of a and b the first (half = 0) or second halves, interleaved: a_0 b_0 a_1 b_1 ...
-template <Index half, Index... j>
-Vector interleave(Vector a, Vector b, std::integer_sequence<Index, j...>) {
-  return __builtin_shufflevector(
-      a, b, (j / quarter * quarter + half * quarter / 2 + j % quarter / 2 + (j % 2) * lanes)...);
-}
-
-// Blocks of `size` numbers: of every two of a the one with number `which`, and behind it that of b.
-template <Index size, Index which, Index... j>
-Vector choose_blocks(Vector a, Vector b, std::integer_sequence<Index, j...>) {
-  return __builtin_shufflevector(a, b, ((j & ~size) + which * size + ((j & size) != 0 ? lanes : 0))...);
-}
-
 // One round of a transposition: in every number's place, written in binary as row and column, the digit
-// `distance` of the row changes places with one of the column's.
-template <Index distance>
-void exchange(Vector (&row)[lanes]) {
-  constexpr auto all = std::make_integer_sequence<Index, lanes>{};
+// `distance` of the row changes places with that of the column.
+template <Index distance, Index... j>
+void exchange(Vector (&row)[lanes], std::integer_sequence<Index, j...>) {
 #pragma GCC unroll 8
   for (Index pair = 0; pair < lanes / 2; ++pair) {
     const Index r = pair / distance * 2 * distance + pair % distance;
     const Vector a = row[r], b = row[r + distance];
-    if constexpr (distance < quarter) {
-      row[r] = interleave<0>(a, b, all);
-      row[r + distance] = interleave<1>(a, b, all);
-    } else {
-      row[r] = choose_blocks<distance, 0>(a, b, all);
-      row[r + distance] = choose_blocks<distance, 1>(a, b, all);
-    }
+    row[r] = __builtin_shufflevector(a, b, ((j & distance) == 0 ? j : lanes + j - distance)...);
+    row[r + distance] = __builtin_shufflevector(a, b, ((j & distance) == 0 ? j + distance : lanes + j)...);
   }
 }
 
-// Transposes a square of vectors. A digit from `quarter` on is exchanged with the same digit of the
-// column. Inside of 16 bytes, to interleave takes the column's first digit for the row's, and puts the
-// row's behind the column's last: done for every digit of the row, first to last, that is a transposition.
-inline void transpose(Vector (&row)[lanes]) {
-  if constexpr (quarter > 2) exchange<quarter / 2>(row);
-  exchange<1>(row);
-  if constexpr (lanes > quarter) exchange<quarter>(row);
-  if constexpr (lanes > 2 * quarter) exchange<2 * quarter>(row);
+// Transposes a square of vectors, digit by digit.
+template <Index distance = lanes / 2>
+void transpose(Vector (&row)[lanes]) {
+  exchange<distance>(row, std::make_integer_sequence<Index, lanes>{});
+  if constexpr (distance > 1) transpose<distance / 2>(row);
 }
 
 }  // namespace mesagrad

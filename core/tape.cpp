@@ -36,9 +36,9 @@ Tensor Tape::output(const Shape& shape, std::initializer_list<const Tensor*> arg
   if (current_tape != nullptr && std::any_of(arguments.begin(), arguments.end(), has_grad)) {
     out.requires_grad();
     if (checking_finite()) {
-      auto& [result, kept] = current_tape->arguments_.emplace_back(out.data(), std::vector<Tensor>{});
+      current_tape->arguments_.clear();
       for (const Tensor* t : arguments) {
-        if (t->has_grad()) kept.push_back(*t);
+        if (t->has_grad()) current_tape->arguments_.push_back(*t);
       }
     }
   }
@@ -48,30 +48,18 @@ Tensor Tape::output(const Shape& shape, std::initializer_list<const Tensor*> arg
 void Tape::backward(const Tensor& loss) {
   check(loss.size() == 1, "backward: a loss of shape ", loss.shape(), " holds ", loss.size(),
         " numbers; it must be a single one");
-  start_from(loss);
-  loss.grad()[0] += 1;
-  replay();
+  backward(loss, Tensor(loss.shape(), 1));
 }
 
 void Tape::backward(const Tensor& out, const Tensor& cotangent) {
   check_defined("backward", cotangent);
   check(cotangent.shape() == out.shape(), "backward: result ", out.shape(), " and cotangent ",
         cotangent.shape(), " differ in shape");
-  start_from(out);
-  real* grad = out.grad();
-  for (Index i = 0; i < out.size(); ++i) grad[i] += cotangent[i];
-  replay();
-}
-
-void Tape::start_from(const Tensor& out) {
   check(!spent_, "backward: this tape has been replayed before; record a new one");
   check(out.has_grad(), "backward: the result does not depend on any tensor that requires a gradient");
-  const Entry* origin = last_;
-  while (origin != nullptr && origin->out.data() != out.data()) origin = origin->previous;
-  check(origin != nullptr, "backward: the result was not computed on this tape");
-}
-
-void Tape::replay() {
+  check(computed_by(last_, out), "backward: the result was not computed on this tape");
+  real* grad = out.grad();
+  for (Index i = 0; i < out.size(); ++i) grad[i] += cotangent[i];
   spent_ = true;
   for (Entry* entry = last_; entry != nullptr; entry = entry->previous) {
     if (!entry->out.grad_has_part()) continue;  // the loss does not depend on this result
@@ -79,6 +67,11 @@ void Tape::replay() {
     entry->backward();
     if (checking_finite()) check_leaves(*entry);
   }
+}
+
+bool Tape::computed_by(const Entry* entry, const Tensor& x) {
+  while (entry != nullptr && entry->out.data() != x.data()) entry = entry->previous;
+  return entry != nullptr;
 }
 
 bool checking_finite() {
@@ -99,22 +92,11 @@ void Tape::check_finite(const char* op, const char* what, const real* values, co
   }
 }
 
-// An operation's record follows its output, so the newest result of that place is the one.
-void Tape::keep_arguments(Entry& entry) {
-  while (!arguments_.empty() && entry.arguments.empty()) {
-    auto [result, arguments] = std::move(arguments_.back());
-    arguments_.pop_back();
-    if (result == entry.out.data()) entry.arguments = std::move(arguments);
-  }
-}
-
 // Leaves are arguments that no operation of this tape computed: the gradients of the others are checked
 // when it is their operation's turn.
-void Tape::check_leaves(const Entry& entry) const {
+void Tape::check_leaves(const Entry& entry) {
   for (const Tensor& x : entry.arguments) {
-    const Entry* origin = entry.previous;
-    while (origin != nullptr && origin->out.data() != x.data()) origin = origin->previous;
-    if (origin != nullptr || !x.grad_has_part()) continue;
+    if (computed_by(entry.previous, x) || !x.grad_has_part()) continue;
     check_finite(entry.op, "argument's gradient", x.grad(), x);
   }
 }

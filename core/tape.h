@@ -44,8 +44,8 @@ class Tape {
   // and one of the arguments has a gradient.
   static Tensor output(const Shape& shape, std::initializer_list<const Tensor*> arguments);
 
-  // For operations: writes the backward step down, if `out` has a gradient. A closure that finds
-  // out.grad() must pass it on to the arguments that have a gradient.
+  // For operations: writes the backward step of the last output down, if it has a gradient. A closure that
+  // finds out.grad() must pass it on to the arguments that have a gradient.
   template <class Backward>
   static void record(const char* op, const Tensor& out, Backward backward);
 
@@ -71,11 +71,9 @@ class Tape {
     Backward step;
   };
 
-  void start_from(const Tensor& out);
-  void replay();
+  static bool computed_by(const Entry* entry, const Tensor& x);  // or by an entry before it
   static void check_finite(const char* op, const char* what, const real* values, const Tensor& x);
-  void keep_arguments(Entry& entry);
-  void check_leaves(const Entry& entry) const;
+  static void check_leaves(const Entry& entry);
 
   Arena own_arena_;
   Arena& arena_;
@@ -83,7 +81,7 @@ class Tape {
   Entry* last_ = nullptr;
   Tape* outer_;
   bool spent_ = false;
-  std::vector<std::pair<const real*, std::vector<Tensor>>> arguments_;  // of results not yet recorded
+  std::vector<Tensor> arguments_;  // of the last output, like those of an entry
 };
 
 // True if the environment says CHECK_FINITE=1: the first operation whose result (or whose result's
@@ -100,7 +98,7 @@ void Tape::record(const char* op, const Tensor& out, Backward backward) {
   static_assert(alignof(Step) <= 64);
   void* place = tape.arena_.allocate(sizeof(Step)).get();
   tape.last_ = new (place) Step(op, out, tape.last_, std::move(backward));
-  if (checking_finite()) tape.keep_arguments(*tape.last_);
+  if (checking_finite()) tape.last_->arguments = std::exchange(tape.arguments_, {});
 }
 
 }  // namespace mesagrad

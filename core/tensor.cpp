@@ -105,23 +105,26 @@ Tensor& Tensor::requires_grad() {
   return *this;
 }
 
-Tensor::Gradient& Tensor::gradient() const {
+void Tensor::check_has_grad() const {
   check(has_grad(), "grad: a tensor of shape ", shape_, " has no gradient; call requires_grad()");
-  return *grad_;
 }
 
 real* Tensor::grad() const {
+  check_has_grad();
   const GradPart part = grad_part();
   if (!part.add) std::fill_n(part.values, size_, real{0});
   return part.values;
 }
 
 Tensor::GradPart Tensor::grad_part() const {
-  Gradient& g = gradient();
-  return {g.values, std::exchange(g.holds_part, true)};
+  if (!has_grad()) return {};
+  return {grad_->values, std::exchange(grad_->holds_part, true)};
 }
 
-void Tensor::zero_grad() const { gradient().holds_part = false; }
+void Tensor::zero_grad() const {
+  check_has_grad();
+  grad_->holds_part = false;
+}
 
 Tensor Tensor::copy() const {
   check_defined("copy", *this);

@@ -80,10 +80,11 @@ class Tensor {
   real* grad() const;
 
   // For operations that would rather overwrite than add to zeros: `add` says whether the gradient
-  // already holds a part. If it is false, the caller must write every element.
+  // already holds a part. If it is false, the caller must write every element. No values: no gradient.
   struct GradPart {
-    real* values;
-    bool add;
+    real* values = nullptr;
+    bool add = false;
+    GradPart from(Index place) const { return {values == nullptr ? nullptr : values + place, add}; }
   };
   GradPart grad_part() const;
   bool grad_has_part() const { return has_grad() && grad_->holds_part; }
@@ -99,7 +100,7 @@ class Tensor {
     real* values;
     bool holds_part;  // false: the numbers are not yet written and count as zeros
   };
-  Gradient& gradient() const;
+  void check_has_grad() const;
 
   Shape shape_;
   Index size_ = 0;

@@ -74,7 +74,7 @@ inline void tiles(Index rows, Index K, MatrixView a, const real* b, Index ldb, r
                   Index columns, bool add) {
   Index i = 0;
   for (; i + R <= rows; i += R) {
-    const MatrixView a_i = {a.data + i * a.row, a.row, a.column};
+    const MatrixView a_i = a.from(i, 0);
     for (Index j = 0; j < columns;) {
       const Index width = next_tile(columns - j);
       const Index count = columns - j < width ? columns - j : width;
@@ -88,10 +88,8 @@ inline void tiles(Index rows, Index K, MatrixView a, const real* b, Index ldb, r
     }
   }
   if constexpr (R > 1) {  // the last rows: 4, 2 and 1 at a time
-    if (i < rows) {
-      tiles<R == 6 ? 4 : R / 2>(rows - i, K, {a.data + i * a.row, a.row, a.column}, b, ldb, c + i * ldc, ldc,
-                   columns, add);
-    }
+    constexpr Index fewer = R == 6 ? 4 : R / 2;
+    if (i < rows) tiles<fewer>(rows - i, K, a.from(i, 0), b, ldb, c + i * ldc, ldc, columns, add);
   }
 }
 

@@ -19,10 +19,8 @@ namespace mesagrad {
 Tensor causal_linear_attention(const Tensor& q, const Tensor& k, const Tensor& v, Index heads);
 
 // As a kind of attention (nn/mixer.h).
-struct LinearAttention {
+struct LinearAttention : NoParameters {
   std::string name() const { return "linear"; }
-  void start(Index) {}
-  Parameters parameters(const std::string&) { return {}; }
   Tensor operator()(const Tensor& q, const Tensor& k, const Tensor& v, Index heads) const {
     return causal_linear_attention(q, k, v, heads);
   }

@@ -94,11 +94,7 @@ Tensor attention(const char* op, const Tensor& q, const Tensor& k, const Tensor&
       const real *q_i = q.data() + keys, *k_i = k.data() + keys, *v_i = v.data() + values;
       f(Head{{T, K, V, key_row, value_row, q_i, k_i, v_i}}, keys, values, i * Head::kept(T));
     };
-    if (worth_threads(B * heads * Head::work(T, K, V))) {
-      parallel_for(B * heads, one);
-    } else {
-      for (Index i = 0; i < B * heads; ++i) one(i);
-    }
+    parallel_for(B * heads, one, B * heads * Head::work(T, K, V));
   };
   const Tensor out = Tape::output(v.shape(), {&q, &k, &v});
   const Tensor kept = Tensor::uninitialized({B, heads, Head::kept(T)});
@@ -106,15 +102,11 @@ Tensor attention(const char* op, const Tensor& q, const Tensor& k, const Tensor&
     head.forward(out.data() + values, kept.data() + place);
   });
   Tape::record(op, out, [=] {
-    const auto part = [](const Tensor& x) { return x.has_grad() ? x.grad_part() : Tensor::GradPart{}; };
-    const auto at = [](Tensor::GradPart all, Index offset) {
-      return Tensor::GradPart{all.values == nullptr ? nullptr : all.values + offset, all.add};
-    };
-    const Tensor::GradPart dq = part(q), dk = part(k), dv = part(v);
+    const Tensor::GradPart dq = q.grad_part(), dk = k.grad_part(), dv = v.grad_part();
     const real* dout = out.grad();
     each_head([&](const Head& head, Index keys, Index values, Index place) {
-      head.backward(out.data() + values, dout + values, kept.data() + place, at(dq, keys), at(dk, keys),
-                    at(dv, values));
+      head.backward(out.data() + values, dout + values, kept.data() + place, dq.from(keys), dk.from(keys),
+                    dv.from(values));
     });
   });
   return out;

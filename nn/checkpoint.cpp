@@ -39,10 +39,9 @@ std::string checksum_of(const Safetensors& file) {
 
 std::multiset<std::string> items_of(const std::string& identity) {
   std::multiset<std::string> items;
-  for (std::size_t begin = 0; begin <= identity.size();) {
-    const std::size_t end = std::min(identity.find(", ", begin), identity.size());
+  for (std::size_t begin = 0, end; begin <= identity.size(); begin = end + 2) {
+    end = std::min(identity.find(", ", begin), identity.size());
     items.insert(identity.substr(begin, end - begin));
-    begin = end + 2;
   }
   return items;
 }
@@ -57,6 +56,34 @@ std::string only_in(const std::string& one, const std::string& other) {
   return all.empty() ? "nothing more" : all;
 }
 
+std::string take_text(Safetensors& file, const std::string& name) {
+  const auto found = file.metadata.extract(name);
+  check(!found.empty(), "it lacks '", name, "'");
+  return found.mapped();
+}
+
+// Numbers are text in the file's metadata, with as many digits as it takes to get the same bits back.
+std::string text_of(const std::vector<double>& numbers) {
+  std::string all;
+  for (const double number : numbers) {
+    char digits[32];
+    all.append(digits, std::to_chars(digits, digits + sizeof digits, number).ptr).append(" ");
+  }
+  return all;
+}
+
+std::vector<double> take_numbers(Safetensors& file, const std::string& name) {
+  const std::string all = take_text(file, name);
+  std::vector<double> numbers;
+  const char* end = all.data() + all.size();
+  for (const char* at = all.data(); at < end; ++at) {
+    const auto [stop, error] = std::from_chars(at, end, numbers.emplace_back());
+    check(error == std::errc{} && stop < end && *stop == ' ', "'", name, "' is not a list of numbers");
+    at = stop;
+  }
+  return numbers;
+}
+
 }  // namespace
 
 Checkpoint::Checkpoint(fs::path path, std::string identity, const Options& options)
@@ -66,8 +93,7 @@ Checkpoint::Checkpoint(fs::path path, std::string identity, const Options& optio
       names_{identity_name, updates_name, checksum_name} {}
 
 void Checkpoint::claim(const std::string& name) {
-  check(is_valid_utf8(name), "checkpoint: the name ", shown(name),
-        " is not valid UTF-8");
+  check(is_valid_utf8(name), "checkpoint: the name ", shown(name), " is not valid UTF-8");
   for (const std::string& other : names_) {
     check(name != other && !name.starts_with(other + ".") && !other.starts_with(name + "."),
           "checkpoint: the name '", name, "' is taken by '", other, "'");
@@ -80,60 +106,68 @@ void Checkpoint::keep(const std::string& name, const Parameters& tensors) {
   const auto save = [name, tensors](Safetensors& file) { save_tensors(file, name, tensors); };
   Safetensors trial;
   save(trial);  // fails now rather than at the first save
-  items_.push_back(
-      {save, [this, name, tensors](Safetensors& file) { return take_tensors(file, name, tensors); }});
+  items_.push_back({save, [name, tensors](Safetensors& file, bool assign) {
+                      take_tensors(file, name, tensors, assign);
+                    }});
 }
 
 void Checkpoint::keep_count(const std::string& name, const std::function<Index()>& get,
                             const std::function<void(Index)>& set) {
   items_.push_back({[get, name](Safetensors& file) { file.metadata[name] = std::to_string(get()); },
-                    [this, set, name](Safetensors& file) -> Assignment {
+                    [set, name](Safetensors& file, bool assign) {
                       const Index n = take_count(file, name, std::numeric_limits<Index>::max() / 2);
-                      return [set, n] { set(n); };
+                      if (assign) set(n);
                     }});
 }
 
 void Checkpoint::keep(const std::string& name, std::vector<double>& numbers) {
   claim(name);
-  items_.push_back({[&numbers, name](Safetensors& file) { save_numbers(file, name, numbers); },
-                    [this, &numbers, name](Safetensors& file) -> Assignment {
-                      return [&numbers, read = take_numbers(file, name)]() mutable { numbers.swap(read); };
+  items_.push_back({[&numbers, name](Safetensors& file) { file.metadata[name] = text_of(numbers); },
+                    [&numbers, name](Safetensors& file, bool assign) {
+                      std::vector<double> read = take_numbers(file, name);
+                      if (assign) numbers.swap(read);
                     }});
 }
 
 void Checkpoint::keep(const std::string& name, double& number) {
   claim(name);
-  items_.push_back({[&number, name](Safetensors& file) { save_numbers(file, name, {number}); },
-                    [this, &number, name](Safetensors& file) -> Assignment {
+  items_.push_back({[&number, name](Safetensors& file) { file.metadata[name] = text_of({number}); },
+                    [&number, name](Safetensors& file, bool assign) {
                       const std::vector<double> read = take_numbers(file, name);
-                      require(read.size() == 1, "'", name, "' is not one number");
-                      return [&number, value = read[0]] { number = value; };
+                      check(read.size() == 1, "'", name, "' is not one number");
+                      if (assign) number = read[0];
                     }});
 }
 
 Index Checkpoint::start(Index updates) {
   std::error_code error;
   const fs::file_type type = fs::status(path_, error).type();
-  const bool missing = type == fs::file_type::not_found;
   check_replaceable(path_);
   check(path_.has_filename() && type != fs::file_type::none, "cannot write '", path_.string(), "': ",
         path_.has_filename() ? error.message() : "it names no file");
   create_writable(directory_of(path_));
   remove_abandoned(directory_of(path_));
   saved_at_ = Clock::now();
-  if (!options_.resume || missing) return 0;
-  Safetensors file = load_safetensors(path_);
+  if (!options_.resume || type == fs::file_type::not_found) return 0;
+  const Safetensors file = load_safetensors(path_);
+  try {
+    load(file, updates, false);  // throws before anything has changed
+    return load(file, updates, true);
+  } catch (const Error& reason) {
+    fail("cannot resume from ", path_.string(), ": ", reason.what());
+  }
+}
+
+Index Checkpoint::load(Safetensors file, Index updates, bool assign) const {
   const std::string checksum = take_text(file, checksum_name), actual = checksum_of(file);
   const std::string found = take_text(file, identity_name);
-  require(found == identity_, "it belongs to another run (", only_in(found, identity_),
-          ") than this one (", only_in(identity_, found), ")");
-  require(checksum == actual, "it is damaged (its checksum is ", actual, " instead of ", checksum, ")");
+  check(found == identity_, "it belongs to another run (", only_in(found, identity_), ") than this one (",
+        only_in(identity_, found), ")");
+  check(checksum == actual, "it is damaged (its checksum is ", actual, " instead of ", checksum, ")");
   const Index done = take_count(file, updates_name, updates);
-  std::vector<Assignment> assignments;
-  for (const Item& item : items_) assignments.push_back(item.take(file));
-  require(file.tensors.empty() && file.metadata.empty(), "it holds more than this run keeps: '",
-          file.tensors.empty() ? file.metadata.begin()->first : file.tensors.begin()->first, "'");
-  for (const Assignment& assign : assignments) assign();
+  for (const Item& item : items_) item.load(file, assign);
+  for (const auto& [name, tensor] : file.tensors) fail("it holds more than this run keeps: '", name, "'");
+  for (const auto& [name, value] : file.metadata) fail("it holds more than this run keeps: '", name, "'");
   return done;
 }
 
@@ -153,69 +187,32 @@ void Checkpoint::save_when_due(Index n) {
   if (std::chrono::duration<double>(Clock::now() - saved_at_).count() >= options_.seconds) save(n);
 }
 
-std::string Checkpoint::take_text(Safetensors& file, const std::string& name) const {
-  const auto found = file.metadata.extract(name);
-  require(!found.empty(), "it lacks '", name, "'");
-  return found.mapped();
-}
-
-Index Checkpoint::take_count(Safetensors& file, const std::string& name, Index most) const {
+Index Checkpoint::take_count(Safetensors& file, const std::string& name, Index most) {
   const std::string digits = take_text(file, name);
   Index count = -1;
   const char* end = digits.data() + digits.size();
   const auto [stop, error] = std::from_chars(digits.data(), end, count);
-  require(error == std::errc{} && stop == end && count >= 0 && count <= most, "'", name, "' is ",
-          shown(digits), ", and should be a whole number from 0 to ", most);
+  check(error == std::errc{} && stop == end && count >= 0 && count <= most, "'", name, "' is ", shown(digits),
+        ", and should be a whole number from 0 to ", most);
   return count;
-}
-
-// Numbers are text in the file's metadata, with as many digits as it takes to get the same bits back.
-void Checkpoint::save_numbers(Safetensors& file, const std::string& name,
-                              const std::vector<double>& numbers) {
-  std::string all;
-  for (const double number : numbers) {
-    char digits[32];
-    all.append(digits, std::to_chars(digits, digits + sizeof digits, number).ptr).append(" ");
-  }
-  file.metadata[name] = all;
-}
-
-std::vector<double> Checkpoint::take_numbers(Safetensors& file, const std::string& name) const {
-  const std::string all = take_text(file, name);
-  std::vector<double> numbers;
-  const char* end = all.data() + all.size();
-  for (const char* at = all.data(); at < end; ++at) {
-    const auto [stop, error] = std::from_chars(at, end, numbers.emplace_back());
-    require(error == std::errc{} && stop < end && *stop == ' ', "'", name, "' is not a list of numbers");
-    at = stop;
-  }
-  return numbers;
 }
 
 void Checkpoint::save_tensors(Safetensors& file, const std::string& name, const Parameters& from) {
   for (const Parameter& p : from) {
     const std::string full_name = name + "." + p.name;
     check(p.tensor->defined(), "checkpoint: tensor ", full_name, " is undefined");
-    check(file.tensors.emplace(full_name, *p.tensor).second, "checkpoint: two tensors are named ",
-          full_name);
+    check(file.tensors.emplace(full_name, *p.tensor).second, "checkpoint: two tensors are named ", full_name);
   }
 }
 
-Checkpoint::Assignment Checkpoint::take_tensors(Safetensors& file, const std::string& name,
-                                                const Parameters& to) const {
-  std::vector<Tensor> read;
+void Checkpoint::take_tensors(Safetensors& file, const std::string& name, const Parameters& to, bool assign) {
   for (const Parameter& p : to) {
     const std::string full_name = name + "." + p.name;
     const auto found = file.tensors.extract(full_name);
-    require(!found.empty() && found.mapped().shape() == p.tensor->shape(), "it has no tensor ", full_name,
-            " of shape ", p.tensor->shape());
-    read.push_back(found.mapped());
+    check(!found.empty() && found.mapped().shape() == p.tensor->shape(), "it has no tensor ", full_name,
+          " of shape ", p.tensor->shape());
+    if (assign) std::copy_n(found.mapped().data(), p.tensor->size(), p.tensor->data());
   }
-  return [to, read] {
-    for (std::size_t i = 0; i < to.size(); ++i) {
-      std::copy_n(read[i].data(), read[i].size(), to[i].tensor->data());
-    }
-  };
 }
 
 }  // namespace mesagrad

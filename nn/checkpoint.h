@@ -43,9 +43,9 @@ class Checkpoint {
   // What is saved and restored, under names of its own. Everything must outlive the checkpoint. Throws
   // Error if the name is taken: "a" takes "a.b" too.
   void keep(const std::string& name, const Parameters& tensors);
-  template <class Optimizer>
-    requires requires(Optimizer& optimizer) { optimizer.memory(); }
-  void keep(const std::string& name, Optimizer& optimizer) {
+  template <class AnyOptimizer>
+    requires requires(AnyOptimizer& optimizer) { optimizer.memory(); }
+  void keep(const std::string& name, AnyOptimizer& optimizer) {
     keep(name, optimizer.memory());
     if constexpr (requires { optimizer.set_updates(0); }) {
       keep_count(name, [&] { return optimizer.updates(); }, [&](Index n) { optimizer.set_updates(n); });
@@ -69,28 +69,20 @@ class Checkpoint {
   void save_when_due(Index n);
 
  private:
-  using Assignment = std::function<void()>;
   struct Item {
     std::function<void(Safetensors&)> save;
-    // Takes the item's part out of the file; what it returns assigns it, and can't fail.
-    std::function<Assignment(Safetensors&)> take;
+    // Takes the item's part out of the file, throws if it does not fit, and assigns it if `assign` says so.
+    std::function<void(Safetensors&, bool assign)> load;
   };
   using Clock = std::chrono::steady_clock;
 
   void claim(const std::string& name);
   void keep_count(const std::string& name, const std::function<Index()>& get,
                   const std::function<void(Index)>& set);
+  Index load(Safetensors file, Index updates, bool assign) const;
 
-  template <class... Pieces>
-  void require(bool holds, const Pieces&... pieces) const {
-    check(holds, "cannot resume from ", path_.string(), ": ", pieces...);
-  }
-  std::string take_text(Safetensors& file, const std::string& name) const;
-  Index take_count(Safetensors& file, const std::string& name, Index most) const;
-  std::vector<double> take_numbers(Safetensors& file, const std::string& name) const;
-  Assignment take_tensors(Safetensors& file, const std::string& name, const Parameters& to) const;
-  static void save_numbers(Safetensors& file, const std::string& name,
-                           const std::vector<double>& numbers);
+  static Index take_count(Safetensors& file, const std::string& name, Index most);
+  static void take_tensors(Safetensors& file, const std::string& name, const Parameters& to, bool assign);
   static void save_tensors(Safetensors& file, const std::string& name, const Parameters& from);
 
   std::filesystem::path path_;
@@ -104,22 +96,21 @@ class Checkpoint {
 template <class Model>
 void Checkpoint::keep(const std::string& name, std::vector<Model>& models, const Model& like) {
   claim(name);
-  const auto part = [name](std::size_t i) { return text(name, ".", i); };
-  items_.push_back({[&models, name, part](Safetensors& file) {
-                      file.metadata[name] = std::to_string(models.size());
-                      for (std::size_t i = 0; i < models.size(); ++i) {
-                        save_tensors(file, part(i), models[i].parameters());
-                      }
-                    },
-                    [this, &models, name, part, like](Safetensors& file) -> Assignment {
-                      const Index count = take_count(file, name, std::ssize(file.tensors));
-                      std::vector<Model> read;
-                      for (Index i = 0; i < count; ++i) {
-                        read.push_back(snapshot(like));
-                        take_tensors(file, part(static_cast<std::size_t>(i)), read.back().parameters())();
-                      }
-                      return [&models, read = std::move(read)]() mutable { models.swap(read); };
-                    }});
+  const auto part = [name](Index i) { return text(name, ".", i); };
+  const auto save = [&models, name, part](Safetensors& file) {
+    file.metadata[name] = std::to_string(models.size());
+    Index i = 0;
+    for (Model& model : models) save_tensors(file, part(i++), model.parameters());
+  };
+  const auto load = [&models, name, part, like](Safetensors& file, bool assign) {
+    const Index count = take_count(file, name, std::ssize(file.tensors));
+    std::vector<Model> read;
+    for (Index i = 0; i < count; ++i) {
+      take_tensors(file, part(i), read.emplace_back(snapshot(like)).parameters(), true);
+    }
+    if (assign) models.swap(read);
+  };
+  items_.push_back({save, load});
 }
 
 }  // namespace mesagrad

@@ -182,12 +182,7 @@ Tensor preconditioned_queries(const Tensor& q, const Tensor& k, const Tensor& la
       f(first, Problems(B, T, H, K, first), load(group_lambda));
     };
     const Index groups = (B * H + lanes - 1) / lanes;
-    if (T == 0 || K == 0) return;
-    if (worth_threads(B * H * T * K * K)) {
-      parallel_for(groups, group);
-    } else {
-      for (Index i = 0; i < groups; ++i) group(i);
-    }
+    if (T > 0 && K > 0) parallel_for(groups, group, B * H * T * K * K);
   };
   each_group([&](Index, const Problems& problems, Vector group_lambda) {
     Scratch scratch;
@@ -195,8 +190,7 @@ Tensor preconditioned_queries(const Tensor& q, const Tensor& k, const Tensor& la
           [&](Index t, const Vector* y) { problems.write({out.data(), false}, t, y); }, scratch);
   });
   Tape::record("preconditioned_queries", out, [=] {
-    const auto part = [](const Tensor& x) { return x.has_grad() ? x.grad_part() : Tensor::GradPart{}; };
-    const Tensor::GradPart dq = part(q), dk = part(k);
+    const Tensor::GradPart dq = q.grad_part(), dk = k.grad_part();
     std::vector<real> dlambda(static_cast<std::size_t>(B * H));
     each_group([&](Index first, const Problems& problems, Vector group_lambda) {
       backward(T, K, problems, k.data(), out.data(), out.grad(), group_lambda, dq, dk,

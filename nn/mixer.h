@@ -7,7 +7,8 @@
 //     parameters(prefix)      lists them
 //     operator()(q, k, v, H)  (B, T, H·K), (B, T, H·K), (B, T, H·V) to (B, T, H·V)
 //
-// A new kind is such a type, in a file of its own, and its name in the list below.
+// A new kind is such a type, in a file of its own, and its name in the list below; NoParameters has the
+// second and the third for those who need none.
 #pragma once
 #include <variant>
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "core/norm.h"
 #include "core/parallel.h"
@@ -21,15 +20,6 @@ void fill(Index n, real* to, bool add, const F& f) {
   for (Index j = 0; j < n; j += lanes) store_first(std::min(lanes, n - j), f(j), to + j, add);
 }
 
-// A power of two that makes the largest of n numbers about 1, so that squares neither overflow nor
-// vanish; to multiply by it rounds nothing. NaN if a number is infinite.
-real scale_to_one(Index n, const real* x) {
-  const real largest = largest_of(n, x);
-  if (!std::isfinite(largest)) return std::numeric_limits<real>::quiet_NaN();
-  constexpr int most = std::numeric_limits<real>::max_exponent - 1;
-  return std::ldexp(real{1}, largest == 0 ? 0 : std::min(most, -std::ilogb(largest)));
-}
-
 // A row of x with mean 0 and variance 1: x̂_j = r·(x_j - μ), r = 1/√(σ² + 10⁻⁶). All is computed from the
 // distances to the row's first number. So a large part that they have in common costs no digits: a
 // constant row gives zeros. Where squares overflow, f·x takes the place of x, with a power of two f.
@@ -38,9 +28,9 @@ struct Standardized {
   real f = 1, origin, mean, r;  // f·μ = origin + mean
 
   Standardized(const real* row, Index D) : x(row) {
-    if (measure(D)) return;
-    f = scale_to_one(D, x) / 4;  // so that a distance, too, is below 1
-    measure(D);
+    if (std::isfinite(measured_variance(D))) return;
+    f = scale_to_one(largest_of(D, x)) / 4;  // so that a distance, too, is below 1
+    measured_variance(D);
   }
 
   Vector operator()(Index j) const { return r * ((f * load(x + j) - origin) - mean); }
@@ -48,7 +38,7 @@ struct Standardized {
   real slope() const { return f * r; }  // ∂x̂_j/∂x_j while μ and σ stay as they are
 
  private:
-  bool measure(Index D) {
+  real measured_variance(Index D) {
     const real share = 1 / static_cast<real>(D);
     origin = f * x[0];
     mean = share * sum_of(D, [&](Index j) { return f * load(x + j) - origin; });
@@ -57,7 +47,7 @@ struct Standardized {
       return distance * distance;
     });
     r = 1 / std::sqrt(variance + f * f * static_cast<real>(1e-6));
-    return std::isfinite(variance);
+    return variance;
   }
 };
 
@@ -87,7 +77,7 @@ Tensor layer_norm(const Tensor& x, const Tensor& scale, const Tensor& shift) {
     const Index pieces = (rows + piece - 1) / piece, width = padded(D);
     const bool for_parameters = scale.has_grad() || shift.has_grad();
     const Tensor sums({for_parameters ? pieces : 0, 2, width});
-    const Tensor::GradPart dx = x.has_grad() ? x.grad_part() : Tensor::GradPart{};
+    const Tensor::GradPart dx = x.grad_part();
     each_row(pieces, piece * D, [=, from = x.data(), a = factor.data(), grad = out.grad()](Index p) {
       real *dscale = sums.data() + p * 2 * width, *dshift = dscale + width;
       for (Index row = p * piece; row < std::min(rows, (p + 1) * piece); ++row) {
@@ -122,31 +112,25 @@ Tensor layer_norm(const Tensor& x, const Tensor& scale, const Tensor& shift) {
 
 namespace {
 
-constexpr real least_length = static_cast<real>(1e-16);
-
 // The length of n numbers: n = length/f, where f is a power of two, and 1 unless that overflows. In double:
 // the squares of large floats are too large for a float, those of small ones too small.
 struct Length {
   real f = 1, length;
 
   Length(Index n, const real* x) {
-    if (measure(n, x)) return;
-    f = scale_to_one(n, x);
-    measure(n, x);
+    const auto squares = [&] {
+      return sum_in_double(n, [x, f = double{f}](Index j) { return (f * x[j]) * (f * x[j]); });
+    };
+    double sum = squares();
+    if (!(sum > 1e-280 && sum < largest_square)) {
+      f = scale_to_one(largest_of(n, x));
+      sum = squares();
+    }
+    length = static_cast<real>(std::sqrt(sum));
   }
 
   // 1/(10⁻¹⁶ + n), over f.
-  real inverse() const { return 1 / (f * least_length + length); }
-
- private:
-  bool measure(Index n, const real* x) {
-    const double squares = sum_in_double(n, [=, this](Index j) {
-      const double x_j = static_cast<double>(f) * static_cast<double>(x[j]);
-      return x_j * x_j;
-    });
-    length = static_cast<real>(std::sqrt(squares));
-    return squares < largest_square && (squares > 1e-280 || !(largest_of(n, x) > 0));
-  }
+  real inverse() const { return 1 / (f * static_cast<real>(1e-16) + length); }
 
   // Of a length that is surely a `real`, and of numbers whose squares are surely doubles.
   static constexpr double largest_square = sizeof(real) == 4 ? 1e75 : 1e300;

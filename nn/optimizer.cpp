@@ -10,34 +10,8 @@
 #include "core/parallel.h"
 
 namespace mesagrad {
-namespace {
-
-std::vector<Tensor> zeros_like(const Parameters& parameters) {
-  std::vector<Tensor> result;
-  for (const Parameter& p : parameters) result.emplace_back(p.tensor->shape());
-  return result;
-}
-
-// The tensors that an optimizer was made for, to compare later ones with.
-std::vector<Tensor> tensors_of(const char* op, const Parameters& parameters) {
-  check_parameters(op, parameters);
-  std::vector<Tensor> result;
-  for (const Parameter& p : parameters) result.push_back(*p.tensor);
-  return result;
-}
-
-void check_unchanged(const char* op, const Parameters& parameters, const std::vector<Tensor>& before) {
-  check_parameters(op, parameters);
-  for (std::size_t n = 0; n < before.size(); ++n) check_same_tensor(op, parameters[n], before[n]);
-}
 
 constexpr double largest = std::numeric_limits<real>::max();
-
-void check_rate(const char* op, double rate) {
-  check(std::abs(rate) <= largest, op, ": the learning rate is ", rate, ", it must be finite");
-}
-
-}  // namespace
 
 void clip_by_value(const Parameters& parameters, double bound) {
   check_parameters("clip_by_value", parameters);
@@ -67,10 +41,9 @@ double clip_by_norm(const Parameters& parameters, double bound) {
   });
   if (norm.value() <= bound) return norm.value();
   // The factor bound/norm = m·2^e may be too small for a number; its power of two is applied in two halves.
-  int bound_exponent, e;
-  const double bound_part = std::frexp(bound, &bound_exponent);
-  const auto m = static_cast<real>(std::frexp(bound_part / norm.root(), &e));
-  e += bound_exponent - norm.exponent();
+  int e;
+  const auto m = static_cast<real>(std::frexp(bound / norm.root, &e));
+  e += std::ilogb(norm.unit);
   const real half = std::ldexp(real{1}, e / 2), rest = std::ldexp(real{1}, e - e / 2);
   for (const Parameter& p : parameters) {
     elementwise(p.tensor->size(), [=, g = p.tensor->grad()](Index i) { g[i] = g[i] * m * half * rest; });
@@ -89,29 +62,42 @@ void zero_grad(const Parameters& parameters) {
   for (const Parameter& p : parameters) p.tensor->zero_grad();
 }
 
-SGD::SGD(Parameters parameters, const Options& options)
-    : parameters_(std::move(parameters)),
-      tensors_(tensors_of("SGD", parameters_)),
-      options_(options),
-      velocity_(zeros_like(parameters_)) {
-  check(options.momentum >= 0 && options.momentum < 1, "SGD: the momentum is ", options.momentum,
-        ", it must be in [0, 1)");
+Optimizer::Optimizer(const char* name, Parameters parameters, std::vector<std::string> averages)
+    : name_(name), parameters_(std::move(parameters)), names_(std::move(averages)), averages_(names_.size()) {
+  check_parameters(name, parameters_);
+  for (const Parameter& p : parameters_) {
+    tensors_.push_back(*p.tensor);
+    for (std::vector<Tensor>& average : averages_) average.emplace_back(p.tensor->shape());
+  }
 }
 
-Parameters SGD::memory() {
+Parameters Optimizer::memory() {
   Parameters result;
   for (std::size_t n = 0; n < parameters_.size(); ++n) {
-    result.push_back({"velocity." + parameters_[n].name, &velocity_[n]});
+    for (std::size_t i = 0; i < names_.size(); ++i) {
+      result.push_back({names_[i] + "." + parameters_[n].name, &averages_[i][n]});
+    }
   }
   return result;
 }
 
+void Optimizer::check_step(double rate) const {
+  check_parameters(name_, parameters_);
+  for (std::size_t n = 0; n < tensors_.size(); ++n) check_same_tensor(name_, parameters_[n], tensors_[n]);
+  check(std::abs(rate) <= largest, name_, ": the learning rate is ", rate, ", it must be finite");
+}
+
+SGD::SGD(Parameters parameters, const Options& options)
+    : Optimizer("SGD", std::move(parameters), {"velocity"}), options_(options) {
+  check(options.momentum >= 0 && options.momentum < 1, "SGD: the momentum is ", options.momentum,
+        ", it must be in [0, 1)");
+}
+
 void SGD::step(double rate) {
-  check_unchanged("SGD", parameters_, tensors_);
-  check_rate("SGD", rate);
+  check_step(rate);
   for (std::size_t n = 0; n < parameters_.size(); ++n) {
     const Tensor& p = *parameters_[n].tensor;
-    elementwise(p.size(), [x = p.data(), g = p.grad(), v = velocity_[n].data(),
+    elementwise(p.size(), [x = p.data(), g = p.grad(), v = averages_[0][n].data(),
                            mu = static_cast<real>(options_.momentum), r = static_cast<real>(rate)](Index i) {
       v[i] = mu * v[i] + g[i];
       x[i] -= r * v[i];
@@ -120,11 +106,7 @@ void SGD::step(double rate) {
 }
 
 AdamW::AdamW(Parameters parameters, const Options& options)
-    : parameters_(std::move(parameters)),
-      tensors_(tensors_of("AdamW", parameters_)),
-      options_(options),
-      mean_(zeros_like(parameters_)),
-      square_(zeros_like(parameters_)) {
+    : Optimizer("AdamW", std::move(parameters), {"mean", "square"}), options_(options) {
   const auto is_share = [](double beta) { return beta >= 0 && beta < 1; };
   check(is_share(options.beta1) && is_share(options.beta2), "AdamW: beta1 is ", options.beta1,
         " and beta2 is ", options.beta2, "; they must be in [0, 1)");
@@ -139,18 +121,8 @@ void AdamW::set_updates(Index n) {
   updates_ = n;
 }
 
-Parameters AdamW::memory() {
-  Parameters result;
-  for (std::size_t k = 0; k < parameters_.size(); ++k) {
-    result.push_back({"mean." + parameters_[k].name, &mean_[k]});
-    result.push_back({"square." + parameters_[k].name, &square_[k]});
-  }
-  return result;
-}
-
 void AdamW::step(double rate) {
-  check_unchanged("AdamW", parameters_, tensors_);
-  check_rate("AdamW", rate);
+  check_step(rate);
   for (const Parameter& p : parameters_) {  // an infinite average would stand still for ever
     const real most = largest_of(p.tensor->size(), p.tensor->grad());
     check(most * most <= std::numeric_limits<real>::max(), "AdamW: the gradient of ", p.name, " ",
@@ -166,8 +138,8 @@ void AdamW::step(double rate) {
   const auto r = static_cast<real>(rate);
   for (std::size_t k = 0; k < parameters_.size(); ++k) {
     const Tensor& p = *parameters_[k].tensor;
-    elementwise(p.size(), [=, x = p.data(), g = p.grad(), m = mean_[k].data(),
-                           v = square_[k].data()](Index i) {
+    elementwise(p.size(), [=, x = p.data(), g = p.grad(), m = averages_[0][k].data(),
+                           v = averages_[1][k].data()](Index i) {
       m[i] = b1 * m[i] + c1 * g[i];
       v[i] = b2 * v[i] + c2 * g[i] * g[i];
       const real direction = m[i] * mean_scale / (std::sqrt(v[i] * square_scale) + epsilon);

@@ -26,25 +26,37 @@ void clip(const Parameters& parameters, const Clipping& clipping);
 
 void zero_grad(const Parameters& parameters);
 
+// What optimizers have in common: the parameters, and for each kind of average that they remember a tensor
+// for each parameter.
+class Optimizer {
+ public:
+  // All averages, for checkpoints.
+  Parameters memory();
+
+ protected:
+  Optimizer(const char* name, Parameters parameters, std::vector<std::string> averages);
+  // Throws if a parameter is no longer the tensor that it was, or the rate is not finite.
+  void check_step(double rate) const;
+
+  const char* name_;
+  Parameters parameters_;
+  std::vector<Tensor> tensors_;  // what the parameters were at the start
+  std::vector<std::string> names_;
+  std::vector<std::vector<Tensor>> averages_;
+};
+
 // Stochastic gradient descent; with momentum μ > 0 the velocity v <- μ·v + g takes the gradient's
 // place.   θ <- θ - rate·g
-// step throws if a parameter is no longer the tensor that it was, or the rate is not finite.
-class SGD {
+class SGD : public Optimizer {
  public:
   struct Options {
     double momentum = 0;
   };
   SGD(Parameters parameters, const Options& options);
-  void step(double rate);
-
-  // All that it remembers, for checkpoints: v of every parameter.
-  Parameters memory();
+  void step(double rate);  // throws as check_step does
 
  private:
-  Parameters parameters_;
-  std::vector<Tensor> tensors_;  // what the parameters were at the start
   Options options_;
-  std::vector<Tensor> velocity_;
 };
 
 // Adam (Kingma and Ba, 2015), and with decay > 0 AdamW (Loshchilov and Hutter, 2019): the decay does
@@ -53,7 +65,7 @@ class SGD {
 //     v <- β2·v + (1 - β2)·g²         v̂ = v / (1 - β2ⁿ)
 //     θ <- θ - rate·( m̂ / (√v̂ + ε) + decay·θ )
 // Throws unless 0 <= β < 1, ε > 0 and decay >= 0; step throws as that of SGD does.
-class AdamW {
+class AdamW : public Optimizer {
  public:
   struct Options {
     double beta1 = 0.9;
@@ -64,16 +76,12 @@ class AdamW {
   AdamW(Parameters parameters, const Options& options);
   void step(double rate);
 
-  // All that it remembers, for checkpoints: m and v of every parameter, and n.
-  Parameters memory();
+  // n, which it remembers besides m and v.
   Index updates() const { return updates_; }
   void set_updates(Index n);
 
  private:
-  Parameters parameters_;
-  std::vector<Tensor> tensors_;
   Options options_;
-  std::vector<Tensor> mean_, square_;
   Index updates_ = 0;
 };
 

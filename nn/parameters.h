@@ -14,6 +14,12 @@ struct Parameter {
 };
 using Parameters = std::vector<Parameter>;
 
+// A part of a model that has none of its own, for example a kind of attention (nn/mixer.h).
+struct NoParameters {
+  void start(Index) {}
+  Parameters parameters(const std::string&) { return {}; }
+};
+
 // Throws if one is an empty tensor, has no gradient, or has the same numbers as another.
 void check_parameters(const char* op, const Parameters& parameters);
 

@@ -3,8 +3,7 @@
 #include <algorithm>
 
 #include "core/elementary.h"
-#include "core/parallel.h"
-#include "core/tape.h"
+#include "core/elementwise.h"
 
 namespace mesagrad {
 namespace {
@@ -61,10 +60,7 @@ Tensor add_positions(const Tensor& x, const Tensor& table) {
     for (Index j = 0; j < D; ++j) to[row * D + j] = from[row * D + j] + rows[row % T * D + j];
   });
   Tape::record("add_positions", out, [=] {
-    const Tensor::GradPart dx = x.grad_part();
-    elementwise(x.size(), [=, d = out.grad()](Index i) {
-      dx.values[i] = dx.add ? dx.values[i] + d[i] : d[i];
-    });
+    add_to_grad(x, [dout = out.grad()](Index i) { return dout[i]; });
   });
   return out;
 }

@@ -4,32 +4,25 @@
 #include <charconv>
 #include <system_error>
 
-#include "core/utf8.h"
-
-namespace mesagrad::safetensors {
-namespace {
-
-bool is_surrogate(char32_t code) { return code >= 0xD800 && code <= 0xDFFF; }
-
-}  // namespace
+namespace mesagrad {
 
 JsonReader::JsonReader(std::string_view json) : json_(json) {
   check(is_valid_utf8(json), "the header is not valid UTF-8");
+}
+
+bool JsonReader::take(std::string_view word) {
+  const bool found = json_.substr(place_).starts_with(word);
+  if (found) place_ += word.size();
+  return found;
 }
 
 void JsonReader::skip_space() {
   place_ = std::min(json_.find_first_not_of(" \t\n\r", place_), json_.size());
 }
 
-bool JsonReader::accept(char c) {
+bool JsonReader::accept(std::string_view word) {
   skip_space();
-  const bool found = place_ < json_.size() && json_[place_] == c;
-  if (found) ++place_;
-  return found;
-}
-
-void JsonReader::expect(char c) {
-  require(accept(c), "expected ", c);
+  return take(word);
 }
 
 char JsonReader::next() {
@@ -44,11 +37,11 @@ void JsonReader::end() {
 
 std::string JsonReader::string() {
   std::string result;
-  expect('"');
+  expect("\"");
   for (char c = next(); c != '"'; c = next()) {
     require(static_cast<unsigned char>(c) >= 0x20, "a control character inside a string");
     if (c == '\\') {
-      result += utf8(escaped());
+      result += escaped();
     } else {
       result += c;
     }
@@ -57,27 +50,19 @@ std::string JsonReader::string() {
 }
 
 // What stands after a backslash.
-char32_t JsonReader::escaped() {
-  const char c = next();
-  switch (c) {
-    case '"':
-    case '\\':
-    case '/': return static_cast<char32_t>(c);
-    case 'b': return '\b';
-    case 'f': return '\f';
-    case 'n': return '\n';
-    case 'r': return '\r';
-    case 't': return '\t';
-    case 'u': break;
-    default: require(false, "unknown escape in a string");
+std::string JsonReader::escaped() {
+  constexpr std::string_view letters = "\"\\/bfnrt", meanings = "\"\\/\b\f\n\r\t";
+  if (!take("u")) {
+    const std::size_t which = letters.find(next());
+    require(which < letters.size(), "unknown escape in a string");
+    return {meanings[which]};
   }
   // Characters beyond U+FFFF are written as a pair of surrogates, 10 bits in each.
   const char32_t code = four_hex_digits();
-  if (!is_surrogate(code)) return code;
-  const bool pair = code < 0xDC00 && next() == '\\' && next() == 'u';
-  const char32_t second = pair ? four_hex_digits() : 0;
+  if (code < 0xD800 || code > 0xDFFF) return utf8(code);
+  const char32_t second = code < 0xDC00 && take("\\u") ? four_hex_digits() : 0;
   require(second >= 0xDC00 && second <= 0xDFFF, "half of a surrogate pair in a string");
-  return 0x10000 + ((code - 0xD800) << 10U) + (second - 0xDC00);
+  return utf8(0x10000 + ((code - 0xD800) << 10U) + (second - 0xDC00));
 }
 
 char32_t JsonReader::four_hex_digits() {
@@ -90,64 +75,39 @@ char32_t JsonReader::four_hex_digits() {
   return value;
 }
 
-bool JsonReader::null() {
-  skip_space();
-  const bool found = json_.substr(place_).starts_with("null");
-  if (found) place_ += 4;
-  return found;
-}
-
 void JsonReader::skip_value() {
   std::string closing;  // the brackets that are open, outermost first
-  const auto begin = [&] {  // the next thing inside them, which for objects has a name
+  do {
     if (closing.ends_with('}')) {
       string();
-      expect(':');
+      expect(":");
     }
-  };
-  do {
-    const bool object = accept('{'), array = !object && accept('[');
-    if (object || array) {
+    const bool object = accept("{");
+    if (object || accept("[")) {
       closing += object ? '}' : ']';
-      if (!accept(closing.back())) {
-        begin();
-        continue;
-      }
+      if (!accept({&closing.back(), 1})) continue;
       closing.pop_back();
     } else {
       skip_scalar();
     }
-    while (!closing.empty() && !accept(',')) {
-      expect(closing.back());
+    while (!closing.empty() && !accept(",")) {
+      expect({&closing.back(), 1});
       closing.pop_back();
     }
-    begin();
   } while (!closing.empty());
 }
 
 void JsonReader::skip_scalar() {
-  skip_space();
-  const std::string_view rest = json_.substr(place_);
-  if (rest.starts_with('"')) {
+  if (json_.substr(place_).starts_with('"')) {
     string();
-    return;
-  }
-  for (const std::string_view word : {"true", "false", "null"}) {
-    if (!rest.starts_with(word)) continue;
-    place_ += word.size();
-    return;
-  }
-  const auto one_of = [&](std::string_view characters) {
-    const bool found = place_ < json_.size() && characters.find(json_[place_]) != std::string_view::npos;
-    if (found) ++place_;
-    return found;
-  };
-  one_of("-");
-  if (!one_of("0")) skip_digits();
-  if (one_of(".")) skip_digits();
-  if (one_of("eE")) {
-    one_of("+-");
-    skip_digits();
+  } else if (!take("true") && !take("false") && !take("null")) {
+    take("-");
+    if (!take("0")) skip_digits();
+    if (take(".")) skip_digits();
+    if (take("e") || take("E")) {
+      if (!take("+")) take("-");
+      skip_digits();
+    }
   }
 }
 
@@ -159,28 +119,25 @@ void JsonReader::skip_digits() {
 
 std::vector<Index> JsonReader::whole_numbers() {
   std::vector<Index> numbers;
-  expect('[');
-  if (accept(']')) return numbers;
+  expect("[");
+  if (accept("]")) return numbers;
   do {
     require(numbers.size() < 4, "a list of more than 4 numbers; tensors have at most 4 dimensions");
     numbers.push_back(whole_number());
-  } while (accept(','));
-  expect(']');
+  } while (accept(","));
+  expect("]");
   return numbers;
 }
 
 Index JsonReader::whole_number() {
-  skip_space();
+  require(!accept("-"), "a negative number");
   Index value = 0;
   const char* first = json_.data() + place_;
   const auto [stop, error] = std::from_chars(first, json_.data() + json_.size(), value);
-  const std::string_view digits(first, static_cast<std::size_t>(stop - first));
-  require(!json_.substr(place_).starts_with('-'), "a negative number");
   require(error != std::errc::result_out_of_range, "a number that is too large");
-  require(error == std::errc{} && (digits == "0" || !digits.starts_with('0')),
-          "expected a whole number");
-  place_ += digits.size();
+  require(error == std::errc{} && (stop - first == 1 || *first != '0'), "expected a whole number");
+  place_ += static_cast<std::size_t>(stop - first);
   return value;
 }
 
-}  // namespace mesagrad::safetensors
+}  // namespace mesagrad

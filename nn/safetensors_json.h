@@ -11,7 +11,7 @@
 #include "core/real.h"
 #include "core/utf8.h"
 
-namespace mesagrad::safetensors {
+namespace mesagrad {
 
 // Takes JSON apart from front to back. Every function throws Error, with the place, if what comes
 // next is not what it is asked for.
@@ -26,7 +26,7 @@ class JsonReader {
 
   std::string string();
   std::vector<Index> whole_numbers();  // a list of at most 4 numbers, none of them negative
-  bool null();                         // whether there is one; else nothing is read
+  bool null() { return accept("null"); }  // whether there is one; else nothing is read
   void skip_value();                   // of any kind, however deep
   void end();                          // nothing follows but white space
 
@@ -36,14 +36,15 @@ class JsonReader {
   }
 
  private:
+  bool take(std::string_view word);  // whether it comes next; if so, it is passed
   void skip_space();
-  bool accept(char c);  // skips white space and, if it is there, c
-  void expect(char c);
+  bool accept(std::string_view word);  // skip_space and take
+  void expect(std::string_view word) { require(accept(word), "expected ", word); }
   char next();
   Index whole_number();
   void skip_scalar();
   void skip_digits();
-  char32_t escaped();
+  std::string escaped();
   char32_t four_hex_digits();
 
   std::string_view json_;
@@ -53,16 +54,16 @@ class JsonReader {
 template <class ReadValue>
 std::size_t JsonReader::object(ReadValue read_value) {
   std::set<std::string> keys;
-  expect('{');
-  if (accept('}')) return 0;
+  expect("{");
+  if (accept("}")) return 0;
   do {
     const auto [key, is_new] = keys.insert(string());
     require(is_new, "the name ", shown(*key), " appears twice");
-    expect(':');
+    expect(":");
     read_value(*key);
-  } while (accept(','));
-  expect('}');
+  } while (accept(","));
+  expect("}");
   return keys.size();
 }
 
-}  // namespace mesagrad::safetensors
+}  // namespace mesagrad

@@ -24,7 +24,6 @@ struct SoftmaxHead : AttentionHead {
   struct Row {
     real largest, inverse_sum;
   };
-  static_assert(sizeof(Row) == 2 * sizeof(real));
 
   real scale() const { return 1 / std::sqrt(static_cast<real>(std::max<Index>(K, 1))); }
 
@@ -42,11 +41,12 @@ struct SoftmaxHead : AttentionHead {
       group_scores(rows, end, K, keys(q, i), columns, scores, width);
       for (Index r = 0; r < rows; ++r) {
         const Row row = exponentials(i + r, end, scores + r * width);
-        store_row(row, kept, i + r);
+        kept[2 * (i + r)] = row.largest;
+        kept[2 * (i + r) + 1] = row.inverse_sum;
       }
       tiles(rows, end, rows_of(scores, width), v, value_row, out_i, value_row, V, false);
       for (Index r = 0; r < rows; ++r) {
-        const real f = load_row(kept, i + r).inverse_sum;
+        const real f = row_of(kept, i + r).inverse_sum;
         for (Index j = 0; j < V; j += lanes) {
           real* place = out_i + r * value_row + j;
           store_first(std::min(lanes, V - j), f * load(place), place, false);
@@ -80,7 +80,7 @@ struct SoftmaxHead : AttentionHead {
         if (for_scores) group_scores(rows, end, V, dout_s.from(i), v_columns, d + i * width, width);
         for (Index r = i; r < i + rows; ++r) {
           const Index t = begin + r;
-          probabilities(t, end, load_row(kept, t), p + r * width);
+          probabilities(t, end, row_of(kept, t), p + r * width);
           if (for_scores) score_gradients(end, dot(t, out, dout), p + r * width, d + r * width);
         }
       });
@@ -92,12 +92,7 @@ struct SoftmaxHead : AttentionHead {
   }
 
  private:
-  static void store_row(Row row, real* kept, Index t) { std::memcpy(kept + 2 * t, &row, sizeof row); }
-  static Row load_row(const real* kept, Index t) {
-    Row row;
-    std::memcpy(&row, kept + 2 * t, sizeof row);
-    return row;
-  }
+  static Row row_of(const real* kept, Index t) { return {kept[2 * t], kept[2 * t + 1]}; }
 
   // Where token t's row ends: it sees tokens 0 .. t, the last of them in the vector that begins here.
   static Index last_vector(Index t) { return t / lanes * lanes; }

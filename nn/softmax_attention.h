@@ -20,10 +20,8 @@ namespace mesagrad {
 Tensor causal_softmax_attention(const Tensor& q, const Tensor& k, const Tensor& v, Index heads);
 
 // As a kind of attention (nn/mixer.h).
-struct SoftmaxAttention {
+struct SoftmaxAttention : NoParameters {
   std::string name() const { return "softmax"; }
-  void start(Index) {}
-  Parameters parameters(const std::string&) { return {}; }
   Tensor operator()(const Tensor& q, const Tensor& k, const Tensor& v, Index heads) const {
     return causal_softmax_attention(q, k, v, heads);
   }

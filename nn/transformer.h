@@ -15,6 +15,7 @@ namespace mesagrad {
 // x (..., D) to gelu(x·W1)·W2 (..., D), with W1 (D, M) and W2 (M, D).
 struct MLP {
   Tensor w1, w2;
+  Parameters parameters(const std::string& prefix) { return {{prefix + "w1", &w1}, {prefix + "w2", &w2}}; }
   Tensor operator()(const Tensor& x) const { return matmul(gelu(matmul(x, w1)), w2); }
 };
 
@@ -23,6 +24,9 @@ struct LayerNorm {
   Tensor scale, shift;
   explicit LayerNorm(Index width)
       : scale(Tensor({width}, 1).requires_grad()), shift(Tensor({width}).requires_grad()) {}
+  Parameters parameters(const std::string& prefix) {
+    return {{prefix + "scale", &scale}, {prefix + "shift", &shift}};
+  }
   Tensor operator()(const Tensor& x) const { return layer_norm(x, scale, shift); }
 };
 
@@ -107,24 +111,15 @@ struct Transformer {
 
   Parameters parameters() {
     Parameters result;
-    if (options.embedded) result = {{"embedding", &embedding}, {"readout", &readout}};
-    for (std::size_t b = 0; b < blocks.size(); ++b) {
-      const std::string prefix = text("blocks.", b, ".");
-      const Parameters attention = blocks[b].attention.parameters(prefix);
-      result.insert(result.end(), attention.begin(), attention.end());
-      const auto add = [&](const char* name, Tensor& tensor) { result.push_back({prefix + name, &tensor}); };
-      if (auto& mlp = blocks[b].mlp) {
-        add("w1", mlp->w1);
-        add("w2", mlp->w2);
-      }
-      if (auto& norm = blocks[b].attention_norm) {
-        add("attention_norm.scale", norm->scale);
-        add("attention_norm.shift", norm->shift);
-      }
-      if (auto& norm = blocks[b].mlp_norm) {
-        add("mlp_norm.scale", norm->scale);
-        add("mlp_norm.shift", norm->shift);
-      }
+    const auto add = [&](const Parameters& part) { result.insert(result.end(), part.begin(), part.end()); };
+    if (options.embedded) add({{"embedding", &embedding}, {"readout", &readout}});
+    Index number = 0;
+    for (Block& block : blocks) {
+      const std::string prefix = text("blocks.", number++, ".");
+      add(block.attention.parameters(prefix));
+      if (block.mlp) add(block.mlp->parameters(prefix));
+      if (block.attention_norm) add(block.attention_norm->parameters(prefix + "attention_norm."));
+      if (block.mlp_norm) add(block.mlp_norm->parameters(prefix + "mlp_norm."));
     }
     return result;
   }

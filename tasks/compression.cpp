@@ -1,6 +1,6 @@
 #include "tasks/compression.h"
 
-#include <limits>
+#include "core/gemm.h"
 
 namespace mesagrad {
 namespace {
@@ -15,8 +15,7 @@ Transformer empty_like(const Transformer& model, Index key_size) {
 
 // Writes head h of `from`, with its keys times `factor`, to columns (rows, for wo) `offset` and on of
 // head h of `to`.
-void copy_head(const SelfAttention& from, const SelfAttention& to, Index h, Index offset,
-               real factor) {
+void copy_head(const SelfAttention& from, const SelfAttention& to, Index h, Index offset, real factor) {
   const Index D = from.wq.dim(0), K = from.wq.dim(1) / from.heads, L = to.wq.dim(1) / to.heads;
   for (Index i = 0; i < D; ++i) {
     for (Index k = 0; k < K; ++k) {
@@ -29,52 +28,47 @@ void copy_head(const SelfAttention& from, const SelfAttention& to, Index h, Inde
   }
 }
 
-void check_head(const char* op, const SelfAttention& block, Index head, const Tensor& first,
-                const Tensor& second) {
-  check(head >= 0 && head < block.heads, op, ": there is no head ", head, ", only ", block.heads);
+void check_head(const char* op, const Tensor& first, const Tensor& second, Index heads, Index head) {
+  check(head >= 0 && head < heads, op, ": there is no head ", head, ", only ", heads);
   check(first.shape().rank() == 2 && second.shape().rank() == 2, op, ": weights ", first.shape(), " and ",
         second.shape(), " are not matrices");
-  check(first.dim(1) % block.heads == 0, op, ": ", block.heads, " heads do not divide the columns of ",
-        first.shape());
+  check(first.dim(1) % heads == 0, op, ": ", heads, " heads do not divide the columns of ", first.shape());
+}
+
+// A·B over the inner indices of one head, A (D, H·K) and B (H·K, D).
+Matrix head_product(const Shape& shape, MatrixView a, MatrixView b, Index heads, Index head) {
+  const Index D = shape[0], K = shape[1] / heads;
+  Matrix product(D, D);
+  for (Index i = 0; i < D; ++i) {
+    for (Index k = head * K; k < (head + 1) * K; ++k) {
+      for (Index j = 0; j < D; ++j) product(i, j) += static_cast<double>(a(i, k)) * b(k, j);
+    }
+  }
+  return product;
 }
 
 }  // namespace
 
 Matrix query_key_product(const SelfAttention& block, Index head) {
-  check_head("query_key_product", block, head, block.wq, block.wk);
-  check(block.wq.shape() == block.wk.shape(), "query_key_product: wq ", block.wq.shape(), " and wk ",
-        block.wk.shape(), " differ in shape");
-  const Index D = block.wq.dim(0), width = block.wq.dim(1), K = width / block.heads;
-  Matrix product(D, D);
-  for (Index i = 0; i < D; ++i) {
-    for (Index j = 0; j < D; ++j) {
-      for (Index k = head * K; k < (head + 1) * K; ++k) {
-        product(i, j) += static_cast<double>(block.wq[i * width + k]) * block.wk[j * width + k];
-      }
-    }
-  }
-  return product;
+  const Tensor &q = block.wq, &k = block.wk;
+  check_head("query_key_product", q, k, block.heads, head);
+  check(q.shape() == k.shape(), "query_key_product: wq ", q.shape(), " and wk ", k.shape(), 
+        " differ in shape");
+  const Index width = q.dim(1);
+  return head_product(q.shape(), rows_of(q.data(), width), columns_of(k.data(), width), block.heads, head);
 }
 
 Matrix value_output_product(const SelfAttention& block, Index head) {
-  check_head("value_output_product", block, head, block.wv, block.wo);
-  check(block.wo.shape() == Shape({block.wv.dim(1), block.wv.dim(0)}), "value_output_product: wv ",
-        block.wv.shape(), " and wo ", block.wo.shape(), " are not each other's transpose in shape");
-  const Index D = block.wv.dim(0), width = block.wv.dim(1), K = width / block.heads;
-  Matrix product(D, D);
-  for (Index i = 0; i < D; ++i) {
-    for (Index k = head * K; k < (head + 1) * K; ++k) {
-      for (Index j = 0; j < D; ++j) {
-        product(i, j) += static_cast<double>(block.wv[i * width + k]) * block.wo[k * D + j];
-      }
-    }
-  }
-  return product;
+  const Tensor &v = block.wv, &o = block.wo;
+  check_head("value_output_product", v, o, block.heads, head);
+  check(o.shape() == Shape({v.dim(1), v.dim(0)}), "value_output_product: wv ", v.shape(), " and wo ",
+        o.shape(), " are not each other's transpose in shape");
+  return head_product(v.shape(), rows_of(v.data(), v.dim(1)), rows_of(o.data(), o.dim(1)), block.heads, head);
 }
 
 Matrix block_scalars(const Matrix& product, Index d) {
   check(d > 0 && product.rows() % d == 0 && product.rows() == product.columns(),
-        "block_scalars: a (", product.rows(), ", ", product.columns(), ") matrix has no blocks of ", d);
+        "block_scalars: a ", shape_of(product), " matrix has no blocks of ", d);
   const Index groups = product.rows() / d;
   Matrix scalars(groups, groups);
   for (Index i = 0; i < groups; ++i) {
@@ -140,21 +134,6 @@ double effective_step_size(const Transformer& model, Index d) {
     eta += qk(2, 3) * vo(2, 0);
   }
   return eta;
-}
-
-LinearTransformer gradient_descent_transformer(Index d, double eta) {
-  constexpr real infinity = std::numeric_limits<real>::infinity();
-  check(d > 0, "gradient_descent_transformer: the dimension is ", d, ", it must be positive");
-  LinearTransformer model(
-      {.width = Shape({4, d}).size(), .heads = 1, .key_size = d, .clip = infinity, .init_deviation = 0}, 0);
-  const SelfAttention& head = model.blocks[0].attention;
-  for (Index i = 0; i < d; ++i) {
-    head.wq[(2 * d + i) * d + i] = 1;
-    head.wk[(3 * d + i) * d + i] = 1;
-    head.wv[(2 * d + i) * d + i] = 1;
-    head.wo[i * 4 * d + i] = static_cast<real>(eta);
-  }
-  return model;
 }
 
 }  // namespace mesagrad

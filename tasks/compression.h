@@ -29,8 +29,4 @@ Transformer interpolate(const Transformer& a, const Transformer& b);
 // the sum over heads of (query s_t, key s_{i-1}) times (value s_i, output prediction).
 double effective_step_size(const Transformer& model, Index d);
 
-// Proposition 1: one head, written by hand, that makes one step of gradient descent with step size η
-// on constructed tokens. Query s_t, key s_{i-1}, value s_i, output η times that into the first group.
-LinearTransformer gradient_descent_transformer(Index d, double eta);
-
 }  // namespace mesagrad

@@ -12,13 +12,13 @@ Vector copy_of(std::span<const double> s) { return {s.begin(), s.end()}; }
 
 // A (d, d) and s (d) belong together.
 void check_system(const char* op, const Matrix& A, std::span<const double> s) {
-  check(A.rows() == A.columns() && A.rows() == std::ssize(s), op, ": A (", A.rows(), ", ", A.columns(),
-        ") does not fit a vector of ", s.size());
+  check(A.rows() == A.columns() && A.rows() == std::ssize(s), op, ": A ", shape_of(A),
+        " does not fit a vector of ", s.size());
 }
 
 Vector product(const Matrix& A, std::span<const double> x) {
-  check(A.columns() == std::ssize(x), "predict_with: a matrix (", A.rows(), ", ", A.columns(),
-        ") does not fit a vector of ", x.size());
+  check(A.columns() == std::ssize(x), "predict_with: a matrix ", shape_of(A),
+        " does not fit a vector of ", x.size());
   Vector result(static_cast<std::size_t>(A.rows()));
   for (Index i = 0; i < A.rows(); ++i) {
     double sum = 0;

@@ -20,8 +20,7 @@ void check_task(const LinearDynamics& task) {
 // W = Z·diag(λ)·Z⁻¹ with independent normals in Z. (Which eigenvalue is 0.9 makes no difference: all
 // columns of Z are alike.)
 Matrix random_contraction(Index d, Random& random) {
-  Matrix Z(d, d);
-  for (double& z : Z.values()) z = random.normal();
+  const Matrix Z = random_normal(d, random);
   Matrix scaled = Z;  // Z·diag(λ)
   for (Index j = 0; j < d; ++j) {
     const double lambda = j + 1 < d ? random.uniform(0.3, 0.9) : 0.9;
@@ -34,15 +33,9 @@ Matrix random_contraction(Index d, Random& random) {
 
 Matrix LinearDynamics::sample_system(Random& random) const {
   check_task(*this);
-  switch (system) {
-    case System::contracting: return random_contraction(dimension, random);
-    case System::fixed: {
-      Random the_same(fixed_key, stream::fixed_system);
-      return random_orthogonal(dimension, the_same);
-    }
-    case System::orthogonal: break;
-  }
-  return random_orthogonal(dimension, random);
+  if (system == System::contracting) return random_contraction(dimension, random);
+  Random the_same(fixed_key, stream::fixed_system);
+  return random_orthogonal(dimension, system == System::fixed ? the_same : random);
 }
 
 LinearDynamics::Sequence LinearDynamics::sample(Random random) const {
@@ -61,8 +54,7 @@ LinearDynamics::Sequence LinearDynamics::sample(Random random) const {
   return sequence;
 }
 
-Tensor LinearDynamics::sample(std::uint64_t seed, std::uint32_t stream, Index first,
-                              Index count) const {
+Tensor LinearDynamics::sample(std::uint64_t seed, std::uint32_t stream, Index first, Index count) const {
   check_task(*this);
   check(first >= 0 && count >= 0 && count <= std::numeric_limits<Index>::max() - first,
         "linear dynamics: ", count, " sequences from number ", first, " on");
@@ -86,59 +78,47 @@ Batch LinearDynamics::batch(std::uint64_t seed, std::uint32_t stream, Index firs
 
 namespace {
 
-void check_states(const char* op, const Tensor& states) {
+// Tokens (B, T, D) for states (B, T + 1, d): write(to, s_t, s_{t-1} or nullptr at t = 0) writes each of them,
+// as so many groups of d channels.
+template <class Write>
+Tensor each_token(const char* op, const Tensor& states, Index groups, const Write& write) {
   check(states.shape().rank() == 3 && states.dim(1) >= 1, op, ": states ", states.shape(),
         " should be (B, T + 1, d)");
-}
-
-// f(s_t, s_{t-1} or nullptr at t = 0) for all sequences and tokens of states (B, T + 1, d).
-template <class F>
-void each_token(const Tensor& states, const F& f) {
   const Index steps = states.dim(1), d = states.dim(2);
+  const Tensor tokens = Tensor::uninitialized({states.dim(0), steps - 1, groups * d});
+  real* to = tokens.data();
   for (Index b = 0; b < states.dim(0); ++b) {
-    for (Index t = 0; t + 1 < steps; ++t) {
+    for (Index t = 0; t + 1 < steps; ++t, to += groups * d) {
       const real* s = states.data() + (b * steps + t) * d;
-      f(s, t > 0 ? s - d : nullptr);
+      write(to, s, t > 0 ? s - d : nullptr);
     }
   }
+  return tokens;
 }
 
 }  // namespace
 
 Tensor next_states(const Tensor& states) {
-  check_states("next_states", states);
-  const Index d = states.dim(-1);
-  Tensor labels = Tensor::uninitialized({states.dim(0), states.dim(1) - 1, d});
-  real* to = labels.data();
-  each_token(states, [&](const real* s, const real*) {
-    to = std::copy_n(s + d, d, to);
+  return each_token("next_states", states, 1, [&](real* to, const real* s, const real*) {
+    const Index d = states.dim(2);
+    std::copy_n(s + d, d, to);
   });
-  return labels;
 }
 
 Tensor current_states(const Tensor& states) {
-  check_states("current_states", states);
-  const Index d = states.dim(-1);
-  Tensor tokens = Tensor::uninitialized({states.dim(0), states.dim(1) - 1, d});
-  real* to = tokens.data();
-  each_token(states, [&](const real* s, const real*) {
-    to = std::copy_n(s, d, to);
+  return each_token("current_states", states, 1, [&](real* to, const real* s, const real*) {
+    std::copy_n(s, states.dim(2), to);
   });
-  return tokens;
 }
 
 Tensor constructed_tokens(const Tensor& states) {
-  check_states("constructed_tokens", states);
-  const Index d = states.dim(-1);
-  Tensor tokens = Tensor::uninitialized({states.dim(0), states.dim(1) - 1, 4 * d});
-  real* to = tokens.data();
-  each_token(states, [&](const real* s, const real* previous) {
-    to = std::fill_n(to, d, real{0});
-    to = std::copy_n(s, d, to);
-    to = std::copy_n(s, d, to);
-    to = previous != nullptr ? std::copy_n(previous, d, to) : std::fill_n(to, d, real{0});
+  return each_token("constructed_tokens", states, 4, [&](real* to, const real* s, const real* previous) {
+    const Index d = states.dim(2);
+    std::fill_n(to, 4 * d, real{0});
+    std::copy_n(s, d, to + d);
+    std::copy_n(s, d, to + 2 * d);
+    if (previous != nullptr) std::copy_n(previous, d, to + 3 * d);
   });
-  return tokens;
 }
 
 }  // namespace mesagrad

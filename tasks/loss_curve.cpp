@@ -9,13 +9,17 @@
 namespace mesagrad {
 namespace {
 
-// Standard deviation of n values, `stride` apart.
-double deviation(const double* values, Index n, Index stride, double mean) {
-  if (n < 2) return 0;
-  const Norm norm([=](const auto& f) {
-    for (Index i = 0; i < n; ++i) f(values[i * stride] - mean);
-  });
-  return norm.value() / std::sqrt(static_cast<double>(n - 1));
+struct Spread {
+  double mean, deviation;  // of a single value
+};
+
+// Of n > 0 values, `stride` apart.
+Spread spread_of(const double* values, Index n, Index stride) {
+  double sum = 0;
+  for (Index i = 0; i < n; ++i) sum += values[i * stride];
+  const double mean = sum / static_cast<double>(n);
+  const double distance = norm_of(n, [=](Index i) { return values[i * stride] - mean; });
+  return {mean, n < 2 ? 0 : distance / std::sqrt(static_cast<double>(n - 1))};
 }
 
 }  // namespace
@@ -49,34 +53,26 @@ Index clearly_below(const LossCurve& a, const LossCurve& b) {
 LossCurve summarize(const std::vector<double>& losses, Index tokens) {
   check(tokens > 0 && !losses.empty() && std::ssize(losses) % tokens == 0, "loss curve: ",
         losses.size(), " losses are no sequences of ", tokens, " tokens");
-  const auto T = static_cast<std::size_t>(tokens);
   LossCurve curve;
   curve.sequences = std::ssize(losses) / tokens;
-  const auto count = static_cast<double>(curve.sequences);
-  std::vector<double> sum(T), totals;  // of each position, and of each sequence
-  double total_sum = 0;
+  for (Index t = 0; t < tokens; ++t) {
+    const Spread spread = spread_of(losses.data() + t, curve.sequences, tokens);
+    curve.t.push_back(static_cast<double>(t));
+    curve.mean.push_back(spread.mean);
+    curve.deviation.push_back(spread.deviation);
+  }
+  std::vector<double> totals;  // of each sequence
   for (auto row = losses.begin(); row != losses.end(); row += tokens) {
     double total = 0;
-    for (std::size_t t = 0; t < T; ++t) {
-      const double loss = row[static_cast<Index>(t)];
-      sum[t] += loss;
-      total += loss / static_cast<double>(tokens);
-    }
+    std::for_each_n(row, tokens, [&](double loss) { total += loss / static_cast<double>(tokens); });
     totals.push_back(total);
-    total_sum += total;
   }
-  for (std::size_t t = 0; t < T; ++t) {
-    curve.t.push_back(static_cast<double>(t));
-    curve.mean.push_back(sum[t] / count);
-    curve.deviation.push_back(deviation(losses.data() + t, curve.sequences, tokens, curve.mean[t]));
-  }
-  curve.total_deviation = deviation(totals.data(), curve.sequences, 1, total_sum / count);
+  curve.total_deviation = spread_of(totals.data(), curve.sequences, 1).deviation;
   return curve;
 }
 
 LossCurve loss_curve(Index sequences, Index tokens,
-                     const std::function<void(Index, Index, double*)>& losses_of,
-                     const Watch& watch) {
+                     const std::function<void(Index, Index, double*)>& losses_of, const Watch& watch) {
   check(sequences > 0 && tokens > 0, "loss_curve: ", sequences, " sequences of ", tokens,
         " tokens; both must be positive");
   const Index losses_count = Shape({sequences, tokens}).size();
@@ -96,8 +92,8 @@ LossCurve loss_curve(Index sequences, Index tokens,
 void losses_of_prediction(const Predictor& predictor, const Matrix& states, double* out) {
   const Index tokens = states.rows() - 1, d = states.columns();
   const Matrix prediction = predictor(states);
-  check(prediction.rows() == tokens && prediction.columns() == d, "loss_curve: a prediction (",
-        prediction.rows(), ", ", prediction.columns(), ") of states (", tokens, ", ", d, ")");
+  check(prediction.rows() == tokens && prediction.columns() == d, "loss_curve: a prediction ",
+        shape_of(prediction), " of states (", tokens, ", ", d, ")");
   for (Index t = 0; t < tokens; ++t) {
     double sum = 0;
     for (Index j = 0; j < d; ++j) {

@@ -61,10 +61,8 @@ Matrix without_outliers(const Tensor& x) {
   for (Index t = 0; t < T; ++t) {
     double mean = 0;
     for (Index n = 0; n < N; ++n) mean += norms(n, t) / static_cast<double>(N);
-    const Norm distances([&](const auto& f) {
-      for (Index n = 0; n < N; ++n) f(norms(n, t) - mean);
-    });
-    const double bound = mean + 2 * distances.value() / std::sqrt(static_cast<double>(N));
+    const double distance = norm_of(N, [&](Index n) { return norms(n, t) - mean; });
+    const double bound = mean + 2 * distance / std::sqrt(static_cast<double>(N));
     for (Index n = 0; n < N; ++n) chosen(n, t) = norms(n, t) <= bound ? 1 : 0;
   }
   return chosen;
@@ -78,8 +76,8 @@ Matrix linear_probe(const std::vector<Tensor>& streams, const Tensor& targets, c
           "linear_probe: stream ", stream.shape(), " does not fit targets ", targets.shape());
   }
   const bool all = chosen.values().empty();
-  check(all || (chosen.rows() == N && chosen.columns() == T), "linear_probe: chosen (", chosen.rows(),
-        ", ", chosen.columns(), ") does not fit targets ", targets.shape());
+  check(all || (chosen.rows() == N && chosen.columns() == T), "linear_probe: chosen ",
+        shape_of(chosen), " does not fit targets ", targets.shape());
   Matrix losses(static_cast<Index>(streams.size()), T);
   parallel_for(T, [&](Index t) {
     std::vector<Index> sequences;

@@ -31,7 +31,6 @@ Matrix without_outliers(const Tensor& x);
 //
 // over the N sequences n that have a 1 in chosen[n, t]; if it is empty, over all. Directions of the
 // stream no larger than its rounding errors count as absent.
-Matrix linear_probe(const std::vector<Tensor>& streams, const Tensor& targets,
-                    const Matrix& chosen = {});
+Matrix linear_probe(const std::vector<Tensor>& streams, const Tensor& targets, const Matrix& chosen = {});
 
 }  // namespace mesagrad

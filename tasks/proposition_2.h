@@ -1,5 +1,6 @@
-// Proposition 2 by hand: several layers first precondition, then predict.
+// Propositions 1 and 2 by hand.
 //
+// One layer makes one step of gradient descent; several layers first precondition, then predict.
 // Least squares predicts C_t·A_t⁻¹·s_t, with A_t = Σ s_{i-1} s_{i-1}ᵀ and C_t = Σ s_i s_{i-1}ᵀ over
 // i <= t. Steps α_1 .. α_K of gradient descent on ½xᵀA_t·x - s_tᵀx (Richardson's iteration) lead from
 // x = 0 towards x = A_t⁻¹·s_t. Written with what is still missing, r = s_t - A_t·x, a step is
@@ -15,11 +16,15 @@
 
 namespace mesagrad {
 
-// The Transformer that does this on constructed tokens [0, s_t, s_t, s_{t-1}]: one layer for each step.
-// The first group collects the prediction, and the second holds r. In layer k both heads have the query
-// r_t and the key s_{i-1}; the first head adds α_k times the value s_i to the prediction, the second
-// subtracts α_k times the value s_{i-1} from r. Nothing is clipped, and there is no ridge. With one step,
-// η, this is Proposition 1.
+// Proposition 1: one head that makes one step of gradient descent with step size η on constructed tokens.
+// Query s_t, key s_{i-1}, value s_i, output η times that into the first group.
+LinearTransformer gradient_descent_transformer(Index d, double eta);
+
+// Proposition 2: the Transformer that does the above on constructed tokens [0, s_t, s_t, s_{t-1}]: one layer
+// for each step. The first group collects the prediction, and the second holds r. In layer k both heads have
+// the query r_t and the key s_{i-1}; the first head adds α_k times the value s_i to the prediction, the
+// second subtracts α_k times the value s_{i-1} from r. Nothing is clipped, and there is no ridge. With one
+// step, η, it predicts what Proposition 1 does.
 LinearTransformer proposition_2_transformer(Index d, const std::vector<double>& steps);
 
 // The K steps that serve all eigenvalues in [least, greatest] best: of all polynomials of degree K that

@@ -2,6 +2,7 @@
 #include "tests/catch.h"  // first, because it is precompiled
 
 #include "tasks/compression.h"
+#include "tasks/proposition_2.h"
 
 #include "tests/helpers.h"
 

@@ -3,8 +3,8 @@
 
 #include "tasks/loss_curve.h"
 
-#include "tasks/compression.h"
 #include "tasks/in_context.h"
+#include "tasks/proposition_2.h"
 #include "tests/helpers.h"
 
 namespace mesagrad {

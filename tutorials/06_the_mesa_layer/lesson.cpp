@@ -67,8 +67,8 @@ void lesson_body(lesson::Lesson& L) {
   //     R_t = R_{t-1} - u uᵀ/(1 + k_t·u),     u = R_{t-1} k_t,     R_0 = λI
   //
   // (Pairs are counted from 1 here, so that R_0 belongs to none.) No system is ever solved: a few times K²
-  // multiplications for a token carry R along, for keys of K numbers. In double, with queries and keys (T, K),
-  // this is all of it:
+  // multiplications for a token carry R along, for keys of K numbers. In double, with queries and keys (T,
+  // K), this is all of it:
   const auto recursion = [](const Matrix& q, const Matrix& k, double lambda) {
     const Index T = q.rows(), K = q.columns();
     Matrix R(K, K), u(K, 1), result(T, K);

@@ -5,13 +5,13 @@
 // and what followed its value v_i. Among all matrices Φ, the one that maps every key so far to its value
 // best, with a little aversion to large numbers, is
 //
-//     Φ_t = argmin_Φ  ½ Σ_{i≤t} ‖v_i - Φ k_i‖² + ‖Φ‖²/(2λ)
+//     Φ_t = the Φ with the smallest  ½ Σ_{i≤t} ‖v_i - Φ k_i‖² + ‖Φ‖²/(2λ)
 //
 // where ‖Φ‖² is the sum of the squares of all its entries. The aversion is lesson 1's ridge, only upside
 // down: λ divides here, so a large λ is a small penalty. It makes sure that there is one best Φ even when
 // there are fewer pairs than directions, and it keeps the noise of few pairs from becoming large numbers.
 //
-// So why not write a layer that uses it, out_t = Φ_t q_t, for the query q_t? It has to solve a linear system
+// So why not write a layer that uses it, o_t = Φ_t q_t, for the query q_t? It has to solve a linear system
 // for every token, and it has to be differentiated; both sound expensive. The paper calls it the mesa-layer:
 // a mesa-optimizer is an optimizer that stands inside a trained model, and here one is built in. (What is
 // only measured, and not needed to understand the layer, stands beside this lesson in measure.h.)
@@ -51,7 +51,7 @@ void lesson_body(lesson::Lesson& L) {
   //
   // Let R_t be the inverse of the matrix on the left. Then
   //
-  //     Φ_t = (Σ v_i k_iᵀ) R_t     and     out_t = Φ_t q_t = Σ_{i≤t} v_i (k_i · R_t q_t)
+  //     Φ_t = (Σ v_i k_iᵀ) R_t     and     o_t = Φ_t q_t = Σ_{i≤t} v_i (k_i · R_t q_t)
   //
   // Read the last sum again: it is linear attention, asked with R_t q_t in the place of q_t. So all that is
   // new is the preconditioning of queries (lesson 5: to change the question such that a simple method answers
@@ -60,7 +60,8 @@ void lesson_body(lesson::Lesson& L) {
   // A new pair changes the matrix by k kᵀ. What does that do to its inverse? Let R be the inverse of H,
   // u = R k, and guess that only a multiple of u uᵀ has to go. As H u = k and kᵀR = uᵀ,
   //
-  //     (H + k kᵀ)(R - c u uᵀ) = I + k uᵀ - c k uᵀ - c (k·u) k uᵀ = I + (1 - c (1 + k·u)) k uᵀ
+  //     (H + k kᵀ)(R - c u uᵀ) = I + k uᵀ - c k uᵀ - c (k·u) k uᵀ
+  //                            = I + (1 - c (1 + k·u)) k uᵀ
   //
   // and this is I if c = 1/(1 + k·u). So, as Sherman and Morrison found,
   //
@@ -91,15 +92,16 @@ void lesson_body(lesson::Lesson& L) {
   };
   const Tensor q = vectors(50, 1, L.seed(), 1), k = vectors(50, 1, L.seed(), 2);  // of random directions
   const Matrix queries = reference::head_of(q, 0, 0, 1), keys = reference::head_of(k, 0, 0, 1);
-  L.say(text("Over 50 tokens, with λ = 1, the recursion is off by at most ",
-             scientific(error_of_rows(recursion(queries, keys, 1),
-                                      reference::preconditioned_queries(queries, keys, 1))),
-             " of the textbook's solution: build the matrix, solve the system, for every token."));
+  const Matrix textbook = reference::preconditioned_queries(queries, keys, 1);
+  L.say(text("The textbook builds the matrix and solves the system, for every token. Over 50 tokens, with "
+             "λ = 1, the recursion differs from it by at most ",
+             scientific(error_of_rows(recursion(queries, keys, 1), textbook)),
+             " of a solution's largest number."));
 
   // The library has the same recursion in float, for all heads and sequences at once: preconditioned_queries
   // of nn/mesa.h. Float keeps seven digits, and R has to hold numbers of different size: λ in directions that
   // no key has shown, and something like 1/‖k‖² in those that were seen. So what should decide about errors
-  // is λ‖k‖², and we don't know what length does: an error that is made once stays in R for good.
+  // is λ‖k‖². And what do many tokens do? An error that is made once stays in R for good.
   const Index stress_tokens = L.scaled<Index>({.smoke = 512, .lesson = 16384, .paper = 16384});
   const RoundingErrors rounding = rounding_errors(stress_tokens, L.seed());
   L.show(rounding.table);
@@ -253,8 +255,9 @@ void lesson_body(lesson::Lesson& L) {
   training.line("authors", authors_updates, paper::mesa_training, {.given = true});
   L.show(training);
   const lesson::Trained<LinearTransformer>& first = layer.runs.front();
-  L.say(text("After ", first.tested_at[first.when_lost(0.9)], " of ", updates,
-             " updates nine tenths of what the loss will lose are gone."));
+  L.say(text("From ", loss_text(first.test_loss.front()), " to ", loss_text(first.test_loss.back()),
+             ": nine tenths of that way are done after ", first.tested_at[first.when_lost(0.9)], " of ",
+             updates, " updates."));
 
   // And what λ did it choose? Keys twice as long with a λ a fourth as large are the same layer, up to a
   // factor that queries or values can make up for. So λ alone says nothing; λ‖k‖² does: how much one pair

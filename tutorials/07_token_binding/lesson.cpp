@@ -2,17 +2,19 @@
 //
 // Until now we built the tokens: each held a state and the one before it, an example of "this follows that"
 // ready for regression. From here on the model sees the bare states s_0, s_1, s_2, ... No single token holds
-// an example any more. If layers are to do what lesson 3 found, somebody has to bind neighbours before:
-// token t must fetch s_{t-1} from the token before it. Nobody tells the model that one step back is the
-// place to look. This lesson watches whether it finds out.
+// an example any more. If layers are to do what lesson 3 wrote into one by hand, somebody has to bind
+// neighbours before: token t must fetch s_{t-1} from the token before it. Nobody tells the model that one
+// step back is the place to look. This lesson watches whether it finds out.
 //
 // # The model
 //
 // States have ten numbers, tokens forty. A learned matrix (10, 40), the embedding, makes a token of each
 // state, x_t = s_t E, and one of the shape (40, 10), the readout, makes the prediction of what stands in the
 // token after the last layer. In between there are layers of attention, each of which adds to the tokens
-// what it has fetched: the residual stream of lesson 3. (A GPT has more between two attentions, a small
-// network for each token and norms; the models of the paper's linear tasks do without, and so do ours.)
+// what it has fetched: the residual stream of lesson 3. (A GPT has more: behind each attention a small
+// network of two matrices that works on every token by itself, the MLP, and in front of both a layer norm,
+// which brings all tokens to the same mean and length. The models of the paper's linear tasks do without,
+// and so do ours.)
 //
 // # Attention that can pick
 //
@@ -26,7 +28,7 @@
 // and sum to one: token t divides its attention. Only differences of scores matter, as a constant that is
 // added to all of them cancels. A score that exceeds ten equal others by 5 takes e⁵/(e⁵ + 10) = 94 % of the
 // attention; equal scores share evenly. What the √K is for: q and k have K numbers each, and if these are
-// independent, with variance 1, their product has variance K. Divided by √K, scores begin near one, where
+// independent, with variance 1, their product has variance K. Divided by √K, such scores are near one, where
 // softmax is neither even nor a choice of one. A layer has four heads: four such attentions side by side,
 // each with queries, keys and values of its own.
 //
@@ -37,17 +39,19 @@
 // numbers: sin(ωt) and cos(ωt), for twenty frequencies ω from 1 down to near 10⁻⁴. One step back is a linear
 // map of such a row, the same at every t, because
 //
-//     sin(ω(t-1)) = sin ωt cos ω - cos ωt sin ω        cos(ω(t-1)) = cos ωt cos ω + sin ωt sin ω
+//     sin(ω(t - 1)) = sin ωt cos ω - cos ωt sin ω
+//     cos(ω(t - 1)) = cos ωt cos ω + sin ωt sin ω
 //
 // turns each pair by a fixed angle. So W_q can be made to ask for it: let the query be P_{t-1}, computed
 // from P_t, and let the key be P_i. Since sin a sin b + cos a cos b = cos(a - b), the score is
 //
-//     P_{t-1}·P_i = Σ_ω cos(ω(t - 1 - i))
+//     P_{t-1}·P_i = Σ cos(ω(t - 1 - i)),     over all ω
 //
-// which is 20 for the token before, and less for all others. But not by much: its neighbours have 19.2,
-// those two away 17.4, tokens ten away still 13. To tell the neighbour from its neighbours, weights must
-// grow until a difference of 0.8 has become several; so we should see it found in a blur at first, which
-// then sharpens.
+// A head's keys have twenty numbers, room for ten of the frequencies; let it take the ten fastest. Then the
+// score is 10 for the token before, and less for all others. But not by much: those beside it have 9.2,
+// those two away 7.4, tokens ten away still 3. Before a head can tell the neighbour from its neighbours, its
+// weights must grow until a difference of 0.8 has become several. So we should see the neighbour found in a
+// blur at first, which then sharpens.
 #include <algorithm>
 
 #include "tasks/token_binding.h"
@@ -73,11 +77,9 @@ struct Candidate {
 // Softmax attention in every layer, as in a GPT; or softmax attention, then a mesa-layer, whose stream is
 // kept within ±1 as in the authors' code.
 const std::vector<Candidate> candidates = {
-    {"softmax", "Seven softmax layers",
-     {.blocks = std::vector<Mixer>(7, SoftmaxAttention{})},
+    {"softmax", "Seven softmax layers", {.blocks = std::vector<Mixer>(7, SoftmaxAttention{})},
      {.updates = 1600, .peak = 2e-3, .authors_updates = 10000}},
-    {"hybrid", "A softmax layer below a mesa-layer",
-     {.blocks = {SoftmaxAttention{}, MesaLayer{}}, .clip = 1},
+    {"hybrid", "A softmax layer below a mesa-layer", {.blocks = {SoftmaxAttention{}, MesaLayer{}}, .clip = 1},
      {.updates = 1600, .peak = 2e-3, .authors_updates = 12000}},
 };
 
@@ -102,10 +104,10 @@ void lesson_body(lesson::Lesson& L) {
   // numbers of a state. The length of that gradient of ten, averaged over the forty numbers and over
   // sequences, is called the sensitivity of token 49 to that state:
   //
-  //     S(t') = mean over l and sequences of ‖∂a_l/∂s_t'‖,     a = token 49 after the first layer
+  //     S(i) = mean over l and sequences of ‖∂a_l/∂s_i‖
   //
-  // We keep those for s_49 (there should always be one: a layer adds to what is there), s_48, ... s_44, and
-  // the mean over all that are older.
+  // where a is token 49 after the first layer. We keep those for s_49 (there should always be one: a layer
+  // adds to what is there), s_48, ... s_44, and the mean over all that are older.
   const auto how_far_back = [](const Transformer& model, const Tensor& states) {
     const Transformer fixed = snapshot(model);  // whose weights want no gradient
     const auto first_layer = [&](const Tensor& x) {
@@ -186,9 +188,9 @@ void lesson_body(lesson::Lesson& L) {
     L.say(text("When half of what the loss will lose is gone, after ", model.run.tested_at[half],
                " updates, the slope to s_48 is ", lesson::fixed_number(model.stands_out, 1),
                " times that to older tokens: ",
-               model.stands_out > 5 ? "the neighbour was found before, or at the same time."
-                                    : "the loss fell before the neighbour stood out."),
-          place);
+               model.run.test_loss[half] > 0.9 * model.run.test_loss[0] ? "but the loss has hardly moved."
+               : model.stands_out > 5 ? "the neighbour was found before, or at the same time."
+                                      : "the loss fell before the neighbour stood out."), place);
     return model;
   };
   L.setting("batch", lesson::transformer_recipe(L, candidates[0].model, candidates[0].schedule).batch);

@@ -1,12 +1,12 @@
 // The full comparison: Transformers that see raw states, and a hybrid of two layers.
 //
-// Everything comes together. The models see bare states, bind neighbours in their first layer (lesson 7),
-// and may run an optimizer on the pairs above it (lessons 3 and 5). How good does that become? The
+// Everything comes together. The models see bare states. They may bind neighbours in their first layer
+// (lesson 7) and run an optimizer on the pairs above it (lessons 3 and 5). How good does that become? The
 // candidates are three and seven layers of softmax attention, and a hybrid of two layers: one of softmax
 // attention, to bind, and one mesa-layer (lesson 6), to solve. Against them stand algorithms that nobody
 // trained, or hardly: least squares, and Proposition 2's plan for as many layers as the Transformers have.
 //
-// What is asked is not only who wins. A trained model is a black box that gives good answers; an algorithm
+// What is asked is not only who wins. A trained model is a black box that gives answers; an algorithm
 // is something that we understand. If the two pay the same at every position, and if inside the model there
 // stands what the algorithm would have computed by then, that is no proof that they do the same, but it is a
 // reason to believe it; and where they differ, there is something to find out.
@@ -104,7 +104,7 @@ void lesson_body(lesson::Lesson& L) {
   L.show(classics);
 
   // -------------------------------------------------------------------------------------------
-  L.step("The candidates learn");
+  L.step("Training the candidates");
   //
   // All candidates have an embedding, a readout, positions and four heads with keys of twenty numbers, as in
   // lesson 7. Embedding and readout have 800 numbers together. A layer has four matrices of 40 by 80, 12,800
@@ -160,7 +160,8 @@ void lesson_body(lesson::Lesson& L) {
   L.show(training);
   for (const auto& model : trained) {
     const lesson::Trained<Transformer>& run = model.runs[0];
-    L.say(text(model.name, ": half of what the loss will lose is gone after ",
+    L.say(text(model.name, ": from ", loss_text(run.test_loss.front()), " to ",
+               loss_text(run.test_loss.back()), "; half of that way is done after ",
                run.tested_at[run.when_lost(0.5)], " of ", run.tested_at.back(), " updates."));
   }
 

@@ -1,4 +1,4 @@
-// Depth: more layers, better optimizers.
+// Depth: are more layers better optimizers?
 //
 // One layer of linear attention can make one step of gradient descent (lesson 3), and lesson 1 has told
 // what a step is worth: it pays about half of what saying 0 costs, where least squares pays a ninth. What
@@ -85,12 +85,17 @@ void lesson_body(lesson::Lesson& L) {
   //     p(a) = (1 - α_1 a)(1 - α_2 a) ... (1 - α_K a)
   //
   // times what it was. That is a polynomial with p(0) = 1, and the steps are the inverses of its roots. We
-  // want it small wherever eigenvalues may be. The polynomial of degree K that swings between -1 and 1 as
-  // long as x does is Chebyshev's, T_K(cos θ) = cos Kθ; outside it grows as fast as any polynomial of its
-  // degree that stays within ±1 inside. So stretch it over an interval [b, c] of eigenvalues, and divide by
-  // its value at a = 0: then nothing in the interval keeps more than
+  // want it small wherever eigenvalues may be.
   //
-  //     1 / T_K((c + b)/(c - b))
+  // Chebyshev's polynomials are best at that. As cos 2θ = 2 cos² θ - 1 and cos 3θ = 4 cos³ θ - 3 cos θ, so
+  // cos Kθ always is a polynomial T_K of degree K in x = cos θ. While x goes from -1 to 1 it swings between
+  // -1 and 1; outside it grows faster than any other polynomial of its degree that stays within ±1 inside.
+  // So stretch it over an interval [b, c] of eigenvalues, and divide by its value at a = 0 to make p(0) = 1.
+  // Then nothing in the interval keeps more than the first of these, and the roots, where Kθ is an odd
+  // multiple of π/2, are the second:
+  //
+  //     1/T_K  at  x = (c + b)/(c - b)
+  //     1/α_k = (c + b)/2 + (c - b)/2 · cos(π(2k - 1)/2K)
   //
   // We choose b = 4.4 and c = 118, which makes .76 for K = 2, .40 for 4 and .19 for 6. (For one layer we take
   // .033, the best single step of lesson 1.) How large are eigenvalues? Their sum is the trace of A_t, the
@@ -110,8 +115,7 @@ void lesson_body(lesson::Lesson& L) {
     LinearTransformer model = proposition_2_transformer(d, steps);
     model.options.clip = 4;  // what the trained models have, against the few sequences that explode
     by_hand.push_back(curve_of(model));
-    // Where an eigenvalue leaves the interval the iteration explodes, in layers and in double alike; so
-    // the two are compared with steps that are safe everywhere.
+    // Beyond the interval both may explode; so layers and iteration are compared with steps that are safe.
     const std::vector<double> small(static_cast<std::size_t>(K), 0.01);
     const Predictor in_double = predict_with(iteration(small), {.ridge = 1e-12});
     const double off = largest_difference(task, proposition_2_transformer(d, small), in_double, L.seed());
@@ -148,7 +152,7 @@ void lesson_body(lesson::Lesson& L) {
                   plan = curve_of(predict_with(chebyshev(c.alpha, c.beta), {.newest_pair = false}));
   lesson::LinePlot curves = lesson::by_position(
       {.name = "depth",
-       .title = "One to six trained layers, between a gradient step and least squares",
+       .title = "One to six trained layers, one gradient step and least squares",
        .caption = "How much of the gap between one gradient step and least squares with all pairs does each "
                   "depth close, and where? Dashed: Proposition 2 with learned momentum, as deep as seven "
                   "layers, newest pair left out."});
@@ -377,7 +381,7 @@ void lesson_body(lesson::Lesson& L) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return lesson::run({.number = 5, .title = "Depth: more layers, better optimizers",
+  return lesson::run({.number = 5, .title = "Depth: are more layers better optimizers?",
                       .question = "What do more layers of linear attention do with their depth?",
                       .source = __FILE__},
                      argc, argv, lesson_body);

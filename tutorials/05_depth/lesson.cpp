@@ -199,10 +199,10 @@ void lesson_body(lesson::Lesson& L) {
   // -------------------------------------------------------------------------------------------
   L.step("What stands in the stream");
   //
-  // Is it the plan, then? Look inside. Each layer adds what it computes to the tokens that it was given; what
-  // stands in the tokens before the first layer, and after each, is the residual stream (lesson 3). What
-  // could be read off it? Take the tokens at position t of many sequences, a row a for each, and find the
-  // matrix M for which a M is nearest to the thing that we look for, by least squares. This is a linear
+  // Is it the plan, then? Look inside. Each layer adds what it computes to the tokens that it was given;
+  // what stands in the tokens before the first layer, and after each, is the residual stream (lesson 3).
+  // What could be read off it? Take the tokens at position t of many sequences, a row a for each, and find
+  // the matrix M for which a M is nearest to the thing that we look for, by least squares. This is a linear
   // probe, and the error that remains is its loss. A probe is linear on purpose: a clever one would compute
   // what the model did not.
   //
@@ -317,8 +317,8 @@ void lesson_body(lesson::Lesson& L) {
   if (L.scale() != lesson::Scale::paper) {
     L.say("Training could have been too short for a comparison with the paper, and at this scale it is: "
           "the authors' models had 5,000 to 15,000 updates of 256 or 512 sequences. So expect losses above "
-          "theirs, for the deeper models and for the fixed W, which is learned by heart bit by bit. What "
-          "is claimed below compares our models with each other.");
+          "theirs, for the deeper models and for the fixed W, which takes long to learn by heart. What is "
+          "claimed below compares our models with each other.");
   }
   L.found(text("Mean loss: ", loss_text(trained[0].mean_loss), ", ", loss_text(trained[1].mean_loss), ", ",
                loss_text(four.mean_loss), " and ", loss_text(six.mean_loss),

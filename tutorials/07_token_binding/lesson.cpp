@@ -141,8 +141,8 @@ void lesson_body(lesson::Lesson& L) {
   const std::vector<double> s = how_far_back(untrained, slopes);
   L.say(text("With random weights no head gives more than ", lesson::fixed_number(most, 3),
              " of its attention to the token before; the first layer's token ", last, " answers to s_", last,
-             " with a slope of ", lesson::fixed_number(s[0], 3), ", to s_", last - 1, " with one of ",
-             lesson::fixed_number(s[1], 3), "."));
+             " with a slope of ", lesson::short_number(s[0], 2), ", to s_", last - 1, " with one of ",
+             lesson::short_number(s[1], 2), "."));
 
   // -------------------------------------------------------------------------------------------
   L.step("Do seven layers find the neighbour?");

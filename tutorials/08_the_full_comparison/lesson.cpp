@@ -210,7 +210,9 @@ void lesson_body(lesson::Lesson& L) {
   //
   // Lesson 5's probes: how well can the next state, and the preconditioned state A_t⁻¹ s_t (by Proposition
   // 2's six iterations), be read off the stream after each layer, by the best linear map? All are divided by
-  // what the model's input allows, the embedded state alone; so 1 means that nothing was added.
+  // what the model's input allows, the embedded state alone; so 1 means that nothing was added. (But for
+  // chance: over N sequences, a probe with forty numbers to choose explains about 40/N of anything. That is
+  // why N is large.)
   //
   // Three things could stand there. A model that only collects the past and computes everything in its last
   // layers would leave both lines flat until then. A model that descends on the answer, layer by layer,
@@ -240,8 +242,8 @@ void lesson_body(lesson::Lesson& L) {
   if (L.scale() != lesson::Scale::paper) {
     L.say("Training could have been too short for a comparison with the paper, and at this scale it is: "
           "ours had at most a quarter of the authors' updates, with at most a quarter of their sequences "
-          "in each. It shows most at late positions, where losses are small and a small distance is a "
-          "large percentage.");
+          "in each. It shows most at late positions, where the authors' losses are small and a small "
+          "distance is a large percentage.");
   }
   L.found(text("Mean loss: ", loss_text(three.mean_loss), " with 3 layers of softmax attention, ",
                loss_text(seven.mean_loss), " with 7, and ", loss_text(two.mean_loss),

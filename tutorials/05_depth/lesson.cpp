@@ -130,7 +130,9 @@ void lesson_body(lesson::Lesson& L) {
   // Now models of 1, 2, 4 and 6 layers with random weights, trained to predict as lesson 3's layer was. If
   // depth buys iterations, each should be better than the one before. They might even be better than our
   // plan, which takes the same steps at every position although A_t grows with t, and never touches the
-  // question and the answer in any other way. It would be a surprise if more layers bought nothing.
+  // question and the answer in any other way. It would be a surprise if more layers bought nothing. And look
+  // at the right end of the curves: A_t goes on growing, so steps that suit t = 20 may be too bold for t =
+  // 49.
   //
   // The dashed line is the paper's version of the plan: six iterations with learned step sizes and momenta
   // (lesson 1), in seven layers, and with the newest pair left out.

@@ -18,6 +18,7 @@
 //
 // The question of this lesson: what does one such layer learn, next to six layers of linear attention?
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "nn/linear_transformer.h"

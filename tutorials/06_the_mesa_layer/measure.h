@@ -3,8 +3,10 @@
 #pragma once
 #include <algorithm>
 #include <cmath>
+#include <utility>
 #include <vector>
 
+#include "core/elementary.h"
 #include "core/tape.h"
 #include "nn/attention.h"
 #include "nn/mesa.h"

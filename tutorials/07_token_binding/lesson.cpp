@@ -53,6 +53,7 @@
 // weights must grow until a difference of 0.8 has become several. So we should see the neighbour found in a
 // blur at first, which then sharpens.
 #include <algorithm>
+#include <utility>
 
 #include "tasks/token_binding.h"
 #include "tutorials/07_token_binding/maps.h"
@@ -274,7 +275,7 @@ void lesson_body(lesson::Lesson& L) {
                         .log_y = true};
   const std::vector<double> t = {42, 43, 44, 45, 46, 47, 48, 49};
   const auto drawn = [](std::vector<double> all) {
-    for (double& error : all) error = std::max(error, 1e-5);  // s_49 itself is there exactly
+    for (double& error : all) error = std::max(error, 1e-5);  // there is no place for 0 on this axis
     return all;
   };
   for (std::size_t m = 0; m < models.size(); ++m) {

@@ -1,25 +1,32 @@
 // The mesa-layer: a layer that solves the problem exactly.
 //
-// A layer of linear attention makes one step of gradient descent on the pairs that it has seen, and
-// many layers make many steps. But what they crawl towards has a formula. Among all matrices Φ, the
-// one that maps every key so far to its value best, with a little aversion to large numbers, is
+// A layer of linear attention can make one step of gradient descent on the pairs that it has seen, and many
+// layers can make many steps. But what they crawl towards has a formula. Call the input of a pair its key k_i
+// and what followed its value v_i. Among all matrices Φ, the one that maps every key so far to its value
+// best, with a little aversion to large numbers, is
 //
-//     Φ_t = argmin_Φ  ½ Σ_{i≤t} ‖v_i - Φ k_i‖² + ‖Φ‖²/(2λ)
+//     Φ_t = the Φ with the smallest  ½ Σ_{i≤t} ‖v_i - Φ k_i‖² + ‖Φ‖²/(2λ)
 //
-// So why not write a layer that uses it, out_t = Φ_t q_t? It has to solve a linear system for every
-// token, and it has to be differentiated; both sound expensive, and neither is. The question of this
-// lesson: what does one such layer learn, next to six layers of linear attention?
+// where ‖Φ‖² is the sum of the squares of all its entries. The aversion is lesson 1's ridge, only upside
+// down: λ divides here, so a large λ is a small penalty. It makes sure that there is one best Φ even when
+// there are fewer pairs than directions, and it keeps the noise of few pairs from becoming large numbers.
+//
+// So why not write a layer that uses it, o_t = Φ_t q_t, for the query q_t? It has to solve a linear system
+// for every token, and it has to be differentiated; both sound expensive. The paper calls it the mesa-layer:
+// a mesa-optimizer is an optimizer that stands inside a trained model, and here one is built in. (What is
+// only measured, and not needed to understand the layer, stands beside this lesson in measure.h.)
+//
+// The question of this lesson: what does one such layer learn, next to six layers of linear attention?
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
-#include "core/elementary.h"
-#include "core/tape.h"
 #include "nn/linear_transformer.h"
 #include "tasks/in_context.h"
-#include "tasks/time_reversal.h"
 #include "tutorials/05_depth/paper.h"
+#include "tutorials/06_the_mesa_layer/measure.h"
 #include "tutorials/06_the_mesa_layer/paper.h"
-#include "tutorials/lesson/stopwatch.h"
+#include "tutorials/lesson/mesa_table.h"
 #include "tutorials/lesson/train.h"
 
 using namespace mesagrad;
@@ -30,84 +37,9 @@ constexpr Index d = 10;
 constexpr Index key_size = 20;
 const LinearDynamics task;  // lesson 1's
 
-// Independent normal vectors (1, T, K) of about the given length.
-Tensor vectors(Index T, Index K, double length, std::uint64_t seed, std::uint64_t number) {
-  Tensor result({1, T, K});
-  Random random(seed, stream::analysis_data, number);
-  for (Index i = 0; i < result.size(); ++i) {
-    result[i] = static_cast<real>(length / std::sqrt(static_cast<double>(K)) * random.normal());
-  }
-  return result;
-}
-
-// (Σ_{i<=t} k_i k_iᵀ + I/λ)⁻¹ q_t in double, by the textbook: build the matrix, solve the system.
-Matrix solve_directly(const Tensor& q, const Tensor& k, double lambda, Index t) {
-  const Index K = k.dim(2);
-  Matrix H(K, K), right(K, 1);
-  for (Index i = 0; i < K; ++i) {
-    H(i, i) = 1 / lambda;
-    right(i, 0) = q[t * K + i];
-  }
-  for (Index n = 0; n <= t; ++n) {
-    for (Index i = 0; i < K; ++i) {
-      for (Index j = 0; j < K; ++j) H(i, j) += static_cast<double>(k[n * K + i]) * k[n * K + j];
-    }
-  }
-  return cholesky_solve(H, right);
-}
-
-// The layer's largest error at the first 50 positions and 50 later ones, relative to the largest number
-// of the solution.
-double error_of_layer(Index T, double key_length, double lambda, std::uint64_t seed) {
-  const Tensor q = vectors(T, key_size, 1, seed, 1), k = vectors(T, key_size, key_length, seed, 2);
-  const Tensor result = preconditioned_queries(q, k, Tensor({1}, static_cast<real>(lambda)), 1);
-  double largest = 0;
-  for (Index t = 0; t < T; t += t < 50 ? 1 : std::max<Index>(1, T / 50)) {
-    const Matrix exact = solve_directly(q, k, lambda, t);
-    double size = 0, error = 0;
-    for (Index i = 0; i < key_size; ++i) {
-      size = std::max(size, std::abs(exact(i, 0)));
-      const double off = std::abs(result[t * key_size + i] - exact(i, 0));
-      error = off <= error ? error : off;  // a NaN counts as an error
-    }
-    largest = error / size <= largest ? largest : error / size;
-  }
-  return largest;
-}
-
-// Two ways to the gradient of the keys, the paper's in float, against the paper's in double.
-struct GradientErrors {
-  double ours, reversed, start;  // start: of the R_0 that the reversed recursion arrives at
-};
-
-GradientErrors gradient_errors(Index T, double key_length, double lambda, std::uint64_t seed) {
-  Tensor q = vectors(T, key_size, 1, seed, 1), k = vectors(T, key_size, key_length, seed, 2);
-  const Tensor p = vectors(T, key_size, 1, seed, 3);
-  const auto reversal = [&](auto number) {
-    using Number = decltype(number);
-    const auto copy = [](const Tensor& x) { return std::vector<Number>(x.data(), x.data() + x.size()); };
-    return TimeReversal<Number>(T, key_size, copy(q).data(), copy(k).data(), copy(p).data(),
-                                static_cast<Number>(lambda));
-  };
-  const auto exact = reversal(0.0);
-  const auto reversed = reversal(0.0f);
-  k.requires_grad();
-  Tape tape;
-  tape.backward(preconditioned_queries(q, k, Tensor({1}, static_cast<real>(lambda)), 1), p);
-  const auto error = [&](const auto* dk) {
-    double largest = 0, size = 0;
-    for (std::size_t i = 0; i < exact.dk.size(); ++i) {
-      const auto wanted = static_cast<double>(exact.dk[i]);
-      size = std::max(size, std::abs(wanted));
-      const double off = std::abs(static_cast<double>(dk[i]) - wanted);
-      largest = off <= largest ? largest : off;
-    }
-    return largest / size;
-  };
-  return {error(k.grad()), error(reversed.dk.data()), reversed.start_error};
-}
-
 std::string scientific(double x) { return lesson::short_number(x, 2); }
+std::string loss_text(double x) { return lesson::fixed_number(x, 4); }
+std::string time_text(double x) { return lesson::fixed_number(x, 2); }
 
 void lesson_body(lesson::Lesson& L) {
   // -------------------------------------------------------------------------------------------
@@ -120,85 +52,92 @@ void lesson_body(lesson::Lesson& L) {
   //
   // Let R_t be the inverse of the matrix on the left. Then
   //
-  //     Φ_t = (Σ v_i k_iᵀ) R_t     and     out_t = Φ_t q_t = Σ_{i≤t} v_i (k_i · R_t q_t)
+  //     Φ_t = (Σ v_i k_iᵀ) R_t     and     o_t = Φ_t q_t = Σ_{i≤t} v_i (k_i · R_t q_t)
   //
-  // Read the last sum again: it is linear attention, asked with R_t q_t in the place of q_t. So all
-  // that is new is the preconditioning of queries, and that is the only new function: see nn/mesa.h.
+  // Read the last sum again: it is linear attention, asked with R_t q_t in the place of q_t. So all that is
+  // new is the preconditioning of queries (lesson 5: to change the question such that a simple method answers
+  // it well). What several layers approach step by step, this one does at once.
   //
   // A new pair changes the matrix by k kᵀ. What does that do to its inverse? Let R be the inverse of H,
   // u = R k, and guess that only a multiple of u uᵀ has to go. As H u = k and kᵀR = uᵀ,
   //
-  //     (H + k kᵀ)(R - c u uᵀ) = I + k uᵀ - c k uᵀ - c (k·u) k uᵀ = I + (1 - c (1 + k·u)) k uᵀ
+  //     (H + k kᵀ)(R - c u uᵀ) = I + k uᵀ - c k uᵀ - c (k·u) k uᵀ
+  //                            = I + (1 - c (1 + k·u)) k uᵀ
   //
   // and this is I if c = 1/(1 + k·u). So, as Sherman and Morrison found,
   //
-  //     R_t = R_{t-1} - u uᵀ/(1 + k_t·u),     u = R_{t-1} k_t
+  //     R_t = R_{t-1} - u uᵀ/(1 + k_t·u),     u = R_{t-1} k_t,     R_0 = λI
   //
-  // No system is ever solved: a few times K² multiplications for a token carry R along. Compare with the
-  // textbook:
-  const Index stress_tokens = L.scaled<Index>({.smoke = 512, .lesson = 16384, .paper = 16384});
-  const Index middle_tokens = stress_tokens / 16;
-  const double easy_error = error_of_layer(50, 1, 1, L.seed());
-  double hard_error = 0;
-  {
-    lesson::Table table{.title = "Error of the layer in float, against a system solved in double",
-                        .caption =
-                            "Keys of 20 numbers. Down a column, look for large λ‖k‖²: while some "
-                            "directions were never seen, R holds λ and 1/‖k‖² side by side, and rounding "
-                            "the large one costs the small one. Along a row: does length do harm?",
-                        .columns = {"‖k‖", "λ", "50 tokens", text(middle_tokens), text(stress_tokens)}};
-    double growth = 0, grown = 0;  // of the row that length harms most: by what factor, and to what error
-    for (const double length : {0.1, 1.0, 10.0, 30.0}) {
-      for (const double lambda : {0.1, 1.0, 100.0}) {
-        const double few = error_of_layer(50, length, lambda, L.seed()),
-                     many = error_of_layer(stress_tokens, length, lambda, L.seed());
-        table.row({text(length), text(lambda), scientific(few),
-                   scientific(error_of_layer(middle_tokens, length, lambda, L.seed())), scientific(many)});
-        if (many / few > growth) {
-          growth = many / few;
-          grown = many;
+  // (Pairs are counted from 1 here, so that R_0 belongs to none.) No system is ever solved: a few times K²
+  // multiplications for a token carry R along, for keys of K numbers. In double, with queries and keys (T,
+  // K), this is all of it:
+  const auto recursion = [](const Matrix& q, const Matrix& k, double lambda) {
+    const Index T = q.rows(), K = q.columns();
+    Matrix R(K, K), u(K, 1), result(T, K);
+    for (Index i = 0; i < K; ++i) R(i, i) = lambda;
+    for (Index t = 0; t < T; ++t) {
+      double divisor = 1;  // 1 + k·u
+      for (Index i = 0; i < K; ++i) {
+        u(i, 0) = 0;
+        for (Index j = 0; j < K; ++j) u(i, 0) += R(i, j) * k(t, j);
+        divisor += k(t, i) * u(i, 0);
+      }
+      for (Index i = 0; i < K; ++i) {
+        for (Index j = 0; j < K; ++j) {
+          R(i, j) -= u(i, 0) * u(j, 0) / divisor;
+          result(t, i) += R(i, j) * q(t, j);
         }
-        hard_error = many;  // in the end: of the longest keys and the largest λ
       }
     }
-    L.show(table);
-    L.say(text("From 50 to ", stress_tokens, " tokens the error of one row grows ",
-               lesson::fixed_number(growth, 1), "-fold, to ", scientific(grown),
-               "; that of all others grows less, or not at all."));
-  }
+    return result;
+  };
+  const Tensor q = vectors(50, 1, L.seed(), 1), k = vectors(50, 1, L.seed(), 2);  // of random directions
+  const Matrix queries = reference::head_of(q, 0, 0, 1), keys = reference::head_of(k, 0, 0, 1);
+  const Matrix textbook = reference::preconditioned_queries(queries, keys, 1);
+  L.say(text("The textbook builds the matrix and solves the system, for every token. Over 50 tokens, with "
+             "λ = 1, the recursion differs from it by at most ",
+             scientific(error_of_rows(recursion(queries, keys, 1), textbook)),
+             " of a solution's largest number."));
+
+  // The library has the same recursion in float, for all heads and sequences at once: preconditioned_queries
+  // of nn/mesa.h. Float keeps seven digits, and R has to hold numbers of different size: λ in directions that
+  // no key has shown, and something like 1/‖k‖² in those that were seen. So what should decide about errors
+  // is λ‖k‖². And what do many tokens do? An error that is made once stays in R for good.
+  const Index stress_tokens = L.scaled<Index>({.smoke = 512, .lesson = 16384, .paper = 16384});
+  const RoundingErrors rounding = rounding_errors(stress_tokens, L.seed());
+  L.show(rounding.table);
+  L.say(text("From 50 to ", stress_tokens, " tokens the error of one row grows ",
+             lesson::fixed_number(rounding.growth, 1), "-fold, to ", scientific(rounding.grown),
+             "; that of all others grows less, or not at all."));
 
   // -------------------------------------------------------------------------------------------
   L.step("A dial between gradient descent and the exact solution");
   //
-  // λ says how much to trust the pairs. With λ -> 0 the matrix under the inverse is all I/λ, R is λI,
-  // and the layer is λ times linear attention: one small step of gradient descent. With a large λ it is
-  // least squares. How small is small? Compare the queries, R q/λ with q. As long as λ is small, R ≈ λI
-  // - λ² Σ k_i k_iᵀ, so we expect a distance that grows like λ; after that it can't pass 1 by much.
+  // λ says how much to trust the pairs. With λ → 0 the matrix under the inverse is all I/λ, R is λI, and the
+  // layer is λ times linear attention: one small step of gradient descent. With a large λ it is least
+  // squares. How small is small? Compare R q/λ with q. Along an eigenvector of Σ k_i k_iᵀ with the eigenvalue
+  // a, R is 1/(a + 1/λ), so that
+  //
+  //     R q/λ = q/(1 + λa)     and its distance from q is   λa/(1 + λa)
+  //
+  // times q. That grows like λ as long as λa is small, and never passes 1. Keys of length 1 make a trace of t
+  // at position t, so eigenvalues of t/20 in the mean: we expect the bend near λ = 1.
   std::vector<double> dial, distance;
-  {
-    const Tensor q = vectors(50, key_size, 1, L.seed(), 1), k = vectors(50, key_size, 1, L.seed(), 2);
-    for (double lambda = 1e-4; lambda < 200; lambda *= std::sqrt(10.0)) {
-      const Tensor result = preconditioned_queries(q, k, Tensor({1}, static_cast<real>(lambda)), 1);
-      double off = 0, size = 0;
-      for (Index i = 0; i < q.size(); ++i) {
-        off += power(result[i] / lambda - q[i], 2);
-        size += power(q[i], 2);
-      }
-      dial.push_back(lambda);
-      distance.push_back(std::sqrt(off / size));
-    }
-    lesson::LinePlot plot{.name = "dial",
-                          .title = "From linear attention to least squares",
-                          .x = "λ",
-                          .y = "relative distance of R·q/λ from q",
-                          .caption =
-                              "At 0 the mesa-layer would be linear attention, at 1 nothing of the old "
-                              "query is left. Compare the slope on the left with that of λ itself.",
-                          .log_x = true,
-                          .log_y = true};
-    plot.line("50 tokens, ‖k‖ = 1", dial, distance, {.points = true});
-    L.show(plot);
+  for (double lambda = 1e-4; lambda < 200; lambda *= std::sqrt(10.0)) {
+    dial.push_back(lambda);
+    distance.push_back(distance_from_linear(q, k, lambda));
   }
+  lesson::LinePlot dial_plot{.name = "dial",
+                             .title = "From linear attention to least squares",
+                             .x = "λ",
+                             .y = "relative distance of R·q/λ from q",
+                             .caption = "At 0 the mesa-layer would be linear attention, at 1 nothing of the "
+                                        "old query is left. Compare the slope on the left with that of λ "
+                                        "itself.",
+                             .log_x = true,
+                             .log_y = true};
+  dial_plot.line("50 tokens, ‖k‖ = 1", dial, distance, {.points = true});
+  L.show(dial_plot);
 
   // -------------------------------------------------------------------------------------------
   L.step("Two ways back");
@@ -221,37 +160,30 @@ void lesson_body(lesson::Lesson& L) {
   //
   //     R_{t-1} = R_t - w wᵀ/(k_t·w - 1),     w = R_t k_t
   //
-  // and on paper that is exact. In float, each step back divides by a number that is close to zero if
-  // the key was long. How far from λI is the matrix at which it arrives, and what is its gradient
+  // which is Sherman and Morrison's formula for a pair that is taken away, and exact on paper. But look at
+  // what it divides by. With u as before, w = u - u (u·k)/(1 + k·u) = u/(1 + k·u), so
+  //
+  //     k_t·w - 1 = (k·u)/(1 + k·u) - 1 = -1/(1 + k_t·u)
+  //
+  // and for a long key that is a difference of two numbers near 1 which is nearly zero. In float we expect
+  // few correct digits of it. How far from λI is the matrix at which it arrives, and what is its gradient
   // worth?
-  double reversal_near = 0, reversal_far = 0, ours_worst = 0;
-  {
-    lesson::Table table{.title = "Relative errors in float",
-                        .caption =
-                            "Start: the recovered R_0 against λI. Reversed and library: the gradient of "
-                            "the keys, against a computation in double, which has digits to spare.",
-                        .columns = {"‖k‖", "λ", "tokens", "start", "reversed", "library"}};
-    for (const auto& [lambda, T] : {std::pair<double, Index>{1, 50}, {4, 50}, {1, 224}, {4, 1024}}) {
-      for (const double length : {0.3, 1.0, 3.0, 10.0, 30.0}) {
-        const GradientErrors e = gradient_errors(T, length, lambda, L.seed());
-        table.row({text(length), text(lambda), text(T), scientific(e.start), scientific(e.reversed),
-                   scientific(e.ours)});
-        if (length == 1.0 && T == 50 && lambda == 1) reversal_near = e.start;
-        if (length == 30.0 && T == 1024) reversal_far = e.start;
-        ours_worst = e.ours <= ours_worst ? ours_worst : e.ours;
-      }
-    }
-    L.show(table);
-  }
+  const GradientTable gradients = gradient_table(L.seed());
+  L.show(gradients.table);
 
   // -------------------------------------------------------------------------------------------
   L.step("One layer, trained");
   //
-  // Now put a single mesa-layer where lessons 3 and 5 had linear attention. Same tokens, same task.
-  // It has 12,804 weights, of which four are λ. What do we expect? Least squares with all pairs is the
-  // best linear regression; if training finds the right queries, keys and values, the layer should come
-  // close, with a λ that fits the noise. But regression is not the best that could be done: it does not
-  // know that W is orthogonal. Does the layer make use of that, anywhere?
+  // Now put a single mesa-layer where lessons 3 and 5 had linear attention. Same tokens, same task, four
+  // heads with keys of twenty numbers. It has 12,804 weights, of which four are λ, one for each head; they
+  // start at 1 and are trained like all others. Nobody tells the layer which part of a token is a key and
+  // which a value: that is what it has to learn.
+  //
+  // What do we expect? Least squares with all pairs is the best linear regression; if training finds the
+  // right queries, keys and values, the layer should come close, with a λ that fits the noise. But regression
+  // is not the best that could be done: it does not know that W is orthogonal (lesson 1). Does the layer make
+  // use of that, anywhere? It would have to be better than least squares at some position, by more than
+  // chance: by more than three standard errors, say (lesson 5).
   const Index updates = L.scaled<Index>({.smoke = 100, .lesson = 2400, .paper = 4500});
   const Index seeds = L.scaled<Index>({.smoke = 1, .lesson = 1, .paper = 3});
   const WarmupCosine cosine{.peak = 2e-3, .end = 1e-5, .warmup = 100, .total = updates};
@@ -269,185 +201,104 @@ void lesson_body(lesson::Lesson& L) {
       .rate = [&](Index n) { return L.scale() == lesson::Scale::paper ? 4e-4 : cosine(n); },
       .test_every = L.scaled<Index>({.smoke = 50, .lesson = 100, .paper = 100}),
       .test_sequences = L.scaled<Index>({.smoke = 256, .lesson = 1280, .paper = 2560})};
+  const Index sequences = L.scaled<Index>({.smoke = 256, .lesson = 8192, .paper = 16384});
   L.setting("updates", updates);
   L.setting("training seeds", seeds);
   L.setting("batch", recipe.batch);
-  std::vector<lesson::Trained<LinearTransformer>> runs;
-  const auto seed_of = [&](Index run) { return L.seed() + 1000 * static_cast<std::uint64_t>(run); };
-  for (Index i = 0; i < seeds; ++i) {
-    runs.push_back(lesson::train(L, text("mesa-layer, seed ", seed_of(i)), task, recipe, seed_of(i)));
-  }
-  const Index sequences = L.scaled<Index>({.smoke = 256, .lesson = 8192, .paper = 16384});
   L.setting("sequences", sequences);
-  const auto curve_of = [&](const auto& predictor) {
+  const lesson::Runs<LinearTransformer> layer =
+      lesson::train_and_test(L, "mesa-layer", task, recipe, seeds, sequences);
+  const auto curve_of = [&](const Predictor& predictor) {
     return loss_curve(task, L.seed(), stream::test_data, sequences, predictor);
   };
-  const LossCurve mesa = curve_of(runs[0].model), all_pairs = curve_of(least_squares_predictor({})),
+  const LossCurve &mesa = layer.curve(), all_pairs = curve_of(least_squares_predictor({})),
                   one_behind = curve_of(least_squares_predictor({.newest_pair = false})),
                   descent = curve_of(gradient_step_predictor(0.032));
-  double mean_loss = 0;
-  for (const lesson::Trained<LinearTransformer>& run : runs)
-    mean_loss += curve_of(run.model).total() / static_cast<double>(seeds);
-  const std::vector<double>& t = mesa.t;
-  {
-    lesson::LinePlot plot{
-        .name = "mesa-layer",
-        .title = "A mesa-layer beside the best linear regression",
-        .x = "position t",
-        .y = "loss",
-        .caption =
-            "Compare two stretches: the first ten pairs, when some directions were never seen, and "
-            "what follows, when least squares has only noise left to average away. Dashed: the "
-            "authors' six layers of linear attention.",
-        .log_y = true};
-    plot.line("mesa-layer", t, mesa.mean, {.points = true});
-    plot.line("least squares, all pairs", t, all_pairs.mean);
-    plot.line("least squares, newest pair left out", t, one_behind.mean, {.thin = true});
-    plot.line("one gradient step", t, descent.mean, {.thin = true});
-    plot.line("six linear layers (authors)", t, paper::lsa_6, {.dashed = true});
-    L.show(plot);
-    L.curve("mesa-layer", t, mesa.mean, mesa.deviation);
-    L.curve("least squares, all pairs", t, all_pairs.mean);
-    const auto mean_ratio = [&](std::size_t from, std::size_t to) {  // of the sums over from .. to
-      double layer = 0, regression = 0;
-      for (std::size_t n = from; n <= to; ++n) {
-        layer += mesa.mean[n];
-        regression += all_pairs.mean[n];
-      }
-      return lesson::short_number(layer / regression, 3);
+  lesson::LinePlot curves = lesson::by_position(
+      {.name = "mesa-layer",
+       .title = "A mesa-layer beside the best linear regression",
+       .caption = "Compare two stretches: the first ten pairs, when some directions were never seen, and "
+                  "what follows, when least squares has only noise left to average away. Dashed: the "
+                  "authors' six layers of linear attention."});
+  curves.curve("mesa-layer", mesa, {.points = true});
+  curves.curve("least squares, all pairs", all_pairs);
+  curves.curve("least squares, newest pair left out", one_behind, {.thin = true});
+  curves.curve("one gradient step", descent, {.thin = true});
+  curves.line("six linear layers (authors)", mesa.t, paper::lsa_6, {.given = true});
+  L.show(curves);
+  const auto mean_ratio = [&](Index from, Index to) {  // of the sums over from .. to
+    const auto sum = [&](const std::vector<double>& loss) {
+      return std::accumulate(loss.begin() + from, loss.begin() + to + 1, 0.0);
     };
-    L.say(text("Least squares with all pairs = 1: the layer's loss is ", mean_ratio(0, 9),
-               " at t = 0 to 9, ", mean_ratio(10, 10), " at t = 10, and ", mean_ratio(20, 49),
-               " at t = 20 to 49."));
-    Index better = 0;  // positions at which the layer is better, beyond doubt
-    for (Index n = 0; n < task.tokens; ++n) {
-      const auto i = static_cast<std::size_t>(n);
-      const double doubt = 3 * std::hypot(mesa.standard_error(n), all_pairs.standard_error(n));
-      if (mesa.mean[i] + doubt < all_pairs.mean[i]) ++better;
-    }
-    L.say(better == 0 ? text("At no position is it better than least squares by more than three standard "
-                             "errors: it shows no sign of knowing that W is orthogonal.")
-                      : text("At ", better, " of the ", task.tokens, " positions it is better than least "
-                             "squares by more than three standard errors: it knows something that "
-                             "regression does not."));
+    return lesson::short_number(sum(mesa.mean) / sum(all_pairs.mean), 3);
+  };
+  L.say(text("Least squares with all pairs = 1: the layer's loss is ", mean_ratio(0, 9), " at t = 0 to 9, ",
+             mean_ratio(10, 10), " at t = 10, and ", mean_ratio(20, 49), " at t = 20 to 49."));
+  const Index better = clearly_below(mesa, all_pairs);
+  L.say(better == 0 ? text("At no position is it better than least squares by more than three standard "
+                           "errors: it shows no sign of knowing that W is orthogonal.")
+                    : text("At ", better, " of the ", task.tokens, " positions it is better than least "
+                           "squares by more than three standard errors: it knows something that "
+                           "regression does not."));
+
+  // How did it get there? Weights start so small that the layer says nearly 0, as in lesson 3.
+  lesson::LinePlot training = lesson::by_updates(
+      {.name = "training",
+       .title = "The loss while training",
+       .caption = "Look for a wait, a fall and a long tail. Dashed: the authors, with batches of 256 and a "
+                  "constant learning rate of 0.0004.",
+       .log_y = true});
+  for (std::size_t i = 0; i < layer.runs.size(); ++i) {
+    training.line(text("seed ", layer.seeds[i]), layer.runs[i].tested_at, layer.runs[i].test_loss);
   }
-  {
-    const std::vector<double>& n = runs[0].tested_at;
-    std::vector<double> paper_n;
-    for (std::size_t i = 0; i < paper::mesa_training.size(); ++i)
-      paper_n.push_back(100 * static_cast<double>(i));
-    lesson::LinePlot plot{
-        .name = "training",
-        .title = "The loss while training",
-        .x = "updates",
-        .y = "test loss",
-        .caption =
-            "Look for a wait, a fall and a long tail. Dashed: the authors, with batches of 256 and "
-            "a constant learning rate of 0.0004.",
-        .log_y = true};
-    for (std::size_t i = 0; i < runs.size(); ++i) {
-      plot.line(text("seed ", seed_of(static_cast<Index>(i))), n, runs[i].test_loss);
-    }
-    plot.line("authors", paper_n, paper::mesa_training, {.dashed = true});
-    L.show(plot);
-    L.curve("test loss while training", n, runs[0].test_loss);
-    const std::vector<double>& loss = runs[0].test_loss;
-    std::size_t most = 0;  // the first test when nine tenths of what the loss will lose are gone
-    while (most + 1 < loss.size() && loss[most] > 0.1 * loss[0] + 0.9 * loss.back()) ++most;
-    L.say(text("After ", n[most], " of ", updates,
-               " updates nine tenths of what the loss will lose are gone."));
-  }
-  {
-    // Keys twice as long with a λ a fourth as large are the same layer, up to a factor that queries or
-    // values can make up for. So λ alone says nothing; λ‖k‖² does: how much one pair weighs, compared
-    // with the aversion to large numbers.
-    lesson::Table table{
-        .title = "The λ of each head",
-        .caption = "λ‖k‖² tells how much a pair weighs against the penalty, whatever the scale of the "
-                   "keys: compare heads by it. The authors' λ come without their keys, so the last "
-                   "column has nothing here to be compared with.",
-        .columns = {"head", "λ", "mean ‖k‖²", "λ · mean ‖k‖²", "authors' λ"}};
-    const double authors[] = {1.46, 1.61, 1.51, 1.45};
-    const LinearTransformer& model = runs[0].model;
-    const Tensor& lambda = std::get<MesaLayer>(model.blocks[0].attention.mixer).lambda;
-    const Tensor tokens = task.batch(L.seed(), stream::test_data, 0, 256).inputs;
-    const Tensor keys =
-        model.blocks[0].attention.queries_and_keys(model.residual_streams(tokens)[0]).second;
-    std::vector<double> squared(4);  // mean squared length of each head's keys
-    for (Index i = 0; i < keys.size(); ++i) {
-      squared[static_cast<std::size_t>(i % (4 * key_size) / key_size)] +=
-          power(keys[i], 2) * 4 * key_size / static_cast<double>(keys.size());
-    }
-    for (Index h = 0; h < 4; ++h) {
-      const double mean = squared[static_cast<std::size_t>(h)];
-      table.row({text(h + 1), lesson::fixed_number(lambda[h], 2), lesson::fixed_number(mean, 2),
-                 lesson::fixed_number(lambda[h] * mean, 2), lesson::fixed_number(authors[h], 2)});
-    }
-    L.show(table);
-  }
+  std::vector<double> authors_updates(paper::mesa_training.size());
+  for (std::size_t i = 0; i < authors_updates.size(); ++i) authors_updates[i] = 100 * static_cast<double>(i);
+  training.line("authors", authors_updates, paper::mesa_training, {.given = true});
+  L.show(training);
+  const lesson::Trained<LinearTransformer>& first = layer.runs.front();
+  L.say(text("From ", loss_text(first.test_loss.front()), " to ", loss_text(first.test_loss.back()),
+             ": nine tenths of that way are done after ", first.tested_at[first.when_lost(0.9)], " of ",
+             updates, " updates."));
+
+  // And what λ did it choose? Keys twice as long with a λ a fourth as large are the same layer, up to a
+  // factor that queries or values can make up for. So λ alone says nothing; λ‖k‖² does: how much one pair
+  // weighs, compared with the aversion to large numbers.
+  lesson::show_lambdas(L, layer.model(), 0, task.batch(L.seed(), stream::test_data, 0, 256).inputs,
+                       {1.46, 1.61, 1.51, 1.45});
 
   // -------------------------------------------------------------------------------------------
   L.step("What it costs");
   //
-  // Softmax attention, which lesson 7 explains, compares every token with every earlier one: the work for
-  // a token grows with its position. The mesa-layer keeps one matrix R and one matrix Σ v_i k_iᵀ,
-  // whatever came before. Both are the library's own, with vector instructions, here on one thread:
-  // forward only, one head of size 20, tokens cut into sequences of different lengths. (The mesa-layer
-  // solves sixteen sequences side by side, so it is given sixteen times as many; times are for a token.)
+  // Softmax attention, which lesson 7 explains, compares every token with every earlier one: the work for a
+  // token grows with its position. The mesa-layer keeps one matrix R and one matrix Σ v_i k_iᵀ, whatever came
+  // before, so its time for a token should not depend on the position; but it is a few times K² at once. So
+  // we expect two lines that cross. Both are the library's own, with vector instructions, here on one thread:
+  // forward only, one head of size 20, tokens cut into sequences of different lengths.
   const Index longest = L.scaled<Index>({.smoke = 256, .lesson = 16384, .paper = 16384});
-  std::vector<double> tokens, mesa_time, softmax_time;  // microseconds
-  omp_set_num_threads(1);
-  for (Index T = 64; T <= longest; T *= 4) {
-    L.check_interrupted();
-    const auto cut = [&](Index all, std::uint64_t number) {
-      return vectors(1, all * key_size, std::sqrt(static_cast<double>(all)), L.seed(), number)
-          .reshaped({all / T, T, key_size});
-    };
-    Arena memory;
-    const auto microseconds = [&](Index all, const auto& attention) {
-      const Tensor q = cut(all, 1), k = cut(all, 2), v = cut(all, 3);
-      const lesson::Times times = lesson::time([&] {
-        Tape tape(memory);
-        attention(q, k, v);
-      }, 0.3);
-      return 1e6 * times.median / static_cast<double>(all);
-    };
-    tokens.push_back(static_cast<double>(T));
-    mesa_time.push_back(microseconds(16 * longest, [&](const Tensor& q, const Tensor& k, const Tensor& v) {
-      causal_linear_attention(preconditioned_queries(q, k, Tensor({1}, 1), 1), k, v, 1);
-    }));
-    softmax_time.push_back(microseconds(longest, [&](const Tensor& q, const Tensor& k, const Tensor& v) {
-      causal_softmax_attention(q, k, v, 1);
-    }));
-  }
-  omp_set_num_threads(L.threads());
-  {
-    lesson::LinePlot plot{.name = "cost",
-                          .title = "Time for a token, on one thread",
-                          .x = "tokens in the sequence",
-                          .y = "microseconds for a token",
-                          .caption =
-                              "The library's own mesa-layer and softmax attention. Look where the lines "
-                              "cross. Times belong to this machine, and to what else it was doing.",
-                          .log_x = true,
-                          .log_y = true,
-                          .timing = true};
-    plot.line("mesa-layer", tokens, mesa_time, {.points = true});
-    plot.line("softmax attention", tokens, softmax_time, {.points = true});
-    L.show(plot);
-    const auto [fastest, slowest] = std::minmax_element(mesa_time.begin(), mesa_time.end());
-    L.say(text("From 64 to ", longest, " tokens softmax attention's time for a token went from ",
-               lesson::fixed_number(softmax_time.front(), 2), " to ",
-               lesson::fixed_number(softmax_time.back(), 2),
-               " microseconds; the mesa-layer's stayed between ", lesson::fixed_number(*fastest, 2), " and ",
-               lesson::fixed_number(*slowest, 2),
-               ". That is shown and not judged: on a busy machine both mean little."));
-    std::size_t from = tokens.size();  // from there on the mesa-layer was the faster one
-    while (from > 0 && mesa_time[from - 1] < softmax_time[from - 1]) --from;
-    L.say(from == tokens.size()
-              ? text("At ", longest, " tokens softmax attention was still the faster one.")
-              : text("From ", tokens[from], " tokens on the mesa-layer was the faster one."));
-  }
+  const Cost cost = cost_by_length(L, longest);
+  lesson::LinePlot times{.name = "cost",
+                         .title = "Time for a token, on one thread",
+                         .x = "tokens in the sequence",
+                         .y = "microseconds for a token",
+                         .caption = "The library's own mesa-layer and softmax attention. Look where the "
+                                    "lines cross. Times belong to this machine, and to what else it was "
+                                    "doing.",
+                         .log_x = true,
+                         .log_y = true,
+                         .timing = true};
+  times.line("mesa-layer", cost.tokens, cost.mesa, {.points = true});
+  times.line("softmax attention", cost.tokens, cost.softmax, {.points = true});
+  L.show(times);
+  const auto [fastest, slowest] = std::minmax_element(cost.mesa.begin(), cost.mesa.end());
+  L.say(text("From 64 to ", longest, " tokens softmax attention's time for a token went from ",
+             time_text(cost.softmax.front()), " to ", time_text(cost.softmax.back()),
+             " microseconds; the mesa-layer's stayed between ", time_text(*fastest), " and ",
+             time_text(*slowest), ". That is shown and not judged: on a busy machine both mean little."));
+  std::size_t from = cost.tokens.size();  // from there on the mesa-layer was the faster one
+  while (from > 0 && cost.mesa[from - 1] < cost.softmax[from - 1]) --from;
+  L.say(from == cost.tokens.size()
+            ? text("At ", longest, " tokens softmax attention was still the faster one.")
+            : text("From ", cost.tokens[from], " tokens on the mesa-layer was the faster one."));
 
   // -------------------------------------------------------------------------------------------
   L.step("What could have gone wrong");
@@ -455,42 +306,35 @@ void lesson_body(lesson::Lesson& L) {
   // A layer that solves the problem by construction still has to learn which problem. Each claim below
   // was a way for it to fail.
   L.say(text("Training could have stopped short. Ours had ", updates, " updates of ", recipe.batch,
-             " sequences, the authors' 5000 of 256; ours ends at a loss of ",
-             lesson::fixed_number(mean_loss, 4),
-             ", theirs at 0.1900, and least squares with all pairs is at ",
-             lesson::fixed_number(all_pairs.total(), 4), "."));
-  L.compare("loss of the mesa-layer", mean_loss, 0.1900);
+             " sequences, the authors' 5000 of 256; ours ends at a loss of ", loss_text(layer.mean_loss),
+             ", theirs at 0.1900, and least squares with all pairs is at ", loss_text(all_pairs.total()),
+             "."));
+  L.compare("loss of the mesa-layer", layer.mean_loss, 0.1900);
   for (const std::size_t n : {5u, 10u, 20u, 40u}) {
-    if (L.scale() == lesson::Scale::paper) {
-      double mean = 0;
-      for (const lesson::Trained<LinearTransformer>& run : runs)
-        mean += run.test_loss[n] / static_cast<double>(seeds);
-      L.compare(text("test loss after ", 100 * n, " updates"), mean, paper::mesa_training[n]);
-    }
+    if (L.scale() != lesson::Scale::paper) break;
+    std::vector<double> then;
+    for (const auto& run : layer.runs) then.push_back(run.test_loss[n]);
+    L.compare(text("test loss after ", 100 * n, " updates"), lesson::mean(then), paper::mesa_training[n]);
   }
-  L.found(text("Mean loss: one trained mesa-layer ", lesson::fixed_number(mean_loss, 4),
-               ", least squares on all pairs ", lesson::fixed_number(all_pairs.total(), 4),
-               ", one step of gradient descent ", lesson::fixed_number(descent.total(), 4), "."));
-  L.claim_below("error of the layer against the textbook, ‖k‖ = 1", easy_error, 1e-5,
-                {.from = lesson::Scale::smoke});
-  L.claim_below("error at ‖k‖ = 30, λ = 100, longest sequence", hard_error, 0.1,
-                {.from = lesson::Scale::smoke});
-  L.claim_below("distance from linear attention at λ = 0.0001", distance[0], 0.01,
-                {.from = lesson::Scale::smoke});
-  L.claim_below("time reversal with short keys: error of R_0", reversal_near, 1e-4,
-                {.from = lesson::Scale::smoke});
-  L.claim_above("time reversal with long keys: error of R_0", reversal_far, 0.1,
-                {.from = lesson::Scale::smoke});
-  L.claim_below("the library's gradient, worst of the table", ours_worst, 0.01,
-                {.from = lesson::Scale::smoke});
+  L.found(text("Mean loss: one trained mesa-layer ", loss_text(layer.mean_loss),
+               ", least squares on all pairs ", loss_text(all_pairs.total()),
+               ", one step of gradient descent ", loss_text(descent.total()), "."));
+  const lesson::Judged always = {.from = lesson::Scale::smoke};
+  L.claim_below("error of the layer against the textbook, ‖k‖ = 1", error_of_layer(50, 1, 1, L.seed()), 1e-5,
+                always);
+  L.claim_below("error at ‖k‖ = 30, λ = 100, longest sequence", rounding.hard, 0.1, always);
+  L.claim_below("distance from linear attention at λ = 0.0001", distance[0], 0.01, always);
+  L.claim_below("time reversal with short keys: error of R_0", gradients.reversal_near, 1e-4, always);
+  L.claim_above("time reversal with long keys: error of R_0", gradients.reversal_far, 0.1, always);
+  L.claim_below("the library's gradient, worst of the table", gradients.ours_worst, 0.01, always);
   if (L.scale() == lesson::Scale::paper) {
-    L.claim("loss of the mesa-layer", mean_loss, {.expected = 0.190, .tolerance = 0.0038});
+    L.claim("loss of the mesa-layer", layer.mean_loss, {.expected = 0.190, .tolerance = 0.0038});
   } else {
-    L.claim_between("loss of the mesa-layer", mean_loss, 0.186, 0.2);
+    L.claim_between("loss of the mesa-layer", layer.mean_loss, 0.186, 0.2);
   }
   L.claim_below("the same, compared with the authors' six linear layers",
-                mean_loss / lesson::mean(paper::lsa_6), 0.95);
-  L.claim_above("the same, compared with least squares on all pairs", mean_loss / all_pairs.total(), 1);
+                layer.mean_loss / lesson::mean(paper::lsa_6), 0.95);
+  L.claim_above("the same, compared with least squares on all pairs", layer.mean_loss / all_pairs.total(), 1);
 
   // -------------------------------------------------------------------------------------------
   L.step("Things to try");
@@ -500,8 +344,8 @@ void lesson_body(lesson::Lesson& L) {
   //
   // A better λ? The layer stays above least squares from t = 10 on. Is it λ that holds it back? After
   // training multiply the trained λ of all heads by 3, by 10, by 100 (it is in the first block's
-  // `attention.mixer`, see the table above), compute the curve again, and compare the mean loss and t =
-  // 10.
+  // `attention.mixer`; show_lambdas, in tutorials/lesson/mesa_table.h, reads it there), compute the curve
+  // again, and compare the mean loss and t = 10.
   //
   // Fewer numbers in a key. States have ten numbers, keys have twenty. Set key_size to 5. Four heads
   // could still hold twenty numbers together. Is this as good as twenty in each head, as bad as one

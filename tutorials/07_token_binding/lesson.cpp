@@ -1,33 +1,65 @@
 // Token binding: before a model can learn from examples, it has to make them.
 //
-// Until now we built the tokens: each held a state and the one before it, an example of "this follows
-// that" ready for regression. From here on the model sees the bare states s_0, s_1, s_2, ... (each goes
-// through a learned matrix, the embedding, into a token of 40 numbers). No single token holds an example
-// any more. If layers above the first are to do what lesson 3 found, the first has to bind neighbours:
-// token t must fetch s_{t-1} from the token before it.
+// Until now we built the tokens: each held a state and the one before it, an example of "this follows that"
+// ready for regression. From here on the model sees the bare states s_0, s_1, s_2, ... No single token holds
+// an example any more. If layers are to do what lesson 3 wrote into one by hand, somebody has to bind
+// neighbours before: token t must fetch s_{t-1} from the token before it. Nobody tells the model that one
+// step back is the place to look. This lesson watches whether it finds out.
 //
-// To fetch one token and leave the others alone, a sum weighted by q_t·k_i is a blunt tool. Transformers
-// as they are used put each weight into an exponential first, and divide by the sum of all:
+// # The model
 //
-//     token t receives  Σ_{i ≤ t} p_ti v_i,      p_ti = exp(q_t·k_i/√K) / Σ_{j ≤ t} exp(q_t·k_j/√K)
+// States have ten numbers, tokens forty. A learned matrix (10, 40), the embedding, makes a token of each
+// state, x_t = s_t E, and one of the shape (40, 10), the readout, makes the prediction of what stands in the
+// token after the last layer. In between there are layers of attention, each of which adds to the tokens
+// what it has fetched: the residual stream of lesson 3. (A GPT has more: behind each attention a small
+// network of two matrices that works on every token by itself, the MLP, and in front of both a layer norm,
+// which brings all tokens to the same mean and length. The models of the paper's linear tasks do without,
+// and so do ours.)
 //
-// This is softmax attention. The shares p_ti are positive and sum to one: token t divides its attention.
-// A score that exceeds all others by five takes nearly everything among a few tokens; equal scores share
-// evenly. (K is how many numbers q and k have; dividing by √K keeps the scores of random vectors near
-// one.) A layer has four heads: four such attentions side by side, each with queries, keys and values of
-// its own. What they fetch is added to the token.
+// # Attention that can pick
 //
-// Such attention can pick the token before it if it knows where tokens are. So queries and keys of the
-// first layer are made of the token and its position, a row of sines and cosines of t of many periods.
-// One step back turns each such pair by a fixed angle: a linear map, so W_q and W_k can be made to ask
-// for it. Nobody tells the model that one step back is the place to look. This lesson watches it find
-// out.
+// To fetch one token and leave the others alone, a sum weighted by q_t·k_i is a blunt tool: to give one of
+// fifty tokens most of the weight, all others must have products near 0. Transformers as they are used put
+// each product, called the score, into an exponential first, and divide by the sum of all:
+//
+//     token t receives  Σ_{i≤t} p_ti v_i,      p_ti = exp(q_t·k_i/√K) / Σ_{j≤t} exp(q_t·k_j/√K)
+//
+// This function is called softmax, and with it attention is softmax attention. The shares p_ti are positive
+// and sum to one: token t divides its attention. Only differences of scores matter, as a constant that is
+// added to all of them cancels. A score that exceeds ten equal others by 5 takes e⁵/(e⁵ + 10) = 94 % of the
+// attention; equal scores share evenly. What the √K is for: q and k have K numbers each, and if these are
+// independent, with variance 1, their product has variance K. Divided by √K, such scores are near one, where
+// softmax is neither even nor a choice of one. A layer has four heads: four such attentions side by side,
+// each with queries, keys and values of its own.
+//
+// # Where a token is
+//
+// Such attention can pick the token before it only if it knows where tokens are: a sum does not care about
+// order. So queries and keys of the first layer are made of the token and its position, a row P_t of forty
+// numbers: sin(ωt) and cos(ωt), for twenty frequencies ω from 1 down to near 10⁻⁴. One step back is a linear
+// map of such a row, the same at every t, because
+//
+//     sin(ω(t - 1)) = sin ωt cos ω - cos ωt sin ω
+//     cos(ω(t - 1)) = cos ωt cos ω + sin ωt sin ω
+//
+// turns each pair by a fixed angle. So W_q can be made to ask for it: let the query be P_{t-1}, computed
+// from P_t, and let the key be P_i. Since sin a sin b + cos a cos b = cos(a - b), the score is
+//
+//     P_{t-1}·P_i = Σ cos(ω(t - 1 - i)),     over all ω
+//
+// A head's keys have twenty numbers, room for ten of the frequencies; let it take the ten fastest. Then the
+// score is 10 for the token before, and less for all others. But not by much: those beside it have 9.2,
+// those two away 7.4, tokens ten away still 3. Before a head can tell the neighbour from its neighbours, its
+// weights must grow until a difference of 0.8 has become several. So we should see the neighbour found in a
+// blur at first, which then sharpens.
 #include <algorithm>
-#include <cmath>
+#include <utility>
 
 #include "tasks/token_binding.h"
+#include "tutorials/07_token_binding/maps.h"
 #include "tutorials/07_token_binding/paper.h"
 #include "tutorials/lesson/train.h"
+#include "tutorials/lesson/transformer_recipe.h"
 
 using namespace mesagrad;
 
@@ -38,222 +70,182 @@ constexpr Index last = 49;  // the token that we look at
 constexpr Index back = 5;   // and how many tokens before it we tell apart
 
 struct Candidate {
-  std::string name;
+  std::string name, layers;
   Transformer::Options model;
-  Index authors_updates;
-  double peak;  // of the learning rate, at lesson scale
+  lesson::Schedule schedule;
 };
 
 // Softmax attention in every layer, as in a GPT; or softmax attention, then a mesa-layer, whose stream is
 // kept within ±1 as in the authors' code.
 const std::vector<Candidate> candidates = {
-    {"softmax", {.blocks = std::vector<Mixer>(7, SoftmaxAttention{})}, 10000, 2e-3},
-    {"hybrid", {.blocks = {SoftmaxAttention{}, MesaLayer{}}, .clip = 1}, 12000, 2e-3},
+    {"softmax", "Seven softmax layers", {.blocks = std::vector<Mixer>(7, SoftmaxAttention{})},
+     {.updates = 1600, .peak = 2e-3, .authors_updates = 10000}},
+    {"hybrid", "A softmax layer below a mesa-layer", {.blocks = {SoftmaxAttention{}, MesaLayer{}}, .clip = 1},
+     {.updates = 1600, .peak = 2e-3, .authors_updates = 12000}},
 };
 
-lesson::Recipe<Transformer> recipe_for(const lesson::Lesson& L, const Candidate& one) {
-  const Index updates = L.scaled<Index>({.smoke = 20, .lesson = 1600, .paper = one.authors_updates});
-  const bool paper = L.scale() == lesson::Scale::paper;
-  return {.model = one.model,
-          .optimizer = {.decay = 0.05},
-          .updates = updates,
-          .batch = L.scaled<Index>({.smoke = 32, .lesson = 64, .paper = 256}),
-          .rate = WarmupCosine{.peak = paper ? 8e-4 : one.peak,
-                               .end = 1e-5,
-                               .warmup = std::min<Index>(paper ? 1000 : 200, updates / 2),
-                               .total = paper ? 30000 : updates},
-          .test_every = L.scaled<Index>({.smoke = 10, .lesson = 40, .paper = 100}),
-          .test_sequences = L.scaled<Index>({.smoke = 64, .lesson = 640, .paper = 1280})};
-}
+// A model that was trained, and at each of its tests how far back its first layer looks.
+struct Followed {
+  lesson::Trained<Transformer> run;
+  std::vector<std::vector<double>> far;  // [test][how far back]
+  double stands_out;  // s_48 against older tokens, when half of what the loss will lose is gone
 
-// Sensitivity of the first layer's last token to the tokens `last`, `last` - 1, ... `last` - back, then
-// the mean over all that are older.
-std::vector<double> how_far_back(const Transformer& model, const Tensor& states) {
-  const Transformer fixed = snapshot(model);  // whose weights want no gradient
-  const auto first_layer = [&](const Tensor& s) {
-    return fixed.after_block(0, matmul(s, fixed.embedding));
-  };
-  const std::vector<double> all = sensitivity(first_layer, states, last);
-  std::vector<double> result;
-  double older = 0;
-  for (Index t = last; t >= 0; --t) {
-    const double one = all[static_cast<std::size_t>(t)];
-    if (t >= last - back) result.push_back(one);
-    else older += one / static_cast<double>(last - back);
-  }
-  result.push_back(older);
-  return result;
-}
-
-std::vector<Matrix> first_maps(const Transformer& model, const Tensor& states) {
-  return attention_maps(model.blocks[0].attention, matmul(states, model.embedding), model.table);
-}
-
-// The mean share of attention that tokens from the sixth on give to the token `steps` before them.
-double share(const Matrix& map, Index steps) {
-  double sum = 0;
-  for (Index t = 5; t < map.rows(); ++t) sum += map(t, t - steps) / static_cast<double>(map.rows() - 5);
-  return sum;
-}
-
-std::string three_digits(double x) { return lesson::fixed_number(x, 3); }
+  double neighbour() const { return far.back()[1] / far.back()[back + 1]; }  // the same in the end
+};
 
 void lesson_body(lesson::Lesson& L) {
   // -------------------------------------------------------------------------------------------
   L.step("Before training");
   //
-  // An untrained head of attention has no opinion: token t spreads its attention evenly over all tokens
-  // up to t. What it fetches is the mean of the past, in which no neighbour stands out.
-  const Tensor looked_at = task.inputs_of(task.sample(
-      L.seed(), stream::analysis_data, 0, L.scaled<Index>({.smoke = 16, .lesson = 256, .paper = 2048})));
-  const Tensor slopes = task.batch(L.seed(), stream::analysis_data, 10000, 64).inputs;
-  {
-    const Transformer untrained(candidates[0].model, L.seed());
-    double most = 0;
-    for (const Matrix& map : first_maps(untrained, looked_at)) most = std::max(most, share(map, 1));
-    const std::vector<double> s = how_far_back(untrained, slopes);
-    L.say(text("With random weights no head gives more than ", three_digits(most),
-               " of its attention to the token before; the first layer's token ", last, " answers to s_",
-               last, " with a slope of ", three_digits(s[0]), ", to s_", last - 1, " with one of ",
-               three_digits(s[1]), "."));
-  }
-
-  // -------------------------------------------------------------------------------------------
-  L.step("Seven layers find the neighbour");
+  // How do we see where a layer looks? In two ways. The first is to ask attention itself: its shares p_ti,
+  // averaged over many sequences, are a table that we can look at, a map for each head.
   //
-  // Now train. From time to time we ask the first layer how much token 49 would change if s_49, s_48,
-  // s_47, ... changed a little: its sensitivity, the length of the gradient of one component of token 49,
-  // averaged over components and sequences. We expect the line of s_48 to leave the ground, and the
-  // loss not to fall much before it does: what is there to learn from, without examples?
-  std::vector<lesson::Trained<Transformer>> runs;
-  std::vector<std::vector<std::vector<double>>> far;  // [model][moment][how far back]
-  std::vector<std::vector<double>> updates;           // [model][moment]
-  std::vector<double> stands_out;                     // [model]
-  for (const Candidate& one : candidates) {
-    if (runs.size() == 1) {
-      L.step("Does a mesa-layer above need the same?");
-      //
-      // Does it matter what the layers above do? Replace six of the seven by a single mesa-layer, which
-      // solves least squares exactly. A surprise may wait here: compare when the loss falls, and when the
-      // line of s_48 parts from that of older tokens. A mean over the whole past holds s_{t-1} too, if
-      // only a little of it, and a good solver can make something of that before the layer below it
-      // has learned to look.
-    }
-    const lesson::Recipe<Transformer> recipe = recipe_for(L, one);
-    L.setting(text("updates, ", one.name), recipe.updates);
-    if (runs.empty()) L.setting("batch", recipe.batch);
-    runs.push_back(lesson::train(L, one.name, task, recipe, L.seed()));
-    auto& moments = far.emplace_back();
-    const std::vector<double>& at = updates.emplace_back(runs.back().tested_at);
-    for (const Transformer& moment : runs.back().snapshots) {
-      L.check_interrupted();
-      moments.push_back(how_far_back(moment, slopes));
-    }
-    const std::string layers =
-        one.name == "hybrid" ? "A softmax layer below a mesa-layer" : "Seven softmax layers";
-    lesson::LinePlot plot{
-        .name = text("sensitivity-", one.name),
-        .title = text(layers, ": how strongly token 49 depends on each state"),
-        .x = "updates",
-        .y = "sensitivity of the first layer's token 49",
-        .caption = "The mean length of the gradient of token 49 by a state, in training. Look when s_48 "
-                   "parts from the tokens older than s_44."};
-    const auto line = [&](const std::string& label, std::size_t steps) {
-      std::vector<double> y;
-      for (const auto& moment : moments) y.push_back(moment[steps]);
-      plot.line(label, at, y);
-      L.curve(text(one.name, ": sensitivity to ", label), at, y);
+  // The second asks what comes out. If s_48 changes a little, how much does token 49 change? That is a
+  // derivative, and the tape of lesson 2 can find it: of each of the forty numbers of token 49 by the ten
+  // numbers of a state. The length of that gradient of ten, averaged over the forty numbers and over
+  // sequences, is called the sensitivity of token 49 to that state:
+  //
+  //     S(i) = mean over l and sequences of ‖∂a_l/∂s_i‖
+  //
+  // where a is token 49 after the first layer. We keep those for s_49 (there should always be one: a layer
+  // adds to what is there), s_48, ... s_44, and the mean over all that are older.
+  const auto how_far_back = [](const Transformer& model, const Tensor& states) {
+    const Transformer fixed = snapshot(model);  // whose weights want no gradient
+    const auto first_layer = [&](const Tensor& x) {
+      return fixed.after_block(0, matmul(x, fixed.embedding));
     };
-    line("s_49", 0);
-    line("s_48", 1);
-    line("s_47", 2);
-    line("older than s_44", back + 1);
-    L.show(plot);
-    lesson::LinePlot loss_plot{.name = text("loss-", one.name),
-                               .title = text(layers, ": the loss while training"),
-                               .x = "updates",
-                               .y = "test loss of the whole model",
-                               .caption = "Compare its fall with the moment when s_48 stands out above.",
-                               .log_y = true};
-    loss_plot.line("loss", at, runs.back().test_loss);
-    L.curve(text(one.name, ": loss"), at, runs.back().test_loss);
-    L.show(loss_plot);
+    const std::vector<double> all = sensitivity(first_layer, states, last);
+    std::vector<double> result;
+    double older = 0;
+    for (Index t = last; t >= 0; --t) {
+      const double one = all[static_cast<std::size_t>(t)];
+      if (t >= last - back) result.push_back(one);
+      else older += one / static_cast<double>(last - back);
+    }
+    result.push_back(older);
+    return result;
+  };
+  const auto first_maps = [](const Transformer& model, const Tensor& states) {
+    return attention_maps(model.blocks[0].attention, matmul(states, model.embedding), model.table);
+  };
 
-    const std::vector<double>& loss = runs.back().test_loss;
-    std::size_t half = 0;  // the first moment when half of what the loss will lose is gone
-    while (half + 1 < loss.size() && loss[half] > (loss[0] + loss.back()) / 2) ++half;
-    stands_out.push_back(moments[half][1] / moments[half][back + 1]);
-    L.say(text("When half of what the loss will lose is gone, after ", at[half],
-               " updates, the slope to s_48 is ", lesson::fixed_number(stands_out.back(), 1),
-               " times that to older tokens: ",
-               stands_out.back() > 5 ? "the neighbour was found before, or at the same time."
-                                     : "the loss fell before the neighbour stood out."));
-  }
+  // What do we expect of a model with random weights? They are small, so all scores are near 0, and token t
+  // should spread its attention evenly over all tokens up to t: what it fetches is the mean of the past, in
+  // which no neighbour stands out. Then token t gives 1/(t + 1) to each, and that is .05 in the mean over the
+  // tokens 5 to 49.
+  const Index looked = L.scaled<Index>({.smoke = 16, .lesson = 256, .paper = 2048});
+  const Tensor looked_at = task.inputs_of(task.sample(L.seed(), stream::analysis_data, 0, looked));
+  const Tensor slopes = task.batch(L.seed(), stream::analysis_data, 10000, 64).inputs;
+  const Transformer untrained(candidates[0].model, L.seed());
+  double most = 0;
+  for (const Matrix& map : first_maps(untrained, looked_at)) most = std::max(most, share(map, 1));
+  const std::vector<double> s = how_far_back(untrained, slopes);
+  L.say(text("With random weights no head gives more than ", lesson::fixed_number(most, 3),
+             " of its attention to the token before; the first layer's token ", last, " answers to s_", last,
+             " with a slope of ", lesson::short_number(s[0], 2), ", to s_", last - 1, " with one of ",
+             lesson::short_number(s[1], 2), "."));
 
   // -------------------------------------------------------------------------------------------
-  L.step("The map that forms");
+  L.step("Do seven layers find the neighbour?");
   //
-  // The same in pictures: the first layer's attention, averaged over sequences. Row t says where token
-  // t looks: on the diagonal at itself, just below it at the token before. At first rows should be
-  // even. What do they become, and do all heads become the same?
-  const auto& snapshots = runs[0].snapshots;
-  std::vector<Matrix> maps;
-  {
-    constexpr Index shown = 12;  // tokens
-    lesson::HeatMap figure{.name = "attention",
-                           .title = "Where the first layer looks, while it learns",
-                           .caption =
-                               "From above, the tokens 0 to 11 that look; from left to right, the tokens "
-                               "looked at. A cell is a share of attention, and so between 0 and 1: only "
-                               "the upper half of the colour scale is in use.",
-                           .columns = 5,
-                           .row_labels = {"0", "", "", "3", "", "", "6", "", "", "9", "", ""},
-                           .column_labels = {"0", "", "", "3", "", "", "6", "", "", "9", "", ""},
-                           .limit = 1};
-    const std::size_t end = snapshots.size() - 1;
-    // Moments when the neighbour's line has risen to a hundredth, a quarter, ... of its height in the
-    // end.
-    std::vector<std::size_t> moments = {0};
-    for (const double height : {0.01, 0.25, 0.6}) {
-      std::size_t m = 0;
-      while (m < end && far[0][m][1] < height * far[0][end][1]) ++m;
-      moments.push_back(m);
+  // Now train, with the optimizer of lesson 2: AdamW, a warm-up and a falling rate. From time to time we stop
+  // to test the loss, and to measure sensitivities. We expect the line of s_48 to leave the ground, and the
+  // loss not to fall much before it does: what is there to learn from, without examples? What would surprise
+  // us: a loss that falls while all old tokens still look alike to token 49.
+  //
+  // Half of what the loss will lose in all is a good moment to compare. If by then the slope to s_48 is many
+  // times the one to older tokens, the neighbour was found first, or at the same time.
+  const auto follow = [&](const Candidate& one, const lesson::Place& place = lesson::Place::here()) {
+    lesson::Recipe<Transformer> recipe = lesson::transformer_recipe(L, one.model, one.schedule);
+    recipe.test_every = L.scaled<Index>({.smoke = 10, .lesson = 40, .paper = 100});
+    L.setting(text("updates, ", one.name), recipe.updates);
+    Followed model{lesson::train(L, one.name, task, recipe, L.seed()), {}, 0};
+    for (const Transformer& moment : model.run.snapshots) {
+      L.check_interrupted();
+      model.far.push_back(how_far_back(moment, slopes));
     }
-    moments.push_back(end);
-    for (const std::size_t m : moments) figure.column_titles.push_back(text(updates[0][m], " updates"));
-    std::vector<std::vector<Matrix>> all;
-    for (const std::size_t m : moments) all.push_back(first_maps(snapshots[m], looked_at));
-    maps = all.back();
-    for (std::size_t h = 0; h < maps.size(); ++h) {
-      figure.row_titles.push_back(text("head ", h + 1));
-      for (const auto& moment : all) {
-        std::vector<double> cells;
-        for (Index t = 0; t < shown; ++t)
-          for (Index s = 0; s < shown; ++s) cells.push_back(moment[h](t, s));
-        figure.panel("", shown, shown, cells);
-      }
+    lesson::LinePlot plot{.name = text("sensitivity-", one.name),
+                          .title = text(one.layers, ": how strongly token 49 depends on each state"),
+                          .x = "updates",
+                          .y = "sensitivity of the first layer's token 49",
+                          .caption = "The mean length of the gradient of token 49 by a state, in training. "
+                                     "Look when s_48 parts from the tokens older than s_44."};
+    for (const auto& [label, steps] : {std::pair<const char*, Index>{"s_49", 0}, {"s_48", 1}, {"s_47", 2},
+                                       {"older than s_44", back + 1}}) {
+      std::vector<double> line;
+      for (const auto& moment : model.far) line.push_back(moment[static_cast<std::size_t>(steps)]);
+      plot.line(label, model.run.tested_at, line);
     }
-    L.show(figure);
+    L.show(plot, place);
+    lesson::LinePlot loss =
+        lesson::by_updates({.name = text("loss-", one.name),
+                            .title = text(one.layers, ": the whole model's loss while training"),
+                            .caption = "Compare its fall with the moment when s_48 stands out above.",
+                            .log_y = true});
+    loss.line("loss", model.run.tested_at, model.run.test_loss);
+    L.show(loss, place);
+    const std::size_t half = model.run.when_lost(0.5);
+    model.stands_out = model.far[half][1] / model.far[half][back + 1];
+    L.say(text("When half of what the loss will lose is gone, after ", model.run.tested_at[half],
+               " updates, the slope to s_48 is ", lesson::fixed_number(model.stands_out, 1),
+               " times that to older tokens: ",
+               model.run.test_loss[half] > 0.9 * model.run.test_loss[0] ? "but the loss has hardly moved."
+               : model.stands_out > 5 ? "the neighbour was found before, or at the same time."
+                                      : "the loss fell before the neighbour stood out."), place);
+    return model;
+  };
+  L.setting("batch", lesson::transformer_recipe(L, candidates[0].model, candidates[0].schedule).batch);
+  std::vector<Followed> models;
+  models.push_back(follow(candidates[0]));
+
+  // -------------------------------------------------------------------------------------------
+  L.step("Does a mesa-layer above need the same?");
+  //
+  // Does it matter what the layers above do? Replace six of the seven by a single mesa-layer, which solves
+  // least squares exactly (lesson 6). The two together are called the hybrid. A surprise may wait here:
+  // compare when the loss falls, and when the line of s_48 parts from that of older tokens. A mean over the
+  // whole past holds s_{t-1} too, if only a little of it, and a good solver can make something of that before
+  // the layer below it has learned to look.
+  models.push_back(follow(candidates[1]));
+
+  // -------------------------------------------------------------------------------------------
+  L.step("What the maps become");
+  //
+  // The same in pictures: the attention of the seven layers' first one, averaged over sequences. Row t says
+  // where token t looks: on the diagonal at itself, just below it at the token before. Above the diagonal
+  // there is nothing, as no token may look ahead. At first rows should be even, a little paler from row to
+  // row, as more tokens share. Then we expect a blur below the diagonal to become a line. The five moments
+  // are the start, the end, and when the slope to s_48 has risen to a hundredth, a quarter and .6 of its
+  // height in the end. Do all heads become the same?
+  const auto& snapshots = models[0].run.snapshots;
+  const std::size_t end = snapshots.size() - 1;
+  std::vector<std::size_t> moments = {0};
+  for (const double height : {0.01, 0.25, 0.6}) {
+    std::size_t m = 0;
+    while (m < end && models[0].far[m][1] < height * models[0].far[end][1]) ++m;
+    moments.push_back(m);
   }
+  moments.push_back(end);
+  std::vector<std::vector<Matrix>> maps;  // [moment][head]
+  std::vector<double> updates;
+  for (const std::size_t m : moments) {
+    maps.push_back(first_maps(snapshots[m], looked_at));
+    updates.push_back(models[0].run.tested_at[m]);
+  }
+  L.show(attention_figure(maps, updates));
+
+  // In numbers, and beside the authors' models: which part of its attention does a token give to itself, and
+  // to the two before it? Together these are the three nearest. Which of them a head prefers is not fixed by
+  // the task. It is enough if the layer as a whole brings s_t and s_{t-1} together, and heads can share that
+  // work.
   lesson::Table shares{.title = "Attention of trained first layers, tokens 5 to 49",
                        .caption = "Heads are in no order: compare the kinds of heads, not their numbers.",
                        .columns = {"model, head", "itself", "one back", "two back", "all others"}};
-  double nearest_three = 1;
-  for (std::size_t m = 0; m < runs.size(); ++m) {
-    Index head = 0;
-    for (const Matrix& map : first_maps(runs[m].model, looked_at)) {
-      const double near = share(map, 0) + share(map, 1) + share(map, 2);
-      if (m == 0) nearest_three = std::min(nearest_three, near);
-      shares.row({text(candidates[m].name, ", ", ++head), three_digits(share(map, 0)),
-                  three_digits(share(map, 1)), three_digits(share(map, 2)), three_digits(1 - near)});
-    }
-    head = 0;
-    for (const auto& [itself, one_back, two_back] :
-         m == 0 ? paper::tf_7_attention : paper::hybrid_attention) {
-      shares.row({text("authors' ", candidates[m].name, ", ", ++head), lesson::fixed_number(itself, 2),
-                  lesson::fixed_number(one_back, 2), lesson::fixed_number(two_back, 2), ""});
-    }
-  }
+  const auto add = [&](std::size_t m, const auto& authors) {
+    return add_shares(shares, candidates[m].name, first_maps(models[m].run.model, looked_at), authors);
+  };
+  const double nearest_three = add(0, paper::tf_7_attention);
+  add(1, paper::hybrid_attention);
   L.show(shares);
   L.say(text("Of softmax's heads, the one that spreads most gives ",
              lesson::fixed_number(100 * nearest_three, 0),
@@ -262,72 +254,67 @@ void lesson_body(lesson::Lesson& L) {
   // -------------------------------------------------------------------------------------------
   L.step("What token 49 knows");
   //
-  // Attention and slopes tell where a layer looks, not what it keeps. So ask directly: which states can
-  // be computed, by a linear map, from what stands in token 49 after the first layer? A pair for
-  // regression needs s_49 and s_48. The variance of a state is 1/3: the error of a probe that knows
-  // nothing. (The authors fit theirs to 256 sequences and test it on the same, which makes errors about
-  // a sixth smaller.)
-  const Tensor probed =
-      task.inputs_of(task.sample(L.seed(), stream::analysis_data, 20000,
-                                 L.scaled<Index>({.smoke = 128, .lesson = 2048, .paper = 4096})));
+  // Attention and slopes tell where a layer looks, not what it keeps. So ask directly, with a linear probe
+  // (lesson 5): which states can be computed, by a linear map, from what stands in token 49 after the first
+  // layer? A pair for regression needs s_49 and s_48, so we expect errors near 0 for these two and none of it
+  // for states that are far back. Forty numbers could hold four states of ten: keeping more than two would be
+  // possible, and a surprise. The variance of a component is 1/3: the error of a probe that knows nothing.
+  // (The authors fit theirs to 256 sequences and test it on the same, which makes errors about a sixth
+  // smaller.)
+  const Index probed_sequences = L.scaled<Index>({.smoke = 128, .lesson = 2048, .paper = 4096});
+  const Tensor probed = task.inputs_of(task.sample(L.seed(), stream::analysis_data, 20000, probed_sequences));
+  const std::vector<double>* authors_probes[] = {&paper::tf_7_token_probe, &paper::hybrid_token_probe};
   std::vector<std::vector<double>> errors;
-  {
-    lesson::LinePlot plot{
-        .name = "token-probe",
-        .title = "What can be computed from token 49 after the first layer",
-        .x = "state s_t",
-        .y = "mean squared error",
-        .caption =
-            "Error of the best linear readout of each state from token 49. Look where it reaches "
-            "1/3, all of a state's variance. Dashed: the authors' models. Errors below 10⁻⁵ are "
-            "drawn as 10⁻⁵.",
-        .log_y = true};
-    std::vector<double> t;
-    for (Index s = last - 7; s <= last; ++s) t.push_back(static_cast<double>(s));
-    for (std::size_t m = 0; m < runs.size(); ++m) {
-      const std::vector<double> all =
-          token_probe(runs[m].model.residual_streams(probed)[1], probed, last);
-      errors.emplace_back(all.end() - 8, all.end());
-      std::vector<double> drawn = errors.back();
-      for (double& error : drawn) error = std::max(error, 1e-5);  // s_49 itself is there exactly
-      plot.line(candidates[m].name, t, drawn, {.points = true});
-      L.curve(text("token probe, ", candidates[m].name), t, errors.back());
-      std::vector<double> authors =
-          m == 0 ? paper::tf_7_token_probe : paper::hybrid_token_probe;
-      for (double& error : authors) error = std::max(error, 1e-5);
-      plot.line(text("authors' ", candidates[m].name), t, authors,
-                {.dashed = true, .like = candidates[m].name});
-    }
-    L.show(plot);
+  lesson::LinePlot plot{.name = "token-probe",
+                        .title = "What can be computed from token 49 after the first layer",
+                        .x = "state s_t",
+                        .y = "mean squared error",
+                        .caption = "Error of the best linear readout of each state from token 49. Look where "
+                                   "it reaches 1/3, all of a state's variance. Dashed: the authors' models. "
+                                   "Errors below 10⁻⁵ are drawn as 10⁻⁵.",
+                        .log_y = true};
+  const std::vector<double> t = {42, 43, 44, 45, 46, 47, 48, 49};
+  const auto drawn = [](std::vector<double> all) {
+    for (double& error : all) error = std::max(error, 1e-5);  // there is no place for 0 on this axis
+    return all;
+  };
+  for (std::size_t m = 0; m < models.size(); ++m) {
+    const std::string& name = candidates[m].name;
+    const auto all = token_probe(models[m].run.model.residual_streams(probed)[1], probed, last);
+    errors.emplace_back(all.end() - 8, all.end());
+    L.curve(text("token probe, ", name), t, errors.back());
+    plot.line(name, t, drawn(errors.back()), {.points = true});
+    plot.line(text("authors' ", name), t, drawn(*authors_probes[m]), {.given = true, .like = name});
   }
-  {
-    // An error of .0075 where the authors have .0004 is "1774 % more", and yet both have the state. So
-    // compare shares of the variance.
-    lesson::Table missed{.title = "What the probes miss of a state",
-                         .caption = "In percent of its variance, 1/3: 0 is a state that stands in the "
-                                    "token, 100 one of which the token knows nothing.",
-                         .columns = {"state", "model", "this run", "authors"}};
-    for (const std::size_t steps : {1u, 2u, 3u}) {
-      for (std::size_t m = 0; m < runs.size(); ++m) {
-        const double authors = (m == 0 ? paper::tf_7_token_probe : paper::hybrid_token_probe)[7 - steps];
-        missed.row({text("s_", last - static_cast<Index>(steps)), candidates[m].name,
-                    lesson::fixed_number(300 * errors[m][7 - steps], 1),
-                    lesson::fixed_number(300 * authors, 1)});
-      }
+  L.show(plot);
+
+  // Two small errors may differ by a factor of ten, and yet the state is there in both. So compare shares of
+  // the variance.
+  lesson::Table missed{.title = "What the probes miss of a state",
+                       .caption = "In percent of its variance, 1/3: 0 is a state that stands in the token, "
+                                  "100 one of which the token knows nothing.",
+                       .columns = {"state", "model", "this run", "authors"}};
+  for (const std::size_t steps : {1u, 2u, 3u}) {
+    for (std::size_t m = 0; m < models.size(); ++m) {
+      missed.row({text("s_", last - static_cast<Index>(steps)), candidates[m].name,
+                  lesson::fixed_number(300 * errors[m][7 - steps], 1),
+                  lesson::fixed_number(300 * (*authors_probes[m])[7 - steps], 1)});
     }
-    L.show(missed);
   }
-  for (std::size_t m = 0; m < runs.size(); ++m) {
-    // The authors stop after 3000 updates to report sensitivities; so does the paper scale.
-    const std::size_t moment = L.scale() == lesson::Scale::paper
-                                   ? std::min<std::size_t>(30, far[m].size() - 1)
-                                   : far[m].size() - 1;
-    // How long the stream's vectors are is up to the model; what can be compared is a slope with another.
+  L.show(missed);
+
+  // The last comparison is of sensitivities. How long the stream's vectors are is up to the model; what can
+  // be compared is a slope with another. The authors stop after 3000 updates to report them, and so does the
+  // paper scale.
+  for (std::size_t m = 0; m < models.size(); ++m) {
+    const std::size_t final = models[m].far.size() - 1;
+    const std::vector<double>& now =
+        models[m].far[L.scale() == lesson::Scale::paper ? std::min<std::size_t>(30, final) : final];
     const auto& authors = m == 0 ? paper::tf_7_sensitivity : paper::hybrid_sensitivity;
     for (const std::size_t steps : {1u, 2u}) {
       L.compare(text("sensitivity to s_", last - static_cast<Index>(steps), ", that to s_", last, " = 1, ",
                      candidates[m].name),
-                far[m][moment][steps] / far[m][moment][0], authors[steps] / authors[0]);
+                now[steps] / now[0], authors[steps] / authors[0]);
     }
   }
 
@@ -335,39 +322,39 @@ void lesson_body(lesson::Lesson& L) {
   L.step("What could have gone wrong");
   //
   // The model could have bound other tokens, or none; it could have kept all of the past in a blur; or
-  // seven layers could have lowered the loss by another trick, before the neighbour was found.
-  L.say(text("Binding could have been left half done: ours trained for ", runs[0].tested_at.back(),
-             " and ", runs[1].tested_at.back(), " updates of ", recipe_for(L, candidates[0]).batch,
+  // seven layers could have lowered the loss by another trick, before the neighbour was found. The claims are
+  // about each of these: what stands in token 49 and what doesn't, how its slope to s_48 compares with those
+  // to old tokens and with what it was before training, and what was there when half of the loss was gone.
+  L.say(text("Binding could have been left half done: ours trained for ", models[0].run.tested_at.back(),
+             " and ", models[1].run.tested_at.back(), " updates of ",
+             L.scaled({.smoke = 32, .lesson = 64, .paper = 256}),
              " sequences, the authors' for 10000 and 12000 of 256. How much a head looks at each of the "
              "nearest tokens is not fixed by the task, and differs from seed to seed: do not expect the "
              "authors' numbers below, but the same signs of binding, which are the claims."));
-  const auto neighbour = [&](std::size_t m) {
-    return lesson::fixed_number(far[m].back()[1] / far[m].back()[back + 1], 1);
-  };
-  L.found(text("In the end the first layer answers to the token before ", neighbour(0),
-               " times as strongly as to old ones under six more layers of softmax attention, and ", neighbour(1),
-               " times under a mesa-layer."));
-  for (std::size_t m = 0; m < runs.size(); ++m) {
+  L.found(text("In the end the first layer answers to the token before ",
+               lesson::fixed_number(models[0].neighbour(), 1),
+               " times as strongly as to old ones under six more layers of softmax attention, and ",
+               lesson::fixed_number(models[1].neighbour(), 1), " times under a mesa-layer."));
+  for (std::size_t m = 0; m < models.size(); ++m) {
     const std::string& name = candidates[m].name;
-    const std::vector<double>& now = far[m].back();
     L.claim_below(text(name, ": the first layer's state 49 is still there, probe's error"), errors[m][7],
                   1e-3);
     L.claim_below(text(name, ": error of the probe of s_48"), errors[m][6], 0.03);
     L.claim_above(text(name, ": error of the probe of s_45"), errors[m][3], 0.15);
     L.claim_above(text(name, ": sensitivity to s_48, compared with tokens older than s_44"),
-                  now[1] / now[back + 1], 20);
+                  models[m].neighbour(), 20);
     L.claim_above(text(name, ": sensitivity to s_48, compared with before training"),
-                  now[1] / far[m][0][1], 50);
+                  models[m].far.back()[1] / models[m].far[0][1], 50);
   }
   L.claim_above("softmax: sensitivity to s_48, compared with older tokens, when half of the loss is gone",
-                stands_out[0], 5);
+                models[0].stands_out, 5);
   L.claim_above("softmax: attention to the three nearest tokens, least of the heads", nearest_three, 0.5);
 
   // -------------------------------------------------------------------------------------------
   L.step("Things to try");
   //
   // Say first what will happen, then change the source and run. All three need no other training, only a
-  // look at runs[0] and runs[1] at the end of it. What we found stands below.
+  // look at models[0].run and models[1].run at the end of it. What we found stands below.
   //
   // A shifted clock. The model has seen positions 0 to 49 only. Take a snapshot of a trained model and
   // replace its `table` of positions by rows 20 to 69 of sinusoidal_table(70, 40): every token is now

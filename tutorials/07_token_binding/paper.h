@@ -1,5 +1,5 @@
-// Numbers that the authors of "Uncovering mesa-optimization algorithms in Transformers" measured (von Oswald et
-// al., arXiv 2309.05858, results stored with their code): losses at positions t = 0 .. 49 are means over
+// Numbers that the authors of "Uncovering mesa-optimization algorithms in Transformers" measured (von Oswald
+// et al., arXiv 2309.05858, results stored with their code): losses at positions t = 0 .. 49 are means over
 // 5 x 256 sequences.
 #pragma once
 #include <array>

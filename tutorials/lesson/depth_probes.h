@@ -16,11 +16,14 @@ struct DepthProbes {
 
   // As parts of what the input leaves.
   double next_left(Index layer, Index t) const { return next(layer, t) / next(0, t); }
-  double preconditioned_left(Index layer, Index t) const { return preconditioned(layer, t) / preconditioned(0, t); }
+  double preconditioned_left(Index layer, Index t) const {
+    return preconditioned(layer, t) / preconditioned(0, t);
+  }
 };
 
 template <class Model>
-DepthProbes probe_by_depth(const LinearDynamics& task, const Model& model, std::uint64_t seed, Index sequences) {
+DepthProbes probe_by_depth(const LinearDynamics& task, const Model& model, std::uint64_t seed,
+                           Index sequences) {
   const Tensor states = task.sample(seed, stream::analysis_data, 0, sequences);
   const std::vector<Tensor> streams = model.residual_streams(task.inputs_of(states));
   const ChebyshevCoefficients c = published_coefficients(6);
@@ -31,7 +34,8 @@ DepthProbes probe_by_depth(const LinearDynamics& task, const Model& model, std::
 }
 
 // Draws them at three positions, and says what they are.
-inline void show_probes(Lesson& L, const DepthProbes& probes, LinePlot plot, const Place& place = Place::here()) {
+inline void show_probes(Lesson& L, const DepthProbes& probes, LinePlot plot,
+                        const Place& place = Place::here()) {
   const Index layers = probes.next.rows() - 1;
   std::vector<double> depth;
   for (Index l = 0; l <= layers; ++l) depth.push_back(static_cast<double>(l));
@@ -55,8 +59,9 @@ inline void show_probes(Lesson& L, const DepthProbes& probes, LinePlot plot, con
       if (probes.preconditioned(l, t) < probes.preconditioned(best, t)) best = l;
     }
     L.say(text("t = ", t, ": ", layers, " layers bring the next state's loss from 1 to ",
-               short_number(probes.next_left(layers, t), 2), "; the preconditioned state's is lowest after layer ",
-               best, ", at ", short_number(probes.preconditioned_left(best, t), 2), ", and ends at ",
+               short_number(probes.next_left(layers, t), 2),
+               "; the preconditioned state's is lowest after layer ", best, ", at ",
+               short_number(probes.preconditioned_left(best, t), 2), ", and ends at ",
                short_number(probes.preconditioned_left(layers, t), 2), "."),
           place);
   }

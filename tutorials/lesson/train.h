@@ -119,7 +119,10 @@ struct Trained {
   // The first of these moments when such a part of what the loss will lose is gone.
   std::size_t when_lost(double part) const {
     std::size_t i = 0;
-    while (i + 1 < test_loss.size() && test_loss[i] > (1 - part) * test_loss[0] + part * test_loss.back()) ++i;
+    while (i + 1 < test_loss.size() &&
+           test_loss[i] > (1 - part) * test_loss[0] + part * test_loss.back()) {
+      ++i;
+    }
     return i;
   }
 };
@@ -179,7 +182,7 @@ struct Runs {
 // `sequences` test sequences.
 template <Task T, class Model, class Optimizer>
 Runs<Model> train_and_test(Lesson& L, const std::string& name, const T& task,
-                                const Recipe<Model, Optimizer>& recipe, Index count, Index sequences) {
+                           const Recipe<Model, Optimizer>& recipe, Index count, Index sequences) {
   Runs<Model> all{name, {}, {}, {}};
   for (Index i = 0; i < count; ++i) {
     all.seeds.push_back(L.seed() + 1000 * static_cast<std::uint64_t>(i));

@@ -377,7 +377,6 @@ void lesson_body(lesson::Lesson& L) {
   // not give back what it took. The models that know their W by heart lose 13.5 (one layer) and 3.0
   // (the mesa-layer): who is sure of the wrong thing does worse than who says nothing. (The last two
   // with SEED=4711.)
-  L.say("Three exercises stand in the source, and on this lesson's page.");
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 
 #include "nn/linear_transformer.h"
 #include "tutorials/lesson/lesson.h"
-#include "tutorials/lesson/recipe.h"
+#include "tutorials/lesson/train.h"
 
 namespace mesagrad {
 

@@ -361,7 +361,6 @@ void lesson_body(lesson::Lesson& L) {
   // keys. Keys of 5 numbers reach .437. With half of the gradient the claim on the library's gradient
   // fails, as it must; and yet the layer learns, and reaches .285. That a training goes down does not
   // prove its gradient right.
-  L.say("Three exercises stand in the source, and on this lesson's page.");
 }
 
 }  // namespace

@@ -374,7 +374,6 @@ void lesson_body(lesson::Lesson& L) {
   // whoever stands there is taken for it. In the second layer the far past appears: older states have
   // slopes of about .03 in seven layers and .05 in the hybrid, where in the first they had .002 and
   // .0002. There the examples are used, and all of them count.
-  L.say("Three exercises stand in the source, and on this lesson's page.");
 }
 
 }  // namespace

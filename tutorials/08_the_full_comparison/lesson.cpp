@@ -299,7 +299,6 @@ void lesson_body(lesson::Lesson& L) {
   // the hybrid loses 1.75, least squares .23. So what the hybrid learned is not least squares, but
   // something nearly as good on systems like those that it was trained on. (One reason may be the clip
   // of its stream at 1: contracting systems have larger states at first.)
-  L.say("Three exercises stand in the source, and on this lesson's page.");
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "tutorials/lesson/lesson.h"
-#include "tutorials/lesson/recipe.h"
+#include "tutorials/lesson/train.h"
 
 namespace mesagrad::lesson {
 

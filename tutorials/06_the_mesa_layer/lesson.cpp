@@ -235,11 +235,9 @@ void lesson_body(lesson::Lesson& L) {
   L.say(text("Least squares with all pairs = 1: the layer's loss is ", mean_ratio(0, 9), " at t = 0 to 9, ",
              mean_ratio(10, 10), " at t = 10, and ", mean_ratio(20, 49), " at t = 20 to 49."));
   const Index better = clearly_below(mesa, all_pairs);
-  L.say(better == 0 ? text("At no position is it better than least squares by more than three standard "
-                           "errors: it shows no sign of knowing that W is orthogonal.")
-                    : text("At ", better, " of the ", task.tokens, " positions it is better than least "
-                           "squares by more than three standard errors: it knows something that "
-                           "regression does not."));
+  L.say(text("At ", better, " of the ", task.tokens, " positions it is better than least squares by more than three "
+             "standard errors: ", better == 0 ? "no sign of its knowing that W is orthogonal."
+                                              : "it knows something that regression does not."));
 
   // How did it get there? Weights start so small that the layer says nearly 0, as in lesson 3.
   lesson::LinePlot training = lesson::by_updates(

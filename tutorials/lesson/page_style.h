@@ -20,7 +20,7 @@ inline constexpr std::string_view page_style = R"css(
 * { box-sizing: border-box }
 body { margin: 0; background: var(--paper); color: var(--ink);
   font: 17px/1.6 system-ui, "Helvetica Neue", "DejaVu Sans", sans-serif }
-main { max-width: 900px; margin: 0 auto; padding: 40px 20px 80px }
+main { max-width: 980px; margin: 0 auto; padding: 40px 20px 80px }
 h1 { font-size: 1.9em; line-height: 1.2; margin: 0 0 .4em }
 h3 { font-size: 1.08em; margin: 2em 0 .6em }
 h2 { font-size: 1.25em; margin: 2.4em 0 .6em; padding-bottom: .25em;
@@ -82,6 +82,7 @@ i.c { color: var(--comment) }
   main { max-width: none; padding: 0 }
   nav { display: none }
   pre { white-space: pre-wrap }
+  pre.code { font-size: 10px }
   figure, pre.code { break-inside: avoid }
 }
 )css";

@@ -55,14 +55,20 @@ inline bool same_weights(LinearTransformer a, LinearTransformer b) {
   return same;
 }
 
-// The rows from first_row on and the columns from first_column on of a product, row by row.
+// The rows from first_row on and the columns from first_column on of a product, row by row, times a factor.
 inline std::vector<double> part_of(const Matrix& product, Index first_row, Index rows, Index first_column,
-                                   Index columns) {
+                                   Index columns, double factor = 1) {
   std::vector<double> values;
   for (Index i = first_row; i < first_row + rows; ++i) {
-    for (Index j = first_column; j < first_column + columns; ++j) values.push_back(product(i, j));
+    for (Index j = first_column; j < first_column + columns; ++j) values.push_back(factor * product(i, j));
   }
   return values;
+}
+
+// 1 or -1. A head with both its products times -1 computes the same, so pictures and tables show the one of the
+// two whose values copy s_i with a plus.
+inline double sign_of(const SelfAttention& layer, Index head, Index d) {
+  return block_scalars(value_output_product(layer, head), d)(2, 0) < 0 ? -1 : 1;
 }
 
 // Draws W_q·W_kᵀ and W_v·W_o of both heads of a layer, in each of some snapshots: of all channels those that
@@ -73,7 +79,8 @@ inline void show_products(lesson::Lesson& L, const std::vector<LinearTransformer
   lesson::HeatMap qk{.name = "query-key",
                      .title = "W_q·W_kᵀ of both heads while training",
                      .caption = "Rows: what the query reads; columns: what the key reads. Look for multiples "
-                                "of the identity.",
+                                "of the identity. (A head with both its products times -1 is the same head; "
+                                "shown is the one whose values copy s_i with a plus.)",
                      .columns = static_cast<int>(titles.size()),
                      .row_titles = {"head 1", "head 2"},
                      .block = d,
@@ -86,11 +93,12 @@ inline void show_products(lesson::Lesson& L, const std::vector<LinearTransformer
   vo.row_labels = {"sᵢ", "sᵢ₋₁"};
   vo.column_labels = {"prediction"};
   for (Index head = 0; head < 2; ++head) {
+    const double sign = sign_of(snapshots.back().blocks[0].attention, head, d);
     for (std::size_t n = 0; n < titles.size(); ++n) {
       const SelfAttention& layer = snapshots[n].blocks[0].attention;
       const Matrix q_k = query_key_product(layer, head), v_o = value_output_product(layer, head);
-      qk.panel(titles[n], 2 * d, 2 * d, part_of(q_k, 2 * d, 2 * d, 2 * d, 2 * d));
-      vo.panel(titles[n], 2 * d, d, part_of(v_o, 2 * d, 2 * d, 0, d));
+      qk.panel(titles[n], 2 * d, 2 * d, part_of(q_k, 2 * d, 2 * d, 2 * d, 2 * d, sign));
+      vo.panel(titles[n], 2 * d, d, part_of(v_o, 2 * d, 2 * d, 0, d, sign));
     }
   }
   L.show(qk, place);
@@ -128,8 +136,9 @@ inline void show_scalars(lesson::Lesson& L, const LinearTransformer& layer, Inde
                                       "added up, ", lesson::short_number(step_size, 3), "."),
                       .columns = {"head", "sₜ·sᵢ", "sₜ·sᵢ₋₁", "sₜ₋₁·sᵢ", "sₜ₋₁·sᵢ₋₁", "copies sᵢ",
                                   "copies sᵢ₋₁"}};
-  const auto number = [](double x) { return lesson::fixed_number(x, 4); };
   for (Index head = 0; head < 2; ++head) {
+    const double sign = sign_of(layer.blocks[0].attention, head, d);
+    const auto number = [&](double x) { return lesson::fixed_number(sign * x, 4); };
     const Matrix qk = block_scalars(query_key_product(layer.blocks[0].attention, head), d);
     const Matrix vo = block_scalars(value_output_product(layer.blocks[0].attention, head), d);
     table.row({text(head + 1), number(qk(2, 2)), number(qk(2, 3)), number(qk(3, 2)), number(qk(3, 3)),

@@ -244,12 +244,13 @@ void lesson_body(lesson::Lesson& L) {
   const auto add = [&](std::size_t m, const auto& authors) {
     return add_shares(shares, candidates[m].name, first_maps(models[m].run.model, looked_at), authors);
   };
-  const double nearest_three = add(0, paper::tf_7_attention);
+  const std::vector<double> nearest_three = add(0, paper::tf_7_attention);
   add(1, paper::hybrid_attention);
   L.show(shares);
-  L.say(text("Of softmax's heads, the one that spreads most gives ",
-             lesson::fixed_number(100 * nearest_three, 0),
-             " % of its attention to the three nearest tokens."));
+  const auto percent = [](double part) { return lesson::fixed_number(100 * part, 0) + " %"; };
+  L.say(text("Softmax's heads give ", percent(lesson::mean(nearest_three)),
+             " of their attention to the three nearest tokens, the one that spreads most ",
+             percent(std::ranges::min(nearest_three)), "."));
 
   // -------------------------------------------------------------------------------------------
   L.step("What token 49 knows");
@@ -348,7 +349,8 @@ void lesson_body(lesson::Lesson& L) {
   }
   L.claim_above("softmax: sensitivity to s_48, compared with older tokens, when half of the loss is gone",
                 models[0].stands_out, 5);
-  L.claim_above("softmax: attention to the three nearest tokens, least of the heads", nearest_three, 0.5);
+  L.claim_above("softmax: attention to the three nearest tokens, mean of the heads",
+                lesson::mean(nearest_three), 0.5);
 
   // -------------------------------------------------------------------------------------------
   L.step("Things to try");

@@ -48,11 +48,10 @@ inline lesson::HeatMap attention_figure(const std::vector<std::vector<Matrix>>& 
 }
 
 // A row for each head of a model's maps, and below for the authors' heads: what a token gives to itself, to
-// the one before it, to the one before that, and to all others. Returns what the head that spreads most
-// gives to those three.
-inline double add_shares(lesson::Table& table, const std::string& model, const std::vector<Matrix>& maps,
+// the one before it, to the one before that, and to all others. Returns what each head gives to those three.
+inline std::vector<double> add_shares(lesson::Table& table, const std::string& model, const std::vector<Matrix>& maps,
                          const std::array<std::array<double, 3>, 4>& authors) {
-  double least = 1;
+  std::vector<double> nearest;
   for (std::size_t h = 0; h < maps.size(); ++h) {
     std::vector<std::string> cells = {text(model, ", ", h + 1)};
     double near = 0;
@@ -62,7 +61,7 @@ inline double add_shares(lesson::Table& table, const std::string& model, const s
     }
     cells.push_back(lesson::fixed_number(1 - near, 3));
     table.row(cells);
-    least = std::min(least, near);
+    nearest.push_back(near);
   }
   for (std::size_t h = 0; h < authors.size(); ++h) {
     std::vector<std::string> cells = {text("authors' ", model, ", ", h + 1)};
@@ -70,7 +69,7 @@ inline double add_shares(lesson::Table& table, const std::string& model, const s
     cells.push_back("");
     table.row(cells);
   }
-  return least;
+  return nearest;
 }
 
 }  // namespace mesagrad

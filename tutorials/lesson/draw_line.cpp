@@ -139,9 +139,8 @@ std::vector<std::string> legend_lines(const std::vector<LegendEntry>& legend, in
 // A panel's curves as a table: a row for each, with its values at a few places of the longest one.
 std::string numbers_text(const LinePlot& plot, const LinePanel& panel, const Screen& screen) {
   Table table{.title = panel.title, .columns = {plot.x}};
-  const auto size = [](const Line& line) { return line.x.size(); };
-  const std::vector<double> all = std::ranges::max(panel.lines, {}, size).x;
-  std::vector<double> places;
+  std::vector<double> all, places;
+  for (const Line& line : panel.lines) all = line.x.size() > all.size() ? line.x : all;
   for (const double part : screen.width < 70 ? std::vector{0.0, 1.0} : std::vector{0.0, 0.1, 0.25, 0.5, 1.0}) {
     if (all.empty()) break;
     const double low = all.front(), high = all.back();

@@ -19,8 +19,11 @@ void check_new(const std::vector<Thing>& things, const std::string& kind, const 
   check(!found, "there are two ", kind, "s with the name '", name, "'");
 }
 
+// A run may also measure "nan" and "infinity".
 void check_measured(const std::string& sentence) {
-  check(sentence.find_first_of("0123456789") != std::string::npos, "'", sentence, "' has no number of this run");
+  const auto has = [&](const char* word) { return sentence.find(word) != std::string::npos; };
+  const bool digits = sentence.find_first_of("0123456789") != std::string::npos;
+  check(digits || has("nan") || has("infinity"), "'", sentence, "' has no number of this run");
 }
 
 }  // namespace

@@ -18,10 +18,13 @@ std::vector<std::size_t> visible_points(const std::vector<double>& y) {
   const std::size_t run = std::max<std::size_t>(1, 2 * y.size() / most);
   std::vector<std::size_t> kept;
   for (std::size_t start = 0; start < y.size(); start += run) {
-    const auto end = y.begin() + static_cast<std::ptrdiff_t>(std::min(start + run, y.size()));
-    const auto [low, high] = std::minmax_element(y.begin() + static_cast<std::ptrdiff_t>(start), end);
-    kept.push_back(static_cast<std::size_t>(std::min(low, high) - y.begin()));
-    if (low != high) kept.push_back(static_cast<std::size_t>(std::max(low, high) - y.begin()));
+    std::size_t low = start, high = start;
+    for (std::size_t i = start; i < std::min(start + run, y.size()); ++i) {
+      if (y[i] < y[low] || std::isnan(y[low])) low = i;
+      if (y[i] > y[high] || std::isnan(y[high])) high = i;
+    }
+    kept.push_back(std::min(low, high));
+    if (low != high) kept.push_back(std::max(low, high));
   }
   return kept;
 }

@@ -184,7 +184,7 @@ TEST_CASE("heat maps share one symmetric scale", "[figure]") {
   CHECK_FALSE(contains(plain, "\x1b"));
 }
 
-TEST_CASE("a line of a terminal has two rows of a large heat map, and the last one may be half empty", "[figure]") {
+TEST_CASE("two rows of a large heat map share a line, and the last may be alone", "[figure]") {
   HeatMap map{.name = "m"};
   map.panel("", 3, 30, Numbers(std::vector<double>(90, 1)));
   std::istringstream lines(draw_text(map, {.width = 80, .colour = true}));

@@ -22,7 +22,7 @@ TEST_CASE("a short wait shows nothing", "[progress]") {
   CHECK_FALSE(contains(trial.read("/stdout"), "waiting"));
 }
 
-TEST_CASE("a long wait is a line of a log at every tenth, a bar on a terminal, and a line that sums up", "[progress]") {
+TEST_CASE("a long wait is lines of a log or a bar on a terminal, and a last line", "[progress]") {
   Trial trial;
   CHECK(trial.status([](Lesson&) {
     {

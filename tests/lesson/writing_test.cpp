@@ -39,7 +39,8 @@ TEST_CASE("JSON numbers read back as they were, and NaN and infinity are null", 
 }
 
 TEST_CASE("JSON has its commas and brackets in the right places, and an item in a line", "[writing]") {
-  CHECK(json_object({{"empty", json_array({})}, {"list", json_array({"1", json_object({}), "null"})}, {"a\nb", "true"}}) ==
+  const std::string list = json_array({"1", json_object({}), "null"});
+  CHECK(json_object({{"empty", json_array({})}, {"list", list}, {"a\nb", "true"}}) ==
         "{\n  \"empty\": [],\n  \"list\": [\n    1,\n    {},\n    null\n  ],\n  \"a\\nb\": true\n}");
 }
 

@@ -11,7 +11,6 @@
 #include "tutorials/lesson/lesson.h"
 #include "tutorials/lesson/train.h"
 #include "tutorials/lesson/chapter.h"
-#include "tutorials/lesson/markup.h"
 
 using namespace mesagrad;
 using namespace mesagrad::lesson;
@@ -167,9 +166,9 @@ TEST_CASE("a run with other learning rates says so, and is compared with no publ
   Trial trial;
   REQUIRE(trial.status(good_lesson) == 0);
   const std::string usual = trial.result("results.json");
-  const std::size_t start = usual.find("\"fingerprint\": \"") + 16;
-  std::ofstream(trial.directory + "/fingerprints.txt")
-      << "lesson " << (sizeof(real) == sizeof(float) ? "float " : "double ") << usual.substr(start, 16) << "\n";
+  const std::string own = usual.substr(usual.find("\"fingerprint\": \"") + 16, 16);
+  const char* precision = sizeof(real) == sizeof(float) ? "float " : "double ";
+  std::ofstream(trial.directory + "/fingerprints.txt") << "lesson " << precision << own << "\n";
   REQUIRE(trial.status(good_lesson) == 0);
   CHECK(contains(trial.read("/stdout"), "exactly the published numbers"));
   REQUIRE(trial.status([](Lesson& L) {

@@ -2,7 +2,7 @@
 #include "tests/catch.h"  // first, because it is precompiled
 
 #include "tests/lesson/trial.h"
-#include "tutorials/lesson/progress.h"
+#include "tutorials/lesson/terminal.h"
 
 using namespace mesagrad;
 using namespace mesagrad::lesson;

@@ -43,7 +43,8 @@ HeatPanel shrunk(const HeatPanel& panel, Index tall, Index wide) {
 }
 
 std::vector<std::string> draw_panel(const HeatPanel& whole, double limit, int room, bool colour) {
-  // Characters are twice as high as wide. Small matrices take two for each cell; otherwise two rows share one.
+  // Characters are twice as high as wide. Small matrices take two for each cell; otherwise two rows share
+  // one.
   const bool small = whole.columns <= 18 && 2 * whole.columns <= room;
   const Index factor = small ? 1 : (whole.columns + room - 1) / room;
   const HeatPanel panel = shrunk(whole, !colour && !small ? 2 * factor : factor, factor);
@@ -104,7 +105,8 @@ std::string draw_text(const HeatMap& map, const Screen& screen) {
       std::string title = i == 0 && j < map.column_titles.size() ? map.column_titles[j] : "";
       if (!panel.title.empty()) title += (title.empty() ? "" : ", ") + panel.title;
       row.push_back({title});
-      for (const std::string& line : draw_panel(panel, limit, each, screen.colour)) row.back().push_back(line);
+      for (const std::string& line : draw_panel(panel, limit, each, screen.colour))
+        row.back().push_back(line);
     }
     for (const std::string& line : beside(row, gap)) lines.push_back(line);
   }

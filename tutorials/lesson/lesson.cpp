@@ -38,9 +38,7 @@ Lesson::Lesson(const Introduction& introduction, const Options& options, int thr
   results_.rate = options.rate;
 }
 
-std::string Lesson::out() const {
-  return options_.out + "/tutorial-" + std::to_string(introduction_.number);
-}
+std::string Lesson::out() const { return options_.out + "/tutorial-" + std::to_string(introduction_.number); }
 
 std::string Lesson::checkpoints() const {
   const char* precision = sizeof(real) == sizeof(float) ? "float" : "double";
@@ -113,20 +111,17 @@ void Lesson::show(const Table& table, const Place& place) {
   keep_piece(place, exhibit_markup(html_table(table), "", table.caption));
 }
 
-void Lesson::setting(const std::string& name, const std::string& value) {
-  keep_setting({name, value});
-}
+void Lesson::setting(const std::string& name, const std::string& value) { keep_setting({name, value}); }
 
 void Lesson::keep_setting(const Setting& setting) {
   check_new(results_.settings, "setting", setting.name);
   results_.settings.push_back(setting);
 }
 
-void Lesson::curve(const std::string& name, const Numbers& x, const Numbers& mean,
-                   const Numbers& std) {
+void Lesson::curve(const std::string& name, const Numbers& x, const Numbers& mean, const Numbers& std) {
   check_new(results_.curves, "curve", name);
-  check(x.size() == mean.size() && (std.empty() || std.size() == x.size()), "curve '", name,
-        "': ", x.size(), " values of x, ", mean.size(), " of mean and ", std.size(), " of std");
+  check(x.size() == mean.size() && (std.empty() || std.size() == x.size()), "curve '", name, "': ", x.size(),
+        " values of x, ", mean.size(), " of mean and ", std.size(), " of std");
   results_.curves.push_back({name, x, mean, std});
 }
 

@@ -21,7 +21,6 @@
 #include "tutorials/lesson/chapter.h"
 #include "tutorials/lesson/plot.h"
 #include "tutorials/lesson/options.h"
-#include "tutorials/lesson/progress.h"
 #include "tutorials/lesson/results.h"
 #include "tutorials/lesson/process.h"
 #include "tutorials/lesson/terminal.h"
@@ -72,8 +71,9 @@ class Lesson {
 
   // All that is shown appears in the terminal now, and later on the page, at the line that showed it.
 
-  // Sentences made from this run's numbers, and the numbered headings between. Throws Error for a sentence without
-  // a number: it would say the same whatever came out. (Prose that knows no numbers is a comment in the source.)
+  // Sentences made from this run's numbers, and the numbered headings between. Throws Error for a sentence
+  // without a number: it would say the same whatever came out. (Prose that knows no numbers is a comment in
+  // the source.)
   void say(const std::string& paragraph, const Place& place = Place::here());
   void step(const std::string& heading, const Place& place = Place::here());
 
@@ -110,10 +110,8 @@ class Lesson {
   // Kept for results.json and the page.
   void setting(const std::string& name, const std::string& value);
   template <class Number>
-    requires std::is_arithmetic_v<Number>
-  void setting(const std::string& name, Number value) {
-    keep_setting({name, static_cast<double>(value)});
-  }
+  requires std::is_arithmetic_v<Number>
+  void setting(const std::string& name, Number value) { keep_setting({name, static_cast<double>(value)}); }
   void curve(const std::string& name, const Numbers& x, const Numbers& mean,
              const Numbers& std = {});  // that no plot shows
 
@@ -157,7 +155,6 @@ class Lesson {
 
 // Runs a lesson from its command line to its exit status: 0 when every claim holds, 1 when one does
 // not, 2 for an error, 130 after Ctrl-C. Whatever goes wrong is one sentence on standard error.
-int run(const Introduction& introduction, int argc, char** argv,
-        const std::function<void(Lesson&)>& body);
+int run(const Introduction& introduction, int argc, char** argv, const std::function<void(Lesson&)>& body);
 
 }  // namespace mesagrad::lesson

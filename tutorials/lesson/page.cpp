@@ -5,7 +5,7 @@
 
 #include "core/error.h"
 #include "tutorials/lesson/lesson.h"
-#include "tutorials/lesson/markup.h"
+#include "tutorials/lesson/chapter.h"
 #include "tutorials/lesson/page_style.h"
 #include "tutorials/lesson/svg.h"
 
@@ -29,7 +29,8 @@ std::string today() {
 std::string verdict_lines(const Results& results) {
   const int hold = results.claims_that(Verdict::holds), fail = results.claims_that(Verdict::fails);
   if (hold + fail == 0) return element("p", "At this scale no claim is judged.");
-  std::string html = element("p", text(hold, " of ", hold + fail, " claims hold."), fail > 0 ? "fails" : "holds");
+  std::string html =
+      element("p", text(hold, " of ", hold + fail, " claims hold."), fail > 0 ? "fails" : "holds");
   for (const Claim& claim : results.claims) {
     if (judge(claim, results.scale) == Verdict::fails) html += claim_markup(claim, results.scale);
   }
@@ -97,13 +98,15 @@ std::string html_page(const Lesson& lesson, const std::string& source) {
   std::string box = element("p", formula_markup(intro.question), "question");
   if (!results.found.empty()) box += element("p", formula_markup(results.found));
   box += verdict_lines(results) +
-         element("p", text("Run on ", today(), ": ", circumstances(results), ", ", duration(results.seconds), "."),
+         element("p",
+                 text("Run on ", today(), ": ", circumstances(results), ", ", duration(results.seconds), "."),
                  "facts") +
          navigation(lesson);
   std::string html = element("div", box, "box") + chapter_markup(source, lesson.pieces());
   if (!results.comparisons.empty()) {
     // A phone may scroll it sideways, instead of making it too small to read.
-    html += "<h2>This run and the paper</h2>\n" + element("div", html_table(comparison_table(results)), "wide");
+    html +=
+        "<h2>This run and the paper</h2>\n" + element("div", html_table(comparison_table(results)), "wide");
   }
   html += settings_list(results) + element("p", escape(about_fingerprint(results))) + navigation(lesson);
   return whole_page(text("Tutorial ", intro.number, ": ", escape(intro.title)), html);

@@ -27,19 +27,22 @@ std::string claim_json(const Claim& claim, Scale scale) {
   const char* relation = claim.relation == Relation::below ? "below" : one_sided ? "above" : "within";
   const Verdict verdict = judge(claim, scale);
   return json_object({{"name", json_quoted(claim.name)},
-                 {"measured", json(claim.measured)},
-                 {"relation", json_quoted(relation)},
-                 {"expected", json(claim.expected)},
-                 {"tolerance", one_sided ? "null" : json(claim.tolerance)},
-                 {"pass", verdict == Verdict::not_judged ? "null" : verdict == Verdict::holds ? "true" : "false"}});
+                      {"measured", json(claim.measured)},
+                      {"relation", json_quoted(relation)},
+                      {"expected", json(claim.expected)},
+                      {"tolerance", one_sided ? "null" : json(claim.tolerance)},
+                      {"pass", verdict == Verdict::not_judged ? "null"
+                               : verdict == Verdict::holds    ? "true"
+                                                              : "false"}});
 }
 
 std::string curves_json(const std::vector<Curve>& curves, bool timing) {
   std::vector<std::pair<std::string, std::string>> fields;
   for (const Curve& curve : curves) {
     if (curve.timing != timing) continue;
-    fields.emplace_back(curve.name,
-                        json_object({{"x", json(curve.x)}, {"mean", json(curve.mean)}, {"std", json(curve.std)}}));
+    fields.emplace_back(
+        curve.name,
+        json_object({{"x", json(curve.x)}, {"mean", json(curve.mean)}, {"std", json(curve.std)}}));
   }
   return json_object(fields);
 }
@@ -102,20 +105,20 @@ std::string to_json(const Results& results) {
         json_object({{"name", json_quoted(name)}, {"this_run", json(this_run)}, {"paper", json(paper)}}));
   }
   return json_object({{"lesson", std::to_string(results.lesson)},
-                 {"title", json_quoted(results.title)},
-                 {"found", json_quoted(results.found)},
-                 {"scale", json_quoted(name_of(results.scale))},
-                 {"seed", std::to_string(results.seed)},
-                 {"threads", std::to_string(results.threads)},
-                 {"rate", json(results.rate)},
-                 {"seconds", json(results.seconds)},
-                 {"fingerprint", json_quoted(results.fingerprint)},
-                 {"published_fingerprint", json_quoted(results.published_fingerprint)},
-                 {"settings", json_object(settings)},
-                 {"claims", json_array(claims)},
-                 {"comparisons", json_array(comparisons)},
-                 {"curves", curves_json(results.curves, false)},
-                 {"timings", curves_json(results.curves, true)}}) +
+                      {"title", json_quoted(results.title)},
+                      {"found", json_quoted(results.found)},
+                      {"scale", json_quoted(name_of(results.scale))},
+                      {"seed", std::to_string(results.seed)},
+                      {"threads", std::to_string(results.threads)},
+                      {"rate", json(results.rate)},
+                      {"seconds", json(results.seconds)},
+                      {"fingerprint", json_quoted(results.fingerprint)},
+                      {"published_fingerprint", json_quoted(results.published_fingerprint)},
+                      {"settings", json_object(settings)},
+                      {"claims", json_array(claims)},
+                      {"comparisons", json_array(comparisons)},
+                      {"curves", curves_json(results.curves, false)},
+                      {"timings", curves_json(results.curves, true)}}) +
          "\n";
 }
 

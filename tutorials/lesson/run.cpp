@@ -56,7 +56,8 @@ void write_results(const Lesson& lesson, const std::string& source) {
   const std::string page = html_page(lesson, source), results = to_json(lesson.results()),
                     entry = index_entry(lesson.results());
   std::vector<NewFile> files;
-  for (const Figure& figure : lesson.figures()) files.push_back({lesson.out() + "/" + figure.name + ".svg", {figure.svg}});
+  for (const Figure& figure : lesson.figures())
+    files.push_back({lesson.out() + "/" + figure.name + ".svg", {figure.svg}});
   files.push_back({lesson.out() + "/" + page_name, {page}});
   files.push_back({lesson.out() + "/" + results_name, {results}});
   files.push_back({lesson.out() + "/" + entry_name, {entry}});
@@ -68,14 +69,15 @@ void write_results(const Lesson& lesson, const std::string& source) {
 void write_index(const std::string& out, const std::string& source) {
   std::map<int, std::string> entries;
   std::error_code ignored;
-  for (const auto& folder :
-       std::filesystem::directory_iterator(std::filesystem::path(source).parent_path().parent_path(), ignored)) {
+  for (const auto& folder : std::filesystem::directory_iterator(
+           std::filesystem::path(source).parent_path().parent_path(), ignored)) {
     std::string title = folder.path().filename().string();
     const std::size_t start = title.find('_') + 1;
     const int number = std::atoi(title.c_str());
     if (number <= 0 || start == 0 || start == title.size()) continue;
     std::ranges::replace(title, '_', ' ');
-    if (title[start] >= 'a' && title[start] <= 'z') title[start] = static_cast<char>(title[start] - 'a' + 'A');
+    if (title[start] >= 'a' && title[start] <= 'z')
+      title[start] = static_cast<char>(title[start] - 'a' + 'A');
     const std::string entry = text(out, "/tutorial-", number, "/", entry_name);
     entries[number] = std::filesystem::exists(entry)
                           ? read_file(entry)
@@ -92,7 +94,8 @@ std::string summary(const Lesson& lesson) {
   const Results& results = lesson.results();
   std::string text;
   if (!results.comparisons.empty()) {
-    text += "\n" + bold("This run and the paper", colour) + "\n" + draw_text(comparison_table(results), screen);
+    text +=
+        "\n" + bold("This run and the paper", colour) + "\n" + draw_text(comparison_table(results), screen);
   }
   Table table{.columns = {"claim", "measured", "expected"}};
   for (const Claim& claim : results.claims) {
@@ -161,10 +164,10 @@ int run(const Introduction& introduction, int argc, char** argv, const std::func
     if (failed == results.claims.end()) return 0;
     // Not an error, whatever make says of the status.
     const int count = results.claims_that(Verdict::fails);
-    complain(introduction.number,
-             text(count, count == 1 ? " claim does" : " claims do", " not hold in this run, the first being: ",
-                  failed->name, " is ", short_number(failed->measured, 5), ", where ", expectation(*failed),
-                  " was expected; everything was computed and written"));
+    complain(introduction.number, text(count, count == 1 ? " claim does" : " claims do",
+                                       " not hold in this run, the first being: ", failed->name, " is ",
+                                       short_number(failed->measured, 5), ", where ", expectation(*failed),
+                                       " was expected; everything was computed and written"));
     return exit_claims_failed;
   } catch (const Interrupted& stop) {
     complain(introduction.number, "interrupted; no result was written");

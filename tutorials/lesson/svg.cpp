@@ -57,8 +57,8 @@ void Svg::upwards(double x, double y, const std::string& content) {
 }
 
 void Svg::line(double x1, double y1, double x2, double y2, const std::string& look) {
-  add("<line x1=\"" + at(x1) + "\" y1=\"" + at(y1) + "\" x2=\"" + at(x2) + "\" y2=\"" + at(y2) + "\" " + look +
-      "/>");
+  add("<line x1=\"" + at(x1) + "\" y1=\"" + at(y1) + "\" x2=\"" + at(x2) + "\" y2=\"" + at(y2) + "\" " +
+      look + "/>");
 }
 
 void Svg::box(const Box& box, const std::string& look) {
@@ -69,8 +69,8 @@ void Svg::box(const Box& box, const std::string& look) {
 std::string Svg::finish(double height) const {
   const std::string size = "width=\"" + at(svg_width) + "\" height=\"" + at(height) + "\"";
   return "<svg xmlns=\"http://www.w3.org/2000/svg\" id=\"" + id() + "\" " + size + " viewBox=\"0 0 " +
-         at(svg_width) + " " + at(height) + "\" role=\"img\" aria-label=\"" + escape(title_) + "\">\n<style>\n" +
-         rules_ + "@media (prefers-color-scheme: dark) {\n" + dark_rules_ +
+         at(svg_width) + " " + at(height) + "\" role=\"img\" aria-label=\"" + escape(title_) +
+         "\">\n<style>\n" + rules_ + "@media (prefers-color-scheme: dark) {\n" + dark_rules_ +
          "}\n</style>\n<rect class=\"paper\" " + size + "/>\n" + body_ + "</svg>\n";
 }
 

@@ -82,8 +82,10 @@ class Panel {
     }
     const LineStyle& style = line.style;
     if (path.empty()) return;
-    if (!style.unjoined) svg_.add("<path class=\"curve" + looks_of(style, colour) + "\" d=\"" + path + "\"/>");
-    if (style.points || style.unjoined) svg_.add(text("<path class=\"dots line-", colour, "\" d=\"", dots, "\"/>"));
+    if (!style.unjoined)
+      svg_.add("<path class=\"curve" + looks_of(style, colour) + "\" d=\"" + path + "\"/>");
+    if (style.points || style.unjoined)
+      svg_.add(text("<path class=\"dots line-", colour, "\" d=\"", dots, "\"/>"));
   }
 
  private:
@@ -131,7 +133,8 @@ double draw_legend(Svg& svg, const std::vector<LegendEntry>& legend, double top)
       svg.line(x, y - 4.5, x + 28, y - 4.5, "class=\"curve" + looks_of(style, entry.colour) + "\"");
     }
     if (style.points || style.unjoined) {
-      svg.add(text("<path class=\"dots line-", entry.colour, "\" d=\"M", at(x + 14), " ", at(y - 4.5), "h0\"/>"));
+      svg.add(
+          text("<path class=\"dots line-", entry.colour, "\" d=\"M", at(x + 14), " ", at(y - 4.5), "h0\"/>"));
     }
     svg.text(x + 34, y, entry.label, "class=\"name\"");
     x += width + 22;
@@ -158,7 +161,8 @@ std::string draw_svg(const LinePlot& plot) {
   Svg svg(plot.name, plot.title);
   add_styles(svg, legend);
   const double legend_end = draw_legend(svg, legend, svg.top() + 9);
-  const bool titled = std::ranges::any_of(plot.panels, [](const LinePanel& panel) { return !panel.title.empty(); });
+  const bool titled =
+      std::ranges::any_of(plot.panels, [](const LinePanel& panel) { return !panel.title.empty(); });
   const double left = svg_margin + (plot.y.empty() ? 0 : 22) + widest_label(axes.y) + 7;
   const double gap = 22, all_width = svg_width - svg_margin - 6 - left;
   const double width = (all_width - gap * static_cast<double>(columns - 1)) / static_cast<double>(columns);
@@ -175,7 +179,8 @@ std::string draw_svg(const LinePlot& plot) {
     Panel panel(svg, axes, box);
     panel.grid_and_ticks(i + columns >= count, i % columns == 0);
     if (titled) {
-      svg.text(box.left + width / 2, box.top - 8, plot.panels[i].title, "class=\"name\" text-anchor=\"middle\"");
+      svg.text(box.left + width / 2, box.top - 8, plot.panels[i].title,
+               "class=\"name\" text-anchor=\"middle\"");
     }
     svg.add("<g clip-path=\"url(#" + clip + ")\">");
     for (const Line& line : plot.panels[i].lines) panel.band(line, entry_of(legend, line.label).colour);

@@ -10,7 +10,7 @@
 #include "tests/lesson/trial.h"
 #include "tutorials/lesson/lesson.h"
 #include "tutorials/lesson/train.h"
-#include "tutorials/lesson/chapter.h"
+#include "tutorials/lesson/page.h"
 
 using namespace mesagrad;
 using namespace mesagrad::lesson;

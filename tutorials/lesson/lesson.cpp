@@ -1,7 +1,6 @@
 #include "tutorials/lesson/lesson.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "core/error.h"
 #include "core/real.h"
@@ -29,16 +28,10 @@ void check_measured(const std::string& sentence) {
 }  // namespace
 
 Lesson::Lesson(const Introduction& introduction, const Options& options, int threads)
-    : introduction_(introduction), options_(options) {
-  results_.lesson = introduction.number;
-  results_.title = introduction.title;
-  results_.scale = options.scale;
-  results_.seed = options.seed;
-  results_.threads = threads;
-  results_.rate = options.rate;
-}
+    : introduction_(introduction),
+      results_{.lesson = introduction.number, .title = introduction.title, .options = options, .threads = threads} {}
 
-std::string Lesson::out() const { return options_.out + "/tutorial-" + std::to_string(introduction_.number); }
+std::string Lesson::out() const { return text(options().out, "/tutorial-", introduction_.number); }
 
 std::string Lesson::checkpoints() const {
   const char* precision = sizeof(real) == sizeof(float) ? "float" : "double";
@@ -59,14 +52,14 @@ void Lesson::say(const std::string& paragraph, const Place& place) {
   throw_if_interrupted();
   check_measured(paragraph);
   remark(paragraph);
-  keep_piece(place, sentence_markup(paragraph));
+  keep_piece(place, element("p", formula_markup(paragraph), "said"));
 }
 
 void Lesson::step(const std::string& heading, const Place& place) {
   throw_if_interrupted();
-  const std::string numbered = std::to_string(++steps_) + ". " + heading;
+  const std::string numbered = text(++steps_, ". ", heading);
   print("\n" + bold(numbered, terminal_.colour) + "\n");
-  keep_piece(place, heading_markup(numbered));
+  keep_piece(place, element("h2", formula_markup(numbered)));
 }
 
 void Lesson::found(const std::string& sentence) {

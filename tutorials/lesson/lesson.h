@@ -18,7 +18,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "tutorials/lesson/chapter.h"
+#include "tutorials/lesson/page.h"
 #include "tutorials/lesson/plot.h"
 #include "tutorials/lesson/options.h"
 #include "tutorials/lesson/results.h"
@@ -90,13 +90,13 @@ class Lesson {
     if (scale() == Scale::smoke) return choices.smoke;
     return scale() == Scale::lesson ? choices.lesson : choices.paper;
   }
-  Scale scale() const { return options_.scale; }
-  std::uint64_t seed() const { return options_.seed; }
-  double rate(double recipe) const { return options_.rate * recipe; }  // a learning rate of this run
+  Scale scale() const { return options().scale; }
+  std::uint64_t seed() const { return options().seed; }
+  double rate(double recipe) const { return options().rate * recipe; }  // a learning rate of this run
   int threads() const { return results_.threads; }
   std::string out() const;          // the directory of this lesson's results
   std::string checkpoints() const;  // and of what a run of this scale, seed and precision saves on its way
-  const Options& options() const { return options_; }
+  const Options& options() const { return results_.options; }
 
   // For waits: a progress bar, or a bare check in loops that have none. Both throw after Ctrl-C.
   Progress progress(const std::string& label, Index total, Index before = 0);
@@ -133,19 +133,18 @@ class Lesson {
   const std::vector<Figure>& figures() const { return figures_; }
   const std::vector<Piece>& pieces() const { return pieces_; }
   const Terminal& terminal() const { return terminal_; }
+  Screen screen() const { return {terminal_.width(), terminal_.colour}; }
 
  private:
   friend int run(const Introduction&, int, char**, const std::function<void(Lesson&)>&);
 
   template <class Plot>
   void show_figure(const Plot& plot, const Place& place);
-  Screen screen() const { return {terminal_.width(), terminal_.colour}; }
   void keep_setting(const Setting& setting);
   void keep_claim(const Claim& claim, const Place& place);
   void keep_piece(const Place& place, const std::string& markup);
 
   Introduction introduction_;
-  Options options_;
   Terminal terminal_ = standard_output();
   Results results_;
   std::vector<Figure> figures_;

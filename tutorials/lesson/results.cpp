@@ -54,6 +54,10 @@ Verdict judge(const Claim& claim, Scale scale) {
   return holds(claim) ? Verdict::holds : Verdict::fails;
 }
 
+const char* sign_of(Verdict verdict) {
+  return verdict == Verdict::holds ? "✓" : verdict == Verdict::fails ? "✗" : "–";
+}
+
 void check_claim(const Claim& claim) {
   check(std::isfinite(claim.expected), "claim '", claim.name, "': the expected value is ", claim.expected);
   check(std::isfinite(claim.tolerance) && claim.tolerance >= 0, "claim '", claim.name,
@@ -88,7 +92,7 @@ std::string shown(const Setting& setting) {
 
 int Results::claims_that(Verdict verdict) const {
   int count = 0;
-  for (const Claim& claim : claims) count += judge(claim, scale) == verdict ? 1 : 0;
+  for (const Claim& claim : claims) count += judge(claim, options.scale) == verdict ? 1 : 0;
   return count;
 }
 
@@ -99,7 +103,7 @@ std::string to_json(const Results& results) {
     settings.emplace_back(name, number ? json(*number) : json_quoted(std::get<std::string>(value)));
   }
   std::vector<std::string> claims, comparisons;
-  for (const Claim& claim : results.claims) claims.push_back(claim_json(claim, results.scale));
+  for (const Claim& claim : results.claims) claims.push_back(claim_json(claim, results.options.scale));
   for (const auto& [name, this_run, paper] : results.comparisons) {
     comparisons.push_back(
         json_object({{"name", json_quoted(name)}, {"this_run", json(this_run)}, {"paper", json(paper)}}));
@@ -107,10 +111,10 @@ std::string to_json(const Results& results) {
   return json_object({{"lesson", std::to_string(results.lesson)},
                       {"title", json_quoted(results.title)},
                       {"found", json_quoted(results.found)},
-                      {"scale", json_quoted(name_of(results.scale))},
-                      {"seed", std::to_string(results.seed)},
+                      {"scale", json_quoted(name_of(results.options.scale))},
+                      {"seed", std::to_string(results.options.seed)},
                       {"threads", std::to_string(results.threads)},
-                      {"rate", json(results.rate)},
+                      {"rate", json(results.options.rate)},
                       {"seconds", json(results.seconds)},
                       {"fingerprint", json_quoted(results.fingerprint)},
                       {"published_fingerprint", json_quoted(results.published_fingerprint)},
@@ -138,9 +142,10 @@ std::string fingerprint(const Results& results) {
 
 std::string published_fingerprint(const Results& results, const std::filesystem::path& lesson_source) {
   const std::filesystem::path path = lesson_source.parent_path() / "fingerprints.txt";
-  if (results.seed != 1 || results.rate != 1 || !std::filesystem::exists(path)) return "";
+  const Options& options = results.options;
+  if (options.seed != 1 || options.rate != 1 || !std::filesystem::exists(path)) return "";
   std::istringstream lines(read_file(path));
-  const std::string run = name_of(results.scale) + (sizeof(real) == sizeof(float) ? " float " : " double ");
+  const std::string run = name_of(options.scale) + (sizeof(real) == sizeof(float) ? " float " : " double ");
   for (std::string line; std::getline(lines, line);) {
     if (line.starts_with('#')) continue;
     const std::size_t start = line.rfind(' ') + 1;

@@ -89,23 +89,22 @@ void write_index(const std::string& out, const std::string& source) {
 }
 
 std::string summary(const Lesson& lesson) {
-  const bool colour = lesson.terminal().colour;
-  const Screen screen = {lesson.terminal().width(), colour};
+  const Screen screen = lesson.screen();
+  const bool colour = screen.colour;
   const Results& results = lesson.results();
   std::string text;
   if (!results.comparisons.empty()) {
-    text +=
-        "\n" + bold("This run and the paper", colour) + "\n" + draw_text(comparison_table(results), screen);
+    text += "\n" + bold("This run and the paper", colour) + "\n";
+    text += draw_text(comparison_table(results), screen);
   }
   Table table{.columns = {"claim", "measured", "expected"}};
   for (const Claim& claim : results.claims) {
-    const Verdict verdict = judge(claim, results.scale);
+    const Verdict verdict = judge(claim, lesson.scale());
+    const bool judged = verdict != Verdict::not_judged;
     // Green and orange of the palette, which colour-blind readers can tell apart.
-    const std::string mark = verdict == Verdict::holds   ? tinted("✓ ", 35, colour)
-                             : verdict == Verdict::fails ? tinted("✗ ", 166, colour)
-                                                         : "– ";
-    const std::string note = verdict == Verdict::not_judged ? " (not judged at this scale)" : "";
-    table.row({mark + claim.name + note, short_number(claim.measured, 5), expectation(claim)});
+    const std::string sign = tinted(sign_of(verdict), verdict == Verdict::holds ? 35 : 166, colour && judged);
+    table.row({sign + " " + claim.name + (judged ? "" : " (not judged at this scale)"),
+               short_number(claim.measured, 5), expectation(claim)});
   }
   return text + "\n" + bold("Claims", colour) + "\n" + draw_text(table, screen) + "\n";
 }
@@ -160,7 +159,7 @@ int run(const Introduction& introduction, int argc, char** argv, const std::func
     run_or_throw(lesson, lesson.results_, body);
     const Results& results = lesson.results();
     const auto failed = std::ranges::find_if(
-        results.claims, [&](const Claim& claim) { return judge(claim, results.scale) == Verdict::fails; });
+        results.claims, [&](const Claim& claim) { return judge(claim, results.options.scale) == Verdict::fails; });
     if (failed == results.claims.end()) return 0;
     // Not an error, whatever make says of the status.
     const int count = results.claims_that(Verdict::fails);

@@ -28,8 +28,10 @@ void check_measured(const std::string& sentence) {
 }  // namespace
 
 Lesson::Lesson(const Introduction& introduction, const Options& options, int threads)
-    : introduction_(introduction),
-      results_{.lesson = introduction.number, .title = introduction.title, .options = options, .threads = threads} {}
+    : introduction_(introduction), results_{.lesson = introduction.number,
+                                            .title = introduction.title,
+                                            .options = options,
+                                            .threads = threads} {}
 
 std::string Lesson::out() const { return text(options().out, "/tutorial-", introduction_.number); }
 
@@ -104,8 +106,6 @@ void Lesson::show(const Table& table, const Place& place) {
   keep_piece(place, exhibit_markup(html_table(table), "", table.caption));
 }
 
-void Lesson::setting(const std::string& name, const std::string& value) { keep_setting({name, value}); }
-
 void Lesson::keep_setting(const Setting& setting) {
   check_new(results_.settings, "setting", setting.name);
   results_.settings.push_back(setting);
@@ -121,25 +121,6 @@ void Lesson::curve(const std::string& name, const Numbers& x, const Numbers& mea
 void Lesson::compare(const std::string& name, double this_run, double paper) {
   check_new(results_.comparisons, "comparison", name);
   results_.comparisons.push_back({name, this_run, paper});
-}
-
-void Lesson::claim(const std::string& name, double measured, const Expected& expected, const Place& place) {
-  keep_claim({name, measured, Relation::within, expected.expected, expected.tolerance, expected.from}, place);
-}
-
-void Lesson::claim_between(const std::string& name, double measured, double low, double high,
-                           const Judged& judged, const Place& place) {
-  keep_claim({name, measured, Relation::between, (low + high) / 2, (high - low) / 2, judged.from}, place);
-}
-
-void Lesson::claim_below(const std::string& name, double measured, double limit, const Judged& judged,
-                         const Place& place) {
-  keep_claim({name, measured, Relation::below, limit, 0, judged.from}, place);
-}
-
-void Lesson::claim_above(const std::string& name, double measured, double limit, const Judged& judged,
-                         const Place& place) {
-  keep_claim({name, measured, Relation::above, limit, 0, judged.from}, place);
 }
 
 void Lesson::keep_claim(const Claim& claim, const Place& place) {

@@ -108,7 +108,7 @@ class Lesson {
   void show(const Table& table, const Place& place = Place::here());
 
   // Kept for results.json and the page.
-  void setting(const std::string& name, const std::string& value);
+  void setting(const std::string& name, const std::string& value) { keep_setting({name, value}); }
   template <class Number>
   requires std::is_arithmetic_v<Number>
   void setting(const std::string& name, Number value) { keep_setting({name, static_cast<double>(value)}); }
@@ -120,13 +120,22 @@ class Lesson {
 
   // Statements that decide the exit status. With {.from = Scale::smoke} even a smoke run judges.
   void claim(const std::string& name, double measured, const Expected& expected,
-             const Place& place = Place::here());
+             const Place& place = Place::here()) {
+    keep_claim({name, measured, Relation::within, expected.expected, expected.tolerance, expected.from},
+               place);
+  }
   void claim_between(const std::string& name, double measured, double low, double high,
-                     const Judged& judged = {}, const Place& place = Place::here());
+                     const Judged& judged = {}, const Place& place = Place::here()) {
+    keep_claim({name, measured, Relation::between, (low + high) / 2, (high - low) / 2, judged.from}, place);
+  }
   void claim_below(const std::string& name, double measured, double limit, const Judged& judged = {},
-                   const Place& place = Place::here());
+                   const Place& place = Place::here()) {
+    keep_claim({name, measured, Relation::below, limit, 0, judged.from}, place);
+  }
   void claim_above(const std::string& name, double measured, double limit, const Judged& judged = {},
-                   const Place& place = Place::here());
+                   const Place& place = Place::here()) {
+    keep_claim({name, measured, Relation::above, limit, 0, judged.from}, place);
+  }
 
   const Introduction& introduction() const { return introduction_; }
   const Results& results() const { return results_; }

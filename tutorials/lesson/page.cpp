@@ -152,15 +152,17 @@ std::string claim_markup(const Claim& claim, Scale scale) {
   const Verdict verdict = judge(claim, scale);
   const char* kind = verdict == Verdict::holds ? "holds" : verdict == Verdict::fails ? "fails" : "open";
   const char* note = verdict == Verdict::not_judged ? "; not judged at this scale" : "";
-  return element("p", element("span", sign_of(verdict), kind) + formula_markup(claim.name) + ": <b>" +
-                          escape(short_number(claim.measured, 5)) + "</b> " +
-                          element("span", "(expected " + escape(expectation(claim)) + note + ")", "facts"),
+  return element("p",
+                 element("span", sign_of(verdict), kind) + formula_markup(claim.name) + ": <b>" +
+                     escape(short_number(claim.measured, 5)) + "</b> " +
+                     element("span", "(expected " + escape(expectation(claim)) + note + ")", "facts"),
                  "claim");
 }
 
 std::string exhibit_markup(const std::string& markup, const std::string& label, const std::string& caption) {
   const std::string words = label + formula_markup(caption);
-  return element("figure", element("div", markup, "wide") + (words.empty() ? "" : element("figcaption", words)));
+  return element("figure",
+                 element("div", markup, "wide") + (words.empty() ? "" : element("figcaption", words)));
 }
 
 std::string html_table(const Table& table) {

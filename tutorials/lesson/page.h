@@ -1,5 +1,5 @@
-// The page of a lesson: one HTML file that needs nothing else, in light and in dark. It is a chapter of prose and
-// code, which are the lesson's source, and of what the run showed, each where it was made.
+// The page of a lesson: one HTML file that needs nothing else, in light and in dark. It is a chapter of prose
+// and code, which are the lesson's source, and of what the run showed, each where it was made.
 #pragma once
 #include <string>
 #include <vector>

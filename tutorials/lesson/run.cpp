@@ -30,27 +30,19 @@ void complain(int number, std::string sentence) {
   print_error(text("tutorial ", number, ": ", sentence, "\n"));
 }
 
+int running = 0;  // the number of the lesson that does
+
 // An exception that leaves an OpenMP loop cannot be caught; it can still say what it is.
-int terminated_lesson = 0;
 [[noreturn]] void terminate_with_a_sentence() {
   const std::exception_ptr problem = std::current_exception();
-  complain(terminated_lesson, problem ? sentence_about(problem) : "stopped in the middle");
+  complain(running, problem ? sentence_about(problem) : "stopped in the middle");
   std::_Exit(exit_error);
 }
 
 // OpenMP's own way to give up is exit(1), which from a lesson would mean that a claim does not hold.
-struct Running {
-  Running() {
-    now = true;
-    std::atexit([] {
-      if (now) std::_Exit(exit_error);
-    });
-  }
-  Running(const Running&) = delete;
-  Running& operator=(const Running&) = delete;
-  ~Running() { now = false; }
-  static inline bool now = false;
-};
+void refuse_to_exit() {
+  if (running > 0) std::_Exit(exit_error);
+}
 
 void write_results(const Lesson& lesson, const std::string& source) {
   const std::string page = html_page(lesson, source), results = to_json(lesson.results()),
@@ -145,36 +137,42 @@ void run_or_throw(Lesson& lesson, Results& results, const std::function<void(Les
   print("\nIts page: file://" + page + "    (" + duration(results.seconds) + ")\n");
 }
 
+// Claims that do not hold are not an error, whatever make says of the status.
+int status_of(const Results& results) {
+  const int failed = results.claims_that(Verdict::fails);
+  if (failed == 0) return 0;
+  const Claim& first = *std::ranges::find_if(results.claims, [&](const Claim& claim) {
+    return judge(claim, results.options.scale) == Verdict::fails;
+  });
+  complain(results.lesson, text(failed, failed == 1 ? " claim does" : " claims do",
+                                " not hold in this run, the first being: ", first.name, " is ",
+                                short_number(first.measured, 5), ", where ", expectation(first),
+                                " was expected; everything was computed and written"));
+  return exit_claims_failed;
+}
+
 }  // namespace
 
 int run(const Introduction& introduction, int argc, char** argv, const std::function<void(Lesson&)>& body) {
-  terminated_lesson = introduction.number;
+  running = introduction.number;
   std::set_terminate(terminate_with_a_sentence);
-  const Running running;
+  std::atexit(refuse_to_exit);
+  int status = exit_error;
   try {
     watch_signals();
     check_standard_streams();
     const Options options = parse_options({argv + (argc > 0 ? 1 : 0), argv + argc});
     Lesson lesson(introduction, options, use_threads(options.threads));
     run_or_throw(lesson, lesson.results_, body);
-    const Results& results = lesson.results();
-    const auto failed = std::ranges::find_if(
-        results.claims, [&](const Claim& claim) { return judge(claim, results.options.scale) == Verdict::fails; });
-    if (failed == results.claims.end()) return 0;
-    // Not an error, whatever make says of the status.
-    const int count = results.claims_that(Verdict::fails);
-    complain(introduction.number, text(count, count == 1 ? " claim does" : " claims do",
-                                       " not hold in this run, the first being: ", failed->name, " is ",
-                                       short_number(failed->measured, 5), ", where ", expectation(*failed),
-                                       " was expected; everything was computed and written"));
-    return exit_claims_failed;
+    status = status_of(lesson.results());
   } catch (const Interrupted& stop) {
     complain(introduction.number, "interrupted; no result was written");
-    return exit_signal + stop.signal;
+    status = exit_signal + stop.signal;
   } catch (...) {
     complain(introduction.number, sentence_about(std::current_exception()));
-    return exit_error;
   }
+  running = 0;
+  return status;
 }
 
 }  // namespace mesagrad::lesson

@@ -33,18 +33,21 @@ std::string at(double value) {
 double text_width(std::string_view text, double font_size) { return 0.55 * font_size * columns(text); }
 
 Svg::Svg(const std::string& name, const std::string& title) : name_(name), title_(title) {
-  style("text { font: 13px system-ui, 'Helvetica Neue', 'DejaVu Sans', sans-serif; fill: #333 }");
-  style(".paper { fill: #fff }");
-  style(".title { font-size: 15px; font-weight: 600; fill: #111 }");
-  style(".name { fill: #111 }");
-  style(".axis { stroke: #555; stroke-width: 1 }");
-  style(".grid { stroke: #e4e4e4; stroke-width: 1 }");
-  dark_style("text { fill: #c4c7cc }");
-  dark_style(".paper { fill: #17191d }");
-  dark_style(".title, #" + id() + " .name { fill: #f0f1f3 }");
-  dark_style(".axis { stroke: #8b8f96 }");
-  dark_style(".grid { stroke: #2c2f36 }");
+  style("text { font: 13px system-ui, 'Helvetica Neue', 'DejaVu Sans', sans-serif }");
+  style(".title { font-size: 15px; font-weight: 600 }");
+  colour("text", "fill", "#333", "#c4c7cc");
+  colour(".title", "fill", "#111", "#f0f1f3");
+  colour(".name", "fill", "#111", "#f0f1f3");
+  colour(".paper", "fill", "#fff", "#17191d");
+  colour(".axis", "stroke", "#555", "#8b8f96");
+  colour(".grid", "stroke", "#e4e4e4", "#2c2f36");
   for (const std::string& part : wrap(title, 78)) text(svg_margin, top_ += 17, part, "class=\"title\"");
+}
+
+void Svg::colour(const std::string& selector, const std::string& property, std::string_view light,
+                 std::string_view dark) {
+  style(mesagrad::text(selector, " { ", property, ": ", light, " }"));
+  dark_rules_ += mesagrad::text("  #", id(), " ", selector, " { ", property, ": ", dark, " }\n");
 }
 
 void Svg::text(double x, double y, const std::string& content, const std::string& look) {

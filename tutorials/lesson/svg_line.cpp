@@ -112,10 +112,8 @@ void add_styles(Svg& svg, const std::vector<LegendEntry>& legend) {
   svg.style(".band { fill-opacity: .18 }");
   for (const LegendEntry& entry : legend) {
     const Colour& colour = palette[entry.colour];
-    for (const auto& [kind, property] : {std::pair{".line-", "stroke"}, {".fill-", "fill"}}) {
-      svg.style(text(kind, entry.colour, " { ", property, ": ", colour.on_light, " }"));
-      svg.dark_style(text(kind, entry.colour, " { ", property, ": ", colour.on_dark, " }"));
-    }
+    svg.colour(text(".line-", entry.colour), "stroke", colour.on_light, colour.on_dark);
+    svg.colour(text(".fill-", entry.colour), "fill", colour.on_light, colour.on_dark);
   }
 }
 

@@ -1,5 +1,5 @@
-// Standard output: what it can do, a print that notices when it is gone, and the line that shows that something
-// is happening.
+// Standard output: what it can do, a print that notices when it is gone, and the line that shows that
+// something is happening.
 #pragma once
 #include <chrono>
 #include <optional>

@@ -32,16 +32,15 @@ std::string power_of_ten(const std::string& mantissa, int exponent) {
   static constexpr std::array<const char*, 10> raised = {"⁰", "¹", "²", "³", "⁴", "⁵", "⁶", "⁷", "⁸", "⁹"};
   std::string result = (mantissa == "1" ? "10" : mantissa + "×10");
   if (exponent < 0) result += "⁻";
-  for (const char digit : std::to_string(std::abs(exponent)))
-    result += raised[static_cast<std::size_t>(digit - '0')];
+  for (const char c : std::to_string(std::abs(exponent))) result += raised[static_cast<std::size_t>(c - '0')];
   return result;
 }
 
 std::string tick_label(double value, double step, double largest_shown) {
   const int exponent = exponent_of(step);
   const std::string sign = value < 0 ? "−" : "";
-  if (largest_shown < 1e6 && exponent >= -5)
-    return sign + fixed_number(std::abs(value), std::max(0, -exponent));
+  const bool plain = largest_shown < 1e6 && exponent >= -5;
+  if (plain) return sign + fixed_number(std::abs(value), std::max(0, -exponent));
   if (value == 0) return "0";
   // All of one axis count the same power of ten, so that they can be compared at a glance.
   const int shared = exponent_of(largest_shown);
@@ -98,8 +97,7 @@ Axis y_axis(const LinePlot& plot, int wanted) {
                     plot.y_high ? range.high : range.high * margin, wanted);
   }
   // A loss is easier to judge when zero can be seen.
-  const bool near_zero = range.low > 0 && range.low < 0.35 * range.high;
-  if (near_zero && !plot.y_low) range.low = 0;
+  if (range.low > 0 && range.low < 0.35 * range.high && !plot.y_low) range.low = 0;
   const double margin = 0.04 * (range.high - range.low);
   return linear_axis(range.low == 0 || plot.y_low ? range.low : range.low - margin,
                      plot.y_high ? range.high : range.high + margin, wanted);

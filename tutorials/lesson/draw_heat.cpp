@@ -104,9 +104,8 @@ std::string draw_text(const HeatMap& map, const Screen& screen) {
       const HeatPanel& panel = map.panels[j];
       std::string title = i == 0 && j < map.column_titles.size() ? map.column_titles[j] : "";
       if (!panel.title.empty()) title += (title.empty() ? "" : ", ") + panel.title;
-      row.push_back({title});
-      for (const std::string& line : draw_panel(panel, limit, each, screen.colour))
-        row.back().push_back(line);
+      row.push_back(draw_panel(panel, limit, each, screen.colour));
+      row.back().insert(row.back().begin(), title);
     }
     for (const std::string& line : beside(row, gap)) lines.push_back(line);
   }

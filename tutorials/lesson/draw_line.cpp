@@ -146,8 +146,8 @@ std::string numbers_text(const LinePlot& plot, const LinePanel& panel, const Scr
   Table table{.title = panel.title, .columns = {plot.x}};
   std::vector<double> all, places;
   for (const Line& line : panel.lines) all = line.x.size() > all.size() ? line.x : all;
-  for (const double part :
-       screen.width < 70 ? std::vector{0.0, 1.0} : std::vector{0.0, 0.1, 0.25, 0.5, 1.0}) {
+  const std::vector<double> few = {0, 1}, more = {0, 0.1, 0.25, 0.5, 1};
+  for (const double part : screen.width < 70 ? few : more) {
     if (all.empty()) break;
     const double low = all.front(), high = all.back();
     const double wanted = plot.log_x ? low * std::pow(high / low, part) : low + part * (high - low);

@@ -30,8 +30,7 @@ body { margin: 0; background: var(--paper); color: var(--ink);
 main { max-width: 900px; margin: 0 auto; padding: 40px 20px 80px }
 h1 { font-size: 1.9em; line-height: 1.2; margin: 0 0 .4em }
 h3 { font-size: 1.08em; margin: 2em 0 .6em }
-h2 { font-size: 1.25em; margin: 2.4em 0 .6em; padding-bottom: .25em;
-  border-bottom: 1px solid var(--line) }
+h2 { font-size: 1.25em; margin: 2.4em 0 .6em; padding-bottom: .25em; border-bottom: 1px solid var(--line) }
 p { margin: 0 0 1em; max-width: 42em }
 .box { background: var(--shade); border: 1px solid var(--line); border-radius: 8px; padding: 1em 1.2em .4em;
   margin-bottom: 2em }
@@ -52,8 +51,7 @@ caption { text-align: left; font-weight: 600; padding-bottom: .4em }
 th, td { text-align: right; padding: .45em 0 .45em 1.2em; border-bottom: 1px solid var(--line);
   font-variant-numeric: tabular-nums; white-space: nowrap }
 th { color: var(--soft); font-weight: 500 }
-th:first-child, td:first-child { text-align: left; padding-left: 0; white-space: normal;
-  min-width: 12em }
+th:first-child, td:first-child { text-align: left; padding-left: 0; white-space: normal; min-width: 12em }
 figure { margin: 1.6em 0 2.4em }
 figure svg { display: block; width: 100%; min-width: 540px; height: auto }
 figcaption { color: var(--soft); font-size: .9em; line-height: 1.5; margin-top: .5em }
@@ -152,11 +150,11 @@ std::string claim_markup(const Claim& claim, Scale scale) {
   const Verdict verdict = judge(claim, scale);
   const char* kind = verdict == Verdict::holds ? "holds" : verdict == Verdict::fails ? "fails" : "open";
   const char* note = verdict == Verdict::not_judged ? "; not judged at this scale" : "";
-  return element("p",
-                 element("span", sign_of(verdict), kind) + formula_markup(claim.name) + ": <b>" +
-                     escape(short_number(claim.measured, 5)) + "</b> " +
-                     element("span", "(expected " + escape(expectation(claim)) + note + ")", "facts"),
-                 "claim");
+  const std::string measured = "<b>" + escape(short_number(claim.measured, 5)) + "</b> ";
+  const std::string expected =
+      element("span", "(expected " + escape(expectation(claim)) + note + ")", "facts");
+  const std::string sign = element("span", sign_of(verdict), kind);
+  return element("p", sign + formula_markup(claim.name) + ": " + measured + expected, "claim");
 }
 
 std::string exhibit_markup(const std::string& markup, const std::string& label, const std::string& caption) {

@@ -45,14 +45,11 @@ void refuse_to_exit() {
 }
 
 void write_results(const Lesson& lesson, const std::string& source) {
-  const std::string page = html_page(lesson, source), results = to_json(lesson.results()),
-                    entry = index_entry(lesson.results());
-  std::vector<NewFile> files;
-  for (const Figure& figure : lesson.figures())
-    files.push_back({lesson.out() + "/" + figure.name + ".svg", {figure.svg}});
-  files.push_back({lesson.out() + "/" + page_name, {page}});
-  files.push_back({lesson.out() + "/" + results_name, {results}});
-  files.push_back({lesson.out() + "/" + entry_name, {entry}});
+  const std::string out = lesson.out() + "/", page = html_page(lesson, source);
+  const std::string results = to_json(lesson.results()), entry = index_entry(lesson.results());
+  std::vector<NewFile> files = {
+      {out + page_name, {page}}, {out + results_name, {results}}, {out + entry_name, {entry}}};
+  for (const auto& [name, svg] : lesson.figures()) files.push_back({out + name + ".svg", {svg}});
   write_files(files);
 }
 
@@ -61,15 +58,15 @@ void write_results(const Lesson& lesson, const std::string& source) {
 void write_index(const std::string& out, const std::string& source) {
   std::map<int, std::string> entries;
   std::error_code ignored;
-  for (const auto& folder : std::filesystem::directory_iterator(
-           std::filesystem::path(source).parent_path().parent_path(), ignored)) {
+  const std::filesystem::path lessons = std::filesystem::path(source).parent_path().parent_path();
+  for (const auto& folder : std::filesystem::directory_iterator(lessons, ignored)) {
     std::string title = folder.path().filename().string();
     const std::size_t start = title.find('_') + 1;
     const int number = std::atoi(title.c_str());
     if (number <= 0 || start == 0 || start == title.size()) continue;
     std::ranges::replace(title, '_', ' ');
-    if (title[start] >= 'a' && title[start] <= 'z')
-      title[start] = static_cast<char>(title[start] - 'a' + 'A');
+    char& first = title[start];
+    if (first >= 'a' && first <= 'z') first = static_cast<char>(first - 'a' + 'A');
     const std::string entry = text(out, "/tutorial-", number, "/", entry_name);
     entries[number] = std::filesystem::exists(entry)
                           ? read_file(entry)

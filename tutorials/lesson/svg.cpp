@@ -8,16 +8,13 @@ namespace mesagrad::lesson {
 std::string escape(std::string_view text) {
   std::string result;
   for (const char c : valid_utf8(text)) {
-    if (c == '<') {
-      result += "&lt;";
-    } else if (c == '>') {
-      result += "&gt;";
-    } else if (c == '&') {
-      result += "&amp;";
-    } else if (c == '"') {
-      result += "&quot;";
-    } else if (static_cast<unsigned char>(c) >= 0x20 || c == '\n' || c == '\t') {
-      result += c;
+    switch (c) {
+      case '<': result += "&lt;"; break;
+      case '>': result += "&gt;"; break;
+      case '&': result += "&amp;"; break;
+      case '"': result += "&quot;"; break;
+      default:
+        if (static_cast<unsigned char>(c) >= 0x20 || c == '\n' || c == '\t') result += c;
     }
   }
   return result;
@@ -67,6 +64,10 @@ void Svg::line(double x1, double y1, double x2, double y2, const std::string& lo
 void Svg::box(const Box& box, const std::string& look) {
   add("<rect x=\"" + at(box.left) + "\" y=\"" + at(box.top) + "\" width=\"" + at(box.width) + "\" height=\"" +
       at(box.height) + "\" " + look + "/>");
+}
+
+void Svg::path(const std::string& kind, const std::string& steps) {
+  add("<path class=\"" + kind + "\" d=\"" + steps + "\"/>");
 }
 
 std::string Svg::finish(double height) const {

@@ -32,6 +32,7 @@ class Svg {
   void upwards(double x, double y, const std::string& content);  // centred, read from below
   void line(double x1, double y1, double x2, double y2, const std::string& look);
   void box(const Box& box, const std::string& look);
+  void path(const std::string& kind, const std::string& steps);  // in the language of <path d="...">
 
   // For this figure alone, since many can be part of one page: "selector { declarations }", and a colour in
   // light and in dark.

@@ -66,7 +66,7 @@ class Panel {
       upper += (upper.empty() ? "M" : "L") + above;
       lower = "L" + below + lower;
     }
-    if (!upper.empty()) svg_.add(text("<path class=\"band fill-", colour, "\" d=\"", upper, lower, "Z\"/>"));
+    if (!upper.empty()) svg_.path(text("band fill-", colour), upper + lower + "Z");
   }
 
   void curve(const Line& line, std::size_t colour) {
@@ -82,10 +82,8 @@ class Panel {
     }
     const LineStyle& style = line.style;
     if (path.empty()) return;
-    if (!style.unjoined)
-      svg_.add("<path class=\"curve" + looks_of(style, colour) + "\" d=\"" + path + "\"/>");
-    if (style.points || style.unjoined)
-      svg_.add(text("<path class=\"dots line-", colour, "\" d=\"", dots, "\"/>"));
+    if (!style.unjoined) svg_.path("curve" + looks_of(style, colour), path);
+    if (style.points || style.unjoined) svg_.path(text("dots line-", colour), dots);
   }
 
  private:
@@ -131,8 +129,7 @@ double draw_legend(Svg& svg, const std::vector<LegendEntry>& legend, double top)
       svg.line(x, y - 4.5, x + 28, y - 4.5, "class=\"curve" + looks_of(style, entry.colour) + "\"");
     }
     if (style.points || style.unjoined) {
-      svg.add(
-          text("<path class=\"dots line-", entry.colour, "\" d=\"M", at(x + 14), " ", at(y - 4.5), "h0\"/>"));
+      svg.path(text("dots line-", entry.colour), text("M", at(x + 14), " ", at(y - 4.5), "h0"));
     }
     svg.text(x + 34, y, entry.label, "class=\"name\"");
     x += width + 22;

@@ -9,7 +9,6 @@
 
 #include "core/error.h"
 #include "tutorials/lesson/svg.h"
-#include "tutorials/lesson/writing.h"
 
 namespace mesagrad::lesson {
 namespace {

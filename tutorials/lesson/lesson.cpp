@@ -5,7 +5,6 @@
 #include "core/error.h"
 #include "core/real.h"
 #include "tutorials/lesson/page.h"
-#include "tutorials/lesson/svg.h"
 #include "tutorials/lesson/writing.h"
 
 namespace mesagrad::lesson {

@@ -18,11 +18,12 @@
 #include <type_traits>
 #include <vector>
 
+#include "tutorials/lesson/json.h"
+#include "tutorials/lesson/options.h"
 #include "tutorials/lesson/page.h"
 #include "tutorials/lesson/plot.h"
-#include "tutorials/lesson/options.h"
-#include "tutorials/lesson/results.h"
 #include "tutorials/lesson/process.h"
+#include "tutorials/lesson/results.h"
 #include "tutorials/lesson/terminal.h"
 
 namespace mesagrad::lesson {
@@ -108,10 +109,15 @@ class Lesson {
   void show(const Table& table, const Place& place = Place::here());
 
   // Kept for results.json and the page.
-  void setting(const std::string& name, const std::string& value) { keep_setting({name, value}); }
+  void setting(const std::string& name, const std::string& value) {
+    keep_setting({name, value, json_quoted(value)});
+  }
   template <class Number>
-  requires std::is_arithmetic_v<Number>
-  void setting(const std::string& name, Number value) { keep_setting({name, static_cast<double>(value)}); }
+    requires std::is_arithmetic_v<Number>
+  void setting(const std::string& name, Number value) {
+    const auto number = static_cast<double>(value);
+    keep_setting({name, short_number(number), json(number)});
+  }
   void curve(const std::string& name, const Numbers& x, const Numbers& mean,
              const Numbers& std = {});  // that no plot shows
 

@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "tutorials/lesson/lesson.h"
 #include "tutorials/lesson/svg.h"
+#include "tutorials/lesson/writing.h"
 
 namespace mesagrad::lesson {
 namespace {
@@ -127,7 +128,7 @@ std::string navigation(const Lesson& lesson) {
 std::string settings_list(const Results& results) {
   std::string rows;
   for (const Setting& setting : results.settings) {
-    rows += element("div", element("dt", escape(setting.name)) + element("dd", escape(shown(setting))));
+    rows += element("div", element("dt", escape(setting.name)) + element("dd", escape(setting.shown)));
   }
   return rows.empty() ? "" : element("h2", "Settings") + element("dl", rows);
 }

@@ -82,11 +82,6 @@ std::string difference(const Comparison& comparison) {
          (std::abs(percent) < 1000 ? fixed_number(percent, 1) : short_number(percent, 2)) + " %";
 }
 
-std::string shown(const Setting& setting) {
-  if (const double* number = std::get_if<double>(&setting.value)) return short_number(*number);
-  return std::get<std::string>(setting.value);
-}
-
 int Results::claims_that(Verdict verdict) const {
   int count = 0;
   for (const Claim& claim : claims) count += judge(claim, options.scale) == verdict ? 1 : 0;
@@ -95,10 +90,7 @@ int Results::claims_that(Verdict verdict) const {
 
 std::string to_json(const Results& results) {
   std::vector<std::pair<std::string, std::string>> settings;
-  for (const auto& [name, value] : results.settings) {
-    const double* number = std::get_if<double>(&value);
-    settings.emplace_back(name, number ? json(*number) : json_quoted(std::get<std::string>(value)));
-  }
+  for (const Setting& setting : results.settings) settings.emplace_back(setting.name, setting.json);
   std::vector<std::string> claims, comparisons;
   for (const Claim& claim : results.claims) claims.push_back(claim_json(claim, results.options.scale));
   for (const auto& [name, this_run, paper] : results.comparisons) {

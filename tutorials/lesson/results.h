@@ -2,7 +2,6 @@
 #pragma once
 #include <filesystem>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "tutorials/lesson/options.h"
@@ -45,10 +44,9 @@ std::string difference(const Comparison& comparison);
 
 struct Setting {
   std::string name = {};
-  std::variant<std::string, double> value = {};
+  std::string shown = {};  // to people
+  std::string json = {};
 };
-
-std::string shown(const Setting& setting);
 
 struct Curve {
   std::string name = {};

@@ -16,8 +16,8 @@ class Numbers : public std::vector<double> {
   Numbers(std::initializer_list<double> values) : std::vector<double>(values) {}
 
   template <std::ranges::input_range Range>
-  requires std::is_arithmetic_v<std::ranges::range_value_t<Range>> &&
-      (!std::is_base_of_v<Numbers, Range>)Numbers(const Range& values) {
+    requires std::is_arithmetic_v<std::ranges::range_value_t<Range>> && (!std::is_base_of_v<Numbers, Range>)
+  Numbers(const Range& values) {
     for (const auto value : values) push_back(static_cast<double>(value));
   }
 };

@@ -45,7 +45,8 @@ constexpr Index depth = 208;
 constexpr Index long_stride = 512;
 
 // C's block of `rows` rows and at most a tile's columns, one piece of K.
-void gemm_piece(Index rows, Index columns, Index K, MatrixView a, MatrixView b, real* c, Index ldc, bool add) {
+void gemm_piece(Index rows, Index columns, Index K, MatrixView a, MatrixView b, real* c, Index ldc,
+                bool add) {
   alignas(64) real packed[depth * tile_columns];
   const bool in_place = b.column == 1 && b.row < long_stride;
   if (!in_place) pack(K, columns, b, packed);

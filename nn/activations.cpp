@@ -49,7 +49,8 @@ Tensor gelu(const Tensor& x) {
     const auto [dx, add] = x.grad_part();
     each_vector(x.size(), dx, add, [from = x.data(), dout = out.grad()](Index i) {
       const auto [z, e, s] = Gate(load(from + i));
-      return load(dout + i) * multiply_add(z * s * (e * s), multiply_add(3 * cubic * z, z, broadcast(slope)), s);
+      const Vector inner = multiply_add(3 * cubic * z, z, broadcast(slope));
+      return load(dout + i) * multiply_add(z * s * (e * s), inner, s);
     });
   });
   return out;

@@ -11,7 +11,8 @@ namespace {
 
 // f(row, prediction, label) for all sequences and positions that count; `row` is that of output (B·T, D).
 template <class F>
-void each_counted(const Tensor& output, const Tensor& labels, const std::vector<Index>& positions, const F& f) {
+void each_counted(const Tensor& output, const Tensor& labels, const std::vector<Index>& positions,
+                  const F& f) {
   const Index T = output.dim(1), D = output.dim(2), d = labels.dim(2);
   const Index count = positions.empty() ? T : std::ssize(positions);
   for (Index b = 0; b < output.dim(0); ++b) {
@@ -30,8 +31,8 @@ void check_shapes(const char* op, const Tensor& output, const Tensor& labels,
         ": expected (B, T, D) and (B, T, d) with d <= D");
   Index before = -1;
   for (const Index p : positions) {
-    check(p > before && p < output.dim(1), op, ": position ", p, " counts; positions that do must rise from 0 to ",
-          output.dim(1) - 1);
+    check(p > before && p < output.dim(1), op, ": position ", p,
+          " counts; positions that do must rise from 0 to ", output.dim(1) - 1);
     before = p;
   }
 }

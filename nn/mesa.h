@@ -56,8 +56,8 @@ struct MesaLayer {
     return {{prefix + "lambda", &lambda}};
   }
   Tensor operator()(const Tensor& q, const Tensor& k, const Tensor& v, Index heads) const {
-    const Tensor solved = preconditioned_queries(q, k, softplus_lambda ? positive_lambda(rho) : lambda, heads);
-    return causal_linear_attention(solved, k, v, heads);
+    const Tensor penalty = softplus_lambda ? positive_lambda(rho) : lambda;
+    return causal_linear_attention(preconditioned_queries(q, k, penalty, heads), k, v, heads);
   }
 };
 

@@ -110,8 +110,8 @@ AdamW::AdamW(Parameters parameters, const Options& options)
   const auto is_share = [](double beta) { return beta >= 0 && beta < 1; };
   check(is_share(options.beta1) && is_share(options.beta2), "AdamW: beta1 is ", options.beta1,
         " and beta2 is ", options.beta2, "; they must be in [0, 1)");
-  check(options.epsilon >= std::numeric_limits<real>::min() && options.epsilon <= largest, "AdamW: epsilon is ",
-        options.epsilon, ", it must be positive and finite");
+  check(options.epsilon >= std::numeric_limits<real>::min() && options.epsilon <= largest,
+        "AdamW: epsilon is ", options.epsilon, ", it must be positive and finite");
   check(options.decay >= 0 && options.decay <= largest, "AdamW: the decay is ", options.decay,
         ", it must be finite and not negative");
 }

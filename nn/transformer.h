@@ -50,7 +50,7 @@ struct Transformer {
     Index mlp = 0;                 // numbers between the two matrices of each block's MLP; 0: no MLP
     bool layer_norm = false;       // before attention and before the MLP
     bool unit_keys = false;        // queries and keys of length 1, in all blocks but the first
-    bool embedded = true;          // false: tokens are as wide as the stream, and what comes out is the stream
+    bool embedded = true;          // false: tokens are as wide as the stream, which is what comes out
     Index masked_channels = 0;     // so many channels of the tokens are zero on entry
     double dropout = 0;            // probability, of what a block adds to the stream, in training
     double init_deviation = 0.05;  // of all weights

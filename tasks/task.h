@@ -20,8 +20,8 @@ struct Batch {
 // of `sequences` sequences (see squared_error), for training; the losses are those of each sequence and
 // position that counts, row after row, for curves.
 template <class T>
-concept Task = requires(const T& task, std::uint64_t seed, std::uint32_t stream, Index i, const Tensor& output,
-                        const Batch& batch, double* out) {
+concept Task = requires(const T& task, std::uint64_t seed, std::uint32_t stream, Index i,
+                        const Tensor& output, const Batch& batch, double* out) {
   { task.tokens } -> std::convertible_to<Index>;
   { task.batch(seed, stream, i, i) } -> std::same_as<Batch>;
   { task.loss(output, batch, i) } -> std::same_as<Tensor>;

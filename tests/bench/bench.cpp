@@ -136,8 +136,9 @@ void run(const lesson::Options& options) {
   const std::string about = json_object({{"processor", json_quoted(processor())},
                                          {"compiler", json_quoted(__VERSION__)},
                                          {"number", json_quoted(sizeof(real) == 4 ? "float" : "double")}});
-  write_file(directory + "/bench.json",
-             json_object({{"machine", about}, {"peak", json_array(peaks)}, {"rows", json_array(rows)}}) + "\n");
+  const std::string json =
+      json_object({{"machine", about}, {"peak", json_array(peaks)}, {"rows", json_array(rows)}});
+  write_file(directory + "/bench.json", json + "\n");
   std::printf("\nWritten to %s/bench.json\n", directory.c_str());
 }
 

@@ -55,7 +55,7 @@ void check_drawing(const std::string& svg) {
 
 }  // namespace
 
-TEST_CASE("ticks are multiples of 1, 2 or 5 times a power of ten") {
+TEST_CASE("ticks are multiples of 1, 2 or 5 times a power of ten", "[figure]") {
   CHECK(labels(linear_axis(0, 1, 5)) == "0.0 0.2 0.4 0.6 0.8 1.0");
   CHECK(labels(linear_axis(1, 50, 5)) == "10 20 30 40 50");
   CHECK(labels(linear_axis(-1.1, 1.1, 4)) == "−1 0 1");
@@ -65,7 +65,7 @@ TEST_CASE("ticks are multiples of 1, 2 or 5 times a power of ten") {
   CHECK(labels(linear_axis(99.9, 100.3, 4)) == "99.9 100.0 100.1 100.2 100.3");
 }
 
-TEST_CASE("every axis has ticks inside its range, in order") {
+TEST_CASE("every axis has ticks inside its range, in order", "[figure]") {
   for (const double low : {-3e120, -7.0, 0.0, 1e-9, 0.3, 123456.0}) {
     for (const double span : {0.0, 1e-12, 0.017, 1.0, 9.99, 4e5, 1e140}) {
       const Axis axis = linear_axis(low, low + span, 5);
@@ -79,7 +79,7 @@ TEST_CASE("every axis has ticks inside its range, in order") {
   }
 }
 
-TEST_CASE("logarithmic ticks are decades, or 1 2 5 when there are few") {
+TEST_CASE("logarithmic ticks are decades, or 1 2 5 when there are few", "[figure]") {
   CHECK(labels(log_axis(1, 1000, 6)) == "1 10 100 1000");
   CHECK(labels(log_axis(0.03, 3, 6)) == "0.03 0.1 0.3 1 3");
   CHECK(labels(log_axis(0.4, 2.2, 6)) == "0.5 1 2");
@@ -89,14 +89,14 @@ TEST_CASE("logarithmic ticks are decades, or 1 2 5 when there are few") {
   CHECK(log_axis(1, 100, 3).position(10) == 0.5);
 }
 
-TEST_CASE("impossible ranges become possible ones") {
+TEST_CASE("impossible ranges become possible ones", "[figure]") {
   CHECK(linear_axis(not_a_number, 1, 5).ticks.size() >= 2);
   CHECK(linear_axis(infinity, -infinity, 5).ticks.size() >= 2);
   CHECK(log_axis(-1, 5, 5).ticks.size() >= 2);
   CHECK(log_axis(3, 3, 5).ticks.size() >= 1);
 }
 
-TEST_CASE("a line plot is well-formed, escaped and complete") {
+TEST_CASE("a line plot is well-formed, escaped and complete", "[figure]") {
   LinePlot plot{.name = "curves", .title = "a < b & c", .x = "t", .y = "\"loss\""};
   plot.line("LSQ <1>", {1, 2, 3}, {3, 2, 1}, {.std = {1, 1, 1}, .band = true, .points = true});
   plot.line("theory", {1, 2, 3}, {3, 2, 1}, {.dashed = true, .thin = true, .like = "LSQ <1>"});
@@ -109,7 +109,7 @@ TEST_CASE("a line plot is well-formed, escaped and complete") {
   CHECK(legend_of(plot)[1].colour == legend_of(plot)[0].colour);
 }
 
-TEST_CASE("a figure survives every kind of data") {
+TEST_CASE("a figure survives every kind of data", "[figure]") {
   for (const bool logarithmic : {false, true}) {
     LinePlot plot{.name = "p", .log_x = logarithmic, .log_y = logarithmic};
     plot.panel("one");
@@ -127,7 +127,7 @@ TEST_CASE("a figure survives every kind of data") {
   }
 }
 
-TEST_CASE("a long curve keeps its peaks and becomes small") {
+TEST_CASE("a long curve keeps its peaks and becomes small", "[figure]") {
   Numbers x;
   Numbers y;
   for (int i = 0; i < 100000; ++i) {
@@ -138,11 +138,23 @@ TEST_CASE("a long curve keeps its peaks and becomes small") {
   plot.line("loss", x, y, {.thin = true});
   const std::string svg = draw_svg(plot);
   CHECK(svg.size() < 40000);
-  plot.panels[0].lines[0].y[77777] = 0;
+  std::vector<double>& losses = plot.panels[0].lines[0].y;
+  losses[77770] = not_a_number;  // what is beside a gap is as visible
+  CHECK(draw_svg(plot) == svg);
+  losses[77777] = 0;
   CHECK(draw_svg(plot) != svg);
 }
 
-TEST_CASE("plots refuse data that do not fit") {
+TEST_CASE("a panel may have no curves", "[figure]") {
+  LinePlot plot{.name = "p"};
+  plot.panel("empty");
+  plot.panel("full");
+  for (int i = 0; i < 6; ++i) plot.line(text("curve ", i), {0, 1}, {1, 2});
+  check_drawing(draw_svg(plot));
+  for (const bool colour : {false, true}) CHECK(contains(draw_text(plot, {.colour = colour}), "empty"));
+}
+
+TEST_CASE("plots refuse data that do not fit", "[figure]") {
   LinePlot plot{.name = "p"};
   CHECK_THROWS_AS(plot.line("l", {1, 2}, {1}), Error);
   CHECK_THROWS_AS(plot.line("l", {1, 2}, {1, 2}, {.std = {1}}), Error);
@@ -155,7 +167,7 @@ TEST_CASE("plots refuse data that do not fit") {
   CHECK_THROWS_AS(draw_svg(map), Error);
 }
 
-TEST_CASE("heat maps share one symmetric scale") {
+TEST_CASE("heat maps share one symmetric scale", "[figure]") {
   HeatMap map{.name = "m", .row_titles = {"step 0"}, .column_titles = {"K & Q"}, .block = 1};
   map.panel("head 1", 2, 2, {1, not_a_number, 0, -3});
   map.panel("head 2", 1, 3, {0.5, infinity, 0});
@@ -172,7 +184,21 @@ TEST_CASE("heat maps share one symmetric scale") {
   CHECK_FALSE(contains(plain, "\x1b"));
 }
 
-TEST_CASE("without colours many curves become numbers") {
+TEST_CASE("two rows of a large heat map share a line, and the last may be alone", "[figure]") {
+  HeatMap map{.name = "m"};
+  map.panel("", 3, 30, Numbers(std::vector<double>(90, 1)));
+  std::istringstream lines(draw_text(map, {.width = 80, .colour = true}));
+  std::vector<std::string> cells;
+  for (std::string line; std::getline(lines, line);) {
+    if (contains(line, "▀")) cells.push_back(line);
+  }
+  REQUIRE(cells.size() == 2);
+  CHECK(columns(cells[0]) == 32);
+  CHECK(contains(cells[0], "\x1b[48;5;130m\x1b[38;5;130m▀"));
+  CHECK_FALSE(contains(cells[1], "48;5"));
+}
+
+TEST_CASE("without colours many curves become numbers", "[figure]") {
   LinePlot plot{.name = "p", .title = "Losses", .x = "t", .y = "loss"};
   for (int i = 0; i < 4; ++i) plot.line(text("curve ", i), {0, 5, 50}, {1, 2.0 + i, 3});
   CHECK(contains(draw_text(plot, {.width = 80}), "D curve 3"));
@@ -194,7 +220,7 @@ TEST_CASE("without colours many curves become numbers") {
   CHECK(words[7] == "curve 4 7.25");
 }
 
-TEST_CASE("no line of a terminal figure is wider than the terminal") {
+TEST_CASE("no line of a terminal figure is wider than the terminal", "[figure]") {
   LinePlot plot{.name = "p", .title = "A title of several words", .x = "x", .y = "y"};
   plot.line("a curve with a rather long name", {0, 1, 2}, {1e-7, 2e-7, 3e-7});
   LinePlot many{.name = "n", .title = "A title of several words", .x = "x", .y = "y"};

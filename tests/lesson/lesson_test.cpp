@@ -10,8 +10,7 @@
 #include "tests/lesson/trial.h"
 #include "tutorials/lesson/lesson.h"
 #include "tutorials/lesson/train.h"
-#include "tutorials/lesson/chapter.h"
-#include "tutorials/lesson/markup.h"
+#include "tutorials/lesson/page.h"
 
 using namespace mesagrad;
 using namespace mesagrad::lesson;
@@ -23,7 +22,7 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 
 }  // namespace
 
-TEST_CASE("options are what make passes on") {
+TEST_CASE("options are what make passes on", "[options]") {
   const Options options = parse_options({"SEED=7", "SCALE=paper", "THREADS=2", "OUT=a=b"});
   CHECK(options.seed == 7);
   CHECK(options.scale == Scale::paper);
@@ -52,17 +51,18 @@ TEST_CASE("options are what make passes on") {
   CHECK(parse_options({"RATE=.25"}).rate == .25);
 }
 
-TEST_CASE("options that mean nothing are refused") {
+TEST_CASE("options that mean nothing are refused", "[options]") {
   for (const char* wrong : {"SEED=abc", "SEED=-1", "SEED=1.5", "SEED=18446744073709551616",
                             "SEED= 1", "SCALE=huge", "SCALE=Paper", "THREADS=0", "THREADS=-1",
                             "THREADS=99999", "THREADS=1025", "THREADS=2x", "RESUME=yes", "RESUME=2",
-                            "SAVE_EVERY=-1", "SAVE_EVERY=x", "RATE=-1", "RATE=x", "RATE=1x", "RATE= 1", "RATE=nan", "RATE=1e9", "SPEED=1", "SEED", "--help", ""}) {
+                            "SAVE_EVERY=-1", "SAVE_EVERY=x", "RATE=-1", "RATE=x", "RATE=1x", "RATE= 1",
+                            "RATE=nan", "RATE=1e9", "SPEED=1", "SEED", "--help", ""}) {
     INFO(wrong);
     CHECK_THROWS_AS(parse_options({wrong}), Error);
   }
 }
 
-TEST_CASE("a claim holds, fails or is not judged") {
+TEST_CASE("a claim holds, fails or is not judged", "[results]") {
   const auto verdict = [](Relation relation, double measured) {
     const Claim claim = {"c", measured, relation, 1.0, 0.5, Scale::lesson};
     return judge(claim, Scale::lesson);
@@ -85,21 +85,21 @@ TEST_CASE("a claim holds, fails or is not judged") {
   CHECK(judge({.from = Scale::paper}, Scale::lesson) == Verdict::not_judged);
 }
 
-TEST_CASE("a claim that could not fail is refused") {
+TEST_CASE("a claim that could not fail is refused", "[results]") {
   CHECK_THROWS_AS(check_claim({.expected = infinity}), Error);
   CHECK_THROWS_AS(check_claim({.expected = not_a_number}), Error);
   CHECK_THROWS_AS(check_claim({.tolerance = infinity}), Error);
   CHECK_THROWS_AS(check_claim({.tolerance = -1}), Error);
 }
 
-TEST_CASE("differences are percentages of the paper's number") {
+TEST_CASE("differences are percentages of the paper's number", "[results]") {
   CHECK(difference({"", 1.1, 1.0}) == "+10.0 %");
   CHECK(difference({"", -1.1, -1.0}) == "-10.0 %");
   CHECK(difference({"", 1.0, 0.0}) == "–");
   CHECK(difference({"", not_a_number, 1.0}) == "–");
 }
 
-TEST_CASE("a good lesson writes its results and its page") {
+TEST_CASE("a good lesson writes its results and its page", "[lesson]") {
   Trial trial;
   REQUIRE(trial.status(good_lesson) == 0);
   CHECK(trial.read("/stderr").empty());
@@ -118,7 +118,7 @@ TEST_CASE("a good lesson writes its results and its page") {
                       std::filesystem::directory_iterator()) == 4);
 }
 
-TEST_CASE("a plot that is shown keeps its curves: measured ones, and times apart") {
+TEST_CASE("a plot that is shown keeps its curves: measured ones, and times apart", "[lesson]") {
   const LossCurve losses = {.t = {0, 1}, .mean = {5, 6}, .deviation = {7, 8}};
   Trial trial;
   REQUIRE(trial.status([&](Lesson& L) {
@@ -133,7 +133,8 @@ TEST_CASE("a plot that is shown keeps its curves: measured ones, and times apart
     L.claim("one", 1, {.expected = 1});
   }) == 0);
   const std::string json = trial.result("results.json"), timings = json.substr(json.find("\"timings\""));
-  CHECK(contains(json, "\"losses: left, a\": {\n      \"x\": [0, 1],\n      \"mean\": [5, 6],\n      \"std\": [7, 8]"));
+  CHECK(contains(json, "\"losses: left, a\": {\n      \"x\": [0, 1],\n      \"mean\": [5, 6],\n"
+                       "      \"std\": [7, 8]"));
   CHECK_FALSE(contains(json, "theirs"));
   CHECK(contains(timings, "\"times: b\""));
   CHECK_FALSE(contains(timings, "losses"));
@@ -144,15 +145,43 @@ TEST_CASE("what no run can contradict is refused", "[lesson]") {
   CHECK(trial.status([](Lesson& L) { L.say("The layer is as good as gradient descent."); }) == 2);
   CHECK(contains(trial.read("/stderr"), "has no number of this run"));
   CHECK(trial.status([](Lesson& L) { L.found("It learned."); }) == 2);
+  for (const char* title : {"The mesa-layer beats gradient descent", "It beats, at last", "Beats all"}) {
+    CHECK(trial.status([=](Lesson& L) {
+      LinePlot plot{.name = "p", .title = title};
+      plot.line("a", {1}, {1});
+      L.show(plot);
+    }) == 2);
+    CHECK(contains(trial.read("/stderr"), "'beats', which is for the run to show"));
+  }
   CHECK(trial.status([](Lesson& L) {
-    LinePlot plot{.name = "p", .title = "The mesa-layer beats gradient descent"};
-    plot.line("a", {1}, {1});
-    L.show(plot);
-  }) == 2);
-  CHECK(contains(trial.read("/stderr"), "'beats', which is for the run to show"));
+    L.say("A loss that explodes is nan.");
+    HeatMap map{.name = "m", .title = "How the upbeats are spread"};
+    map.panel("", 1, 1, {1});
+    L.show(map);
+    good_lesson(L);
+  }) == 0);
 }
 
-TEST_CASE("claims decide the exit status, at the scales that judge them") {
+TEST_CASE("a run with other learning rates says so, and is compared with no published one", "[lesson]") {
+  Trial trial;
+  REQUIRE(trial.status(good_lesson) == 0);
+  const std::string usual = trial.result("results.json");
+  const std::string own = usual.substr(usual.find("\"fingerprint\": \"") + 16, 16);
+  const char* precision = sizeof(real) == sizeof(float) ? "float " : "double ";
+  std::ofstream(trial.directory + "/fingerprints.txt") << "lesson " << precision << own << "\n";
+  REQUIRE(trial.status(good_lesson) == 0);
+  CHECK(contains(trial.read("/stdout"), "exactly the published numbers"));
+  REQUIRE(trial.status([](Lesson& L) {
+    check(L.rate(0.5) == 0.125, "not a quarter");
+    good_lesson(L);
+  }, "RATE=0.25") == 0);
+  CHECK(contains(trial.result("results.json"), "\"rate\": 0.25"));
+  CHECK(contains(trial.result("results.json"), "\"published_fingerprint\": \"\""));
+  CHECK(contains(trial.result("index.html"), "learning rates times 0.25"));
+  CHECK(contains(trial.read("/stdout"), "learning rates times 0.25"));
+}
+
+TEST_CASE("claims decide the exit status, at the scales that judge them", "[lesson]") {
   Trial trial;
   const auto fails = [](Lesson& L) { L.claim_below("c", 2, 1); };
   CHECK(trial.status(fails) == 1);
@@ -164,7 +193,7 @@ TEST_CASE("claims decide the exit status, at the scales that judge them") {
   CHECK(trial.status(exact, "SCALE=smoke") == 1);
 }
 
-TEST_CASE("a lesson that goes wrong writes one sentence and no result") {
+TEST_CASE("a lesson that goes wrong writes one sentence and no result", "[lesson]") {
   Trial trial;
   const auto throws = [](auto problem) {
     return [problem](Lesson& L) {
@@ -186,7 +215,7 @@ TEST_CASE("a lesson that goes wrong writes one sentence and no result") {
   CHECK(trial.empty());
 }
 
-TEST_CASE("a recipe in words tells every setting") {
+TEST_CASE("a recipe in words tells every setting", "[train]") {
   const auto rate = [](double peak) { return [=](Index n) { return peak * static_cast<double>(n); }; };
   const Recipe<LinearTransformer> recipe{.model = {}, .updates = 100, .rate = rate(.1)};
   std::set<std::string> all = {in_words(recipe)};
@@ -228,7 +257,7 @@ TEST_CASE("source becomes prose and numbered code", "[page]") {
   CHECK(contains(code_markup({"int a;", "int b;"}, 4), "<b>5</b><i class=\"k\">int</i> b;\n"));
 }
 
-TEST_CASE("a chapter shows each piece behind the statement that made it") {
+TEST_CASE("a chapter shows each piece behind the statement that made it", "[page]") {
   const std::string source =
       "// What this is\n// about.\nint helper();\n\nvoid body() {\n"  // lines 1 to 5
       "  // -------\n  L.step(\"One\");\n  //\n  // Prose.\n"       // 6 to 9
@@ -251,17 +280,19 @@ TEST_CASE("a chapter shows each piece behind the statement that made it") {
   CHECK(chapter_markup("int x;\n", {{0, "<FIGURE>"}}).ends_with("<FIGURE>"));
 }
 
-TEST_CASE("indices of single letters are set, names are left alone") {
+TEST_CASE("indices of single letters are set, names are left alone", "[page]") {
   CHECK(formula_markup("s_t and s_{t+1}, W_q W_k") ==
         "s<sub>t</sub> and s<sub>t+1</sub>, W<sub>q</sub> W<sub>k</sub>");
-  CHECK(formula_markup("Σ_{i ≤ t} λ_1 10^-3 e^x") == "Σ<sub>i ≤ t</sub> λ<sub>1</sub> 10<sup>-3</sup> e<sup>x</sup>");
+  CHECK(formula_markup("Σ_{i ≤ t} λ_1 10^-3 e^x") ==
+        "Σ<sub>i ≤ t</sub> λ<sub>1</sub> 10<sup>-3</sup> e<sup>x</sup>");
   CHECK(formula_markup("dk_i (dS_ti") == "dk<sub>i</sub> (dS<sub>ti</sub>");
-  for (const char* same : {"next_states", "add_x", "ad_x", "a_long_name", "f_of(x)", "x_", "x_{", "_t", "2 ^ 3", "x^-", "", "^"}) {
+  for (const char* same : {"next_states", "add_x", "ad_x", "a_long_name", "f_of(x)", "x_", "x_{", "_t",
+                           "2 ^ 3", "x^-", "", "^"}) {
     CHECK(formula_markup(same) == same);
   }
 }
 
-TEST_CASE("the page of all lessons tells which have run, and what they found") {
+TEST_CASE("the page of all lessons tells which have run, and what they found", "[page]") {
   Trial trial;
   CHECK(trial.status([](Lesson& L) {
     L.found("It is 3 < 4.");
@@ -280,7 +311,7 @@ TEST_CASE("the page of all lessons tells which have run, and what they found") {
   CHECK(contains(trial.read("/stdout"), "What <it> shows."));
 }
 
-TEST_CASE("code is coloured and escaped") {
+TEST_CASE("code is coloured and escaped", "[page]") {
   CHECK(highlighted("int a;") == "<i class=\"k\">int</i> a;");
   CHECK(highlighted("\"<\\\"\" 1e-3f") ==
         "<i class=\"s\">&quot;&lt;\\&quot;&quot;</i> <i class=\"n\">1e-3f</i>");

@@ -14,7 +14,7 @@
 using namespace mesagrad;
 using namespace mesagrad::lesson;
 
-TEST_CASE("a signal stops a lesson at its next step") {
+TEST_CASE("a signal stops a lesson at its next step", "[process]") {
   Trial trial;
   for (const int signal_number : {SIGINT, SIGTERM, SIGHUP, SIGXCPU}) {
     CHECK(trial.status([=](Lesson& L) {
@@ -32,7 +32,7 @@ TEST_CASE("a signal stops a lesson at its next step") {
   CHECK(trial.empty());
 }
 
-TEST_CASE("under nohup a lesson outlives its terminal") {
+TEST_CASE("under nohup a lesson outlives its terminal", "[process]") {
   Trial trial;
   trial.on_hangup = SIG_IGN;
   CHECK(trial.status([](Lesson& L) {
@@ -41,7 +41,7 @@ TEST_CASE("under nohup a lesson outlives its terminal") {
   }) == 0);
 }
 
-TEST_CASE("the limit of processor time may speak twice") {
+TEST_CASE("the limit of processor time may speak twice", "[process]") {
   Trial trial;
   CHECK(trial.status([](Lesson& L) {
     raise(SIGXCPU);
@@ -50,7 +50,7 @@ TEST_CASE("the limit of processor time may speak twice") {
   }) == 128 + SIGXCPU);
 }
 
-TEST_CASE("a limit of the size of files is an error like any other") {
+TEST_CASE("a limit of the size of files is an error like any other", "[process]") {
   Trial trial;
   CHECK(trial.status([](Lesson& L) {
     const rlimit tight = {4096, RLIM_INFINITY};
@@ -61,12 +61,12 @@ TEST_CASE("a limit of the size of files is an error like any other") {
   CHECK(trial.empty());
 }
 
-TEST_CASE("a library that gives up with exit(1) does not say that a claim fails") {
+TEST_CASE("a library that gives up with exit(1) does not say that a claim fails", "[process]") {
   Trial trial;
   CHECK(trial.status([](Lesson&) { std::exit(1); }) == 2);
 }
 
-TEST_CASE("threads that can't be had are refused in one sentence") {
+TEST_CASE("threads that can't be had are refused in one sentence", "[process]") {
   Trial trial;
   CHECK(trial.status(good_lesson, "THREADS=64") == 0);
   CHECK(trial.status([](Lesson& L) {
@@ -78,7 +78,7 @@ TEST_CASE("threads that can't be had are refused in one sentence") {
         "tutorial 7: OMP_NUM_THREADS asks for 100000 threads; at most 1024 are possible\n");
 }
 
-TEST_CASE("a slow reader is waited for") {
+TEST_CASE("a slow reader is waited for", "[process]") {
   Trial trial;
   int ends[2];
   REQUIRE(pipe(ends) == 0);
@@ -106,7 +106,7 @@ TEST_CASE("a slow reader is waited for") {
   CHECK(received == everything + "the end");
 }
 
-TEST_CASE("a signal ends the wait for a reader that never reads") {
+TEST_CASE("a signal ends the wait for a reader that never reads", "[process]") {
   Trial trial;
   CHECK(trial.status([](Lesson&) {
     int ends[2];
@@ -122,7 +122,7 @@ TEST_CASE("a signal ends the wait for a reader that never reads") {
   }) == 128 + SIGTERM);
 }
 
-TEST_CASE("what is in the way of the results is noticed before the lesson") {
+TEST_CASE("what is in the way of the results is noticed before the lesson", "[process]") {
   for (const char* name : {"results.json", "index.html"}) {
     Trial trial;
     std::filesystem::create_directories(trial.directory + "/out/tutorial-7/" + name);
@@ -131,7 +131,7 @@ TEST_CASE("what is in the way of the results is noticed before the lesson") {
   }
 }
 
-TEST_CASE("a directory of results has one run at a time") {
+TEST_CASE("a directory of results has one run at a time", "[process]") {
   Trial trial;
   const std::string directory = trial.directory + "/out/tutorial-7";
   REQUIRE(trial.status(good_lesson) == 0);
@@ -149,7 +149,7 @@ TEST_CASE("a directory of results has one run at a time") {
   CHECK(trial.status(good_lesson) == 0);
 }
 
-TEST_CASE("a lesson removes its own checkpoints when it ends, and no others") {
+TEST_CASE("a lesson removes its own checkpoints when it ends, and no others", "[train]") {
   Trial trial;
   const std::string checkpoints = trial.directory + "/out/tutorial-7/checkpoints";
   const auto with_training = [](Lesson& L) {
@@ -179,7 +179,7 @@ TEST_CASE("a lesson removes its own checkpoints when it ends, and no others") {
   CHECK_FALSE(std::filesystem::exists(checkpoints));
 }
 
-TEST_CASE("a checkpoint is resumed with RESUME=1 alone, by the recipe that made it") {
+TEST_CASE("a checkpoint is resumed with RESUME=1 alone, by the recipe that made it", "[train]") {
   Trial trial;
   const auto from = [](const std::string& recipe, Index expected) {
     return [=](Lesson& L) {

@@ -89,6 +89,15 @@ TEST_CASE("a stopped training resumes to the same bits, with any optimizer and c
   CHECK(with_momentum == results_of(sgd, 7));
 }
 
+TEST_CASE("with rates of zero nothing is learned", "[train]") {
+  Trial trial;
+  CHECK(trial.status([](Lesson& L) {
+    omp_set_num_threads(1);
+    const auto losses = train(L, "run", task, small_recipe<AdamW>(), 3).test_loss;
+    L.claim("change", losses.back() - losses.front(), {.from = Scale::smoke});
+  }, "RATE=0") == 0);
+}
+
 TEST_CASE("every update is watched", "[train]") {
   Trial trial;
   CHECK(trial.status([&](Lesson& L) {

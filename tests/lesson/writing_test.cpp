@@ -39,11 +39,12 @@ TEST_CASE("JSON numbers read back as they were, and NaN and infinity are null", 
 }
 
 TEST_CASE("JSON has its commas and brackets in the right places, and an item in a line", "[writing]") {
-  CHECK(json_object({{"empty", json_array({})}, {"list", json_array({"1", json_object({}), "null"})}, {"a\nb", "true"}}) ==
+  const std::string list = json_array({"1", json_object({}), "null"});
+  CHECK(json_object({{"empty", json_array({})}, {"list", list}, {"a\nb", "true"}}) ==
         "{\n  \"empty\": [],\n  \"list\": [\n    1,\n    {},\n    null\n  ],\n  \"a\\nb\": true\n}");
 }
 
-TEST_CASE("numbers for people are short") {
+TEST_CASE("numbers for people are short", "[writing]") {
   CHECK(short_number(65536) == "65536");
   CHECK(short_number(1.0 / 3) == "0.3333");
   CHECK(short_number(1.2e-7) == "1.2e-07");
@@ -55,7 +56,7 @@ TEST_CASE("numbers for people are short") {
   CHECK(duration(7500) == "2 h 5 min");
 }
 
-TEST_CASE("text is measured and wrapped in columns, not in bytes") {
+TEST_CASE("text is measured and wrapped in columns, not in bytes", "[writing]") {
   CHECK(columns("Δw ✓") == 4);
   CHECK(columns("\x1b[38;5;35m✓\x1b[0m") == 1);
   CHECK(pad_left("ü", 3) == "  ü");

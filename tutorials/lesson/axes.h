@@ -70,9 +70,9 @@ struct LegendEntry {
 std::vector<LegendEntry> legend_of(const LinePlot& plot);
 const LegendEntry& entry_of(const std::vector<LegendEntry>& legend, const std::string& label);
 
-// Heat maps are blue below zero, white at zero, orange above, on a scale from -limit to +limit; values outside
-// take the last shade. Blue and orange stay apart for every kind of colour blindness. The number of shades is
-// odd, so that one is exactly zero's.
+// Heat maps are blue below zero, white at zero, orange above, on a scale from -limit to +limit; values
+// outside take the last shade. Blue and orange stay apart for every kind of colour blindness. The number of
+// shades is odd, so that one is exactly zero's.
 inline constexpr std::size_t shade_count = 41;
 double limit_of(const HeatMap& map);
 std::size_t shade_of(double value, double limit);

@@ -20,10 +20,13 @@ std::string texture(double value, double limit) {
   return (value < 0 ? below_zero : above_zero)[level];
 }
 
-// `mark` on a cell's colour; `upper` is the colour of a mark that is the cell above.
-std::string painted(const std::string& mark, double value, double limit, double upper = 0) {
-  const auto colour = [&](double x) { return std::isnan(x) ? 244 : shade_terminal_colour(shade_of(x, limit)); };
-  return text("\x1b[38;5;", colour(upper), ";48;5;", colour(value), "m", mark, "\x1b[0m");
+int colour_of(double value, double limit) {
+  return std::isnan(value) ? 244 : shade_terminal_colour(shade_of(value, limit));
+}
+
+// `mark` upon a cell's colour.
+std::string on_colour(const std::string& mark, double value, double limit) {
+  return text("\x1b[48;5;", colour_of(value, limit), "m", mark, "\x1b[0m");
 }
 
 // A matrix in which `tall` x `wide` neighbours have become one cell, the one furthest from zero.
@@ -40,22 +43,25 @@ HeatPanel shrunk(const HeatPanel& panel, Index tall, Index wide) {
 }
 
 std::vector<std::string> draw_panel(const HeatPanel& whole, double limit, int room, bool colour) {
-  // Characters are twice as high as wide. Small matrices take two for each cell; otherwise two rows share one.
+  // Characters are twice as high as wide. Small matrices take two for each cell; otherwise two rows share
+  // one.
   const bool small = whole.columns <= 18 && 2 * whole.columns <= room;
   const Index factor = small ? 1 : (whole.columns + room - 1) / room;
   const HeatPanel panel = shrunk(whole, !colour && !small ? 2 * factor : factor, factor);
   const bool halves = colour && !small;
   const auto value = [&](Index row, Index column) {
-    return row < panel.rows ? panel.values[static_cast<std::size_t>(row * panel.columns + column)] : 0;
+    return panel.values[static_cast<std::size_t>(row * panel.columns + column)];
   };
   std::vector<std::string> rows;
   for (Index row = 0; row < panel.rows; row += halves ? 2 : 1) {
     std::string& line = rows.emplace_back();
     for (Index column = 0; column < panel.columns; ++column) {
       if (halves) {
-        line += painted("▀", value(row + 1, column), limit, value(row, column));
+        // An odd number of rows ends in a line whose lower half is the terminal's own.
+        const std::string upper = tinted("▀", colour_of(value(row, column), limit), true);
+        line += row + 1 < panel.rows ? on_colour(upper, value(row + 1, column), limit) : upper;
       } else if (colour) {
-        line += painted("  ", value(row, column), limit);
+        line += on_colour("  ", value(row, column), limit);
       } else {
         line += repeat(texture(value(row, column), limit), small ? 2 : 1);
       }
@@ -68,7 +74,7 @@ std::string scale_line(double limit, bool colour) {
   std::string line = short_number(-limit, 2) + " ";
   for (int i = -4; i <= 4; ++i) {
     const double value = limit * i / 4;
-    line += colour ? painted("  ", value, limit) : repeat(texture(value, limit), 2);
+    line += colour ? on_colour("  ", value, limit) : repeat(texture(value, limit), 2);
   }
   return line + " " + short_number(limit, 2);
 }
@@ -98,8 +104,8 @@ std::string draw_text(const HeatMap& map, const Screen& screen) {
       const HeatPanel& panel = map.panels[j];
       std::string title = i == 0 && j < map.column_titles.size() ? map.column_titles[j] : "";
       if (!panel.title.empty()) title += (title.empty() ? "" : ", ") + panel.title;
-      row.push_back({title});
-      for (const std::string& line : draw_panel(panel, limit, each, screen.colour)) row.back().push_back(line);
+      row.push_back(draw_panel(panel, limit, each, screen.colour));
+      row.back().insert(row.back().begin(), title);
     }
     for (const std::string& line : beside(row, gap)) lines.push_back(line);
   }

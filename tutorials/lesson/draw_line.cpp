@@ -17,11 +17,14 @@ constexpr int dots_across = 2, dots_down = 4;
 // Without colours more than this many curves in a panel are a soup of letters.
 constexpr std::size_t most_letters = 4;
 
-std::string letter(std::size_t curve) { return std::string(1, static_cast<char>('A' + static_cast<int>(curve % 26))); }
+std::string letter(std::size_t curve) {
+  return std::string(1, static_cast<char>('A' + static_cast<int>(curve % 26)));
+}
 
 class Canvas {
  public:
-  Canvas(int width, int height) : width_(width), height_(height), cells_(static_cast<std::size_t>(width * height)) {}
+  Canvas(int width, int height)
+      : width_(width), height_(height), cells_(static_cast<std::size_t>(width * height)) {}
 
   void curve(const Line& line, std::size_t number, const Axes& axes, bool colour) {
     double travelled = 0, x_before = std::nan(""), y_before = 0;
@@ -56,7 +59,8 @@ class Canvas {
       }
       std::ranges::sort(cell.curves);
       const std::size_t curve = cell.curves[static_cast<std::size_t>(x / 2) % cell.curves.size()];
-      text += tinted(colour ? utf8(0x2800 + cell.dots) : letter(curve), palette[legend[curve].colour].terminal, colour);
+      text += tinted(colour ? utf8(0x2800 + cell.dots) : letter(curve),
+                     palette[legend[curve].colour].terminal, colour);
     }
     return text;
   }
@@ -100,8 +104,9 @@ std::vector<std::string> below_the_axis(const Axis& x, int width, int margin) {
   return {line, labels};
 }
 
-std::vector<std::string> draw_panel(const LinePanel& panel, const Axes& axes, const std::vector<LegendEntry>& legend,
-                                    int total_width, int height, bool colour) {
+std::vector<std::string> draw_panel(const LinePanel& panel, const Axes& axes,
+                                    const std::vector<LegendEntry>& legend, int total_width, int height,
+                                    bool colour) {
   const int margin = widest_label(axes.y) + 1, width = total_width - margin - 2;
   Canvas canvas(width, height);
   for (const Line& line : panel.lines) {
@@ -139,10 +144,10 @@ std::vector<std::string> legend_lines(const std::vector<LegendEntry>& legend, in
 // A panel's curves as a table: a row for each, with its values at a few places of the longest one.
 std::string numbers_text(const LinePlot& plot, const LinePanel& panel, const Screen& screen) {
   Table table{.title = panel.title, .columns = {plot.x}};
-  const auto size = [](const Line& line) { return line.x.size(); };
-  const std::vector<double> all = std::ranges::max(panel.lines, {}, size).x;
-  std::vector<double> places;
-  for (const double part : screen.width < 70 ? std::vector{0.0, 1.0} : std::vector{0.0, 0.1, 0.25, 0.5, 1.0}) {
+  std::vector<double> all, places;
+  for (const Line& line : panel.lines) all = line.x.size() > all.size() ? line.x : all;
+  const std::vector<double> few = {0, 1}, more = {0, 0.1, 0.25, 0.5, 1};
+  for (const double part : screen.width < 70 ? few : more) {
     if (all.empty()) break;
     const double low = all.front(), high = all.back();
     const double wanted = plot.log_x ? low * std::pow(high / low, part) : low + part * (high - low);
@@ -165,7 +170,8 @@ std::string numbers_text(const LinePlot& plot, const LinePanel& panel, const Scr
 
 std::string draw_text(const LinePlot& plot, const Screen& screen) {
   check_figure(plot);
-  const bool soup = std::ranges::any_of(plot.panels, [](const auto& panel) { return panel.lines.size() > most_letters; });
+  const bool soup =
+      std::ranges::any_of(plot.panels, [](const auto& panel) { return panel.lines.size() > most_letters; });
   if (!screen.colour && soup) {
     const std::string title = plot.title + (plot.y.empty() ? "" : ": " + plot.y);
     std::string text = indented(wrap(title, screen.width - 4));

@@ -1,12 +1,10 @@
 #include "tutorials/lesson/lesson.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "core/error.h"
 #include "core/real.h"
 #include "tutorials/lesson/page.h"
-#include "tutorials/lesson/svg.h"
 #include "tutorials/lesson/writing.h"
 
 namespace mesagrad::lesson {
@@ -19,25 +17,22 @@ void check_new(const std::vector<Thing>& things, const std::string& kind, const 
   check(!found, "there are two ", kind, "s with the name '", name, "'");
 }
 
+// A run may also measure "nan" and "infinity".
 void check_measured(const std::string& sentence) {
-  check(sentence.find_first_of("0123456789") != std::string::npos, "'", sentence, "' has no number of this run");
+  const auto has = [&](const char* word) { return sentence.find(word) != std::string::npos; };
+  const bool digits = sentence.find_first_of("0123456789") != std::string::npos;
+  check(digits || has("nan") || has("infinity"), "'", sentence, "' has no number of this run");
 }
 
 }  // namespace
 
 Lesson::Lesson(const Introduction& introduction, const Options& options, int threads)
-    : introduction_(introduction), options_(options) {
-  results_.lesson = introduction.number;
-  results_.title = introduction.title;
-  results_.scale = options.scale;
-  results_.seed = options.seed;
-  results_.threads = threads;
-  results_.rate = options.rate;
-}
+    : introduction_(introduction), results_{.lesson = introduction.number,
+                                            .title = introduction.title,
+                                            .options = options,
+                                            .threads = threads} {}
 
-std::string Lesson::out() const {
-  return options_.out + "/tutorial-" + std::to_string(introduction_.number);
-}
+std::string Lesson::out() const { return text(options().out, "/tutorial-", introduction_.number); }
 
 std::string Lesson::checkpoints() const {
   const char* precision = sizeof(real) == sizeof(float) ? "float" : "double";
@@ -58,14 +53,14 @@ void Lesson::say(const std::string& paragraph, const Place& place) {
   throw_if_interrupted();
   check_measured(paragraph);
   remark(paragraph);
-  keep_piece(place, sentence_markup(paragraph));
+  keep_piece(place, element("p", formula_markup(paragraph), "said"));
 }
 
 void Lesson::step(const std::string& heading, const Place& place) {
   throw_if_interrupted();
-  const std::string numbered = std::to_string(++steps_) + ". " + heading;
+  const std::string numbered = text(++steps_, ". ", heading);
   print("\n" + bold(numbered, terminal_.colour) + "\n");
-  keep_piece(place, heading_markup(numbered));
+  keep_piece(place, element("h2", formula_markup(numbered)));
 }
 
 void Lesson::found(const std::string& sentence) {
@@ -110,45 +105,21 @@ void Lesson::show(const Table& table, const Place& place) {
   keep_piece(place, exhibit_markup(html_table(table), "", table.caption));
 }
 
-void Lesson::setting(const std::string& name, const std::string& value) {
-  keep_setting({name, value});
-}
-
 void Lesson::keep_setting(const Setting& setting) {
   check_new(results_.settings, "setting", setting.name);
   results_.settings.push_back(setting);
 }
 
-void Lesson::curve(const std::string& name, const Numbers& x, const Numbers& mean,
-                   const Numbers& std) {
+void Lesson::curve(const std::string& name, const Numbers& x, const Numbers& mean, const Numbers& std) {
   check_new(results_.curves, "curve", name);
-  check(x.size() == mean.size() && (std.empty() || std.size() == x.size()), "curve '", name,
-        "': ", x.size(), " values of x, ", mean.size(), " of mean and ", std.size(), " of std");
+  check(x.size() == mean.size() && (std.empty() || std.size() == x.size()), "curve '", name, "': ", x.size(),
+        " values of x, ", mean.size(), " of mean and ", std.size(), " of std");
   results_.curves.push_back({name, x, mean, std});
 }
 
 void Lesson::compare(const std::string& name, double this_run, double paper) {
   check_new(results_.comparisons, "comparison", name);
   results_.comparisons.push_back({name, this_run, paper});
-}
-
-void Lesson::claim(const std::string& name, double measured, const Expected& expected, const Place& place) {
-  keep_claim({name, measured, Relation::within, expected.expected, expected.tolerance, expected.from}, place);
-}
-
-void Lesson::claim_between(const std::string& name, double measured, double low, double high,
-                           const Judged& judged, const Place& place) {
-  keep_claim({name, measured, Relation::between, (low + high) / 2, (high - low) / 2, judged.from}, place);
-}
-
-void Lesson::claim_below(const std::string& name, double measured, double limit, const Judged& judged,
-                         const Place& place) {
-  keep_claim({name, measured, Relation::below, limit, 0, judged.from}, place);
-}
-
-void Lesson::claim_above(const std::string& name, double measured, double limit, const Judged& judged,
-                         const Place& place) {
-  keep_claim({name, measured, Relation::above, limit, 0, judged.from}, place);
 }
 
 void Lesson::keep_claim(const Claim& claim, const Place& place) {

@@ -18,12 +18,12 @@
 #include <type_traits>
 #include <vector>
 
-#include "tutorials/lesson/chapter.h"
-#include "tutorials/lesson/plot.h"
+#include "tutorials/lesson/json.h"
 #include "tutorials/lesson/options.h"
-#include "tutorials/lesson/progress.h"
-#include "tutorials/lesson/results.h"
+#include "tutorials/lesson/page.h"
+#include "tutorials/lesson/plot.h"
 #include "tutorials/lesson/process.h"
+#include "tutorials/lesson/results.h"
 #include "tutorials/lesson/terminal.h"
 
 namespace mesagrad::lesson {
@@ -72,8 +72,9 @@ class Lesson {
 
   // All that is shown appears in the terminal now, and later on the page, at the line that showed it.
 
-  // Sentences made from this run's numbers, and the numbered headings between. Throws Error for a sentence without
-  // a number: it would say the same whatever came out. (Prose that knows no numbers is a comment in the source.)
+  // Sentences made from this run's numbers, and the numbered headings between. Throws Error for a sentence
+  // without a number: it would say the same whatever came out. (Prose that knows no numbers is a comment in
+  // the source.)
   void say(const std::string& paragraph, const Place& place = Place::here());
   void step(const std::string& heading, const Place& place = Place::here());
 
@@ -90,13 +91,13 @@ class Lesson {
     if (scale() == Scale::smoke) return choices.smoke;
     return scale() == Scale::lesson ? choices.lesson : choices.paper;
   }
-  Scale scale() const { return options_.scale; }
-  std::uint64_t seed() const { return options_.seed; }
-  double rate(double recipe) const { return options_.rate * recipe; }  // a learning rate of this run
+  Scale scale() const { return options().scale; }
+  std::uint64_t seed() const { return options().seed; }
+  double rate(double recipe) const { return options().rate * recipe; }  // a learning rate of this run
   int threads() const { return results_.threads; }
   std::string out() const;          // the directory of this lesson's results
   std::string checkpoints() const;  // and of what a run of this scale, seed and precision saves on its way
-  const Options& options() const { return options_; }
+  const Options& options() const { return results_.options; }
 
   // For waits: a progress bar, or a bare check in loops that have none. Both throw after Ctrl-C.
   Progress progress(const std::string& label, Index total, Index before = 0);
@@ -108,11 +109,14 @@ class Lesson {
   void show(const Table& table, const Place& place = Place::here());
 
   // Kept for results.json and the page.
-  void setting(const std::string& name, const std::string& value);
+  void setting(const std::string& name, const std::string& value) {
+    keep_setting({name, value, json_quoted(value)});
+  }
   template <class Number>
     requires std::is_arithmetic_v<Number>
   void setting(const std::string& name, Number value) {
-    keep_setting({name, static_cast<double>(value)});
+    const auto number = static_cast<double>(value);
+    keep_setting({name, short_number(number), json(number)});
   }
   void curve(const std::string& name, const Numbers& x, const Numbers& mean,
              const Numbers& std = {});  // that no plot shows
@@ -122,32 +126,40 @@ class Lesson {
 
   // Statements that decide the exit status. With {.from = Scale::smoke} even a smoke run judges.
   void claim(const std::string& name, double measured, const Expected& expected,
-             const Place& place = Place::here());
+             const Place& place = Place::here()) {
+    keep_claim({name, measured, Relation::within, expected.expected, expected.tolerance, expected.from},
+               place);
+  }
   void claim_between(const std::string& name, double measured, double low, double high,
-                     const Judged& judged = {}, const Place& place = Place::here());
+                     const Judged& judged = {}, const Place& place = Place::here()) {
+    keep_claim({name, measured, Relation::between, (low + high) / 2, (high - low) / 2, judged.from}, place);
+  }
   void claim_below(const std::string& name, double measured, double limit, const Judged& judged = {},
-                   const Place& place = Place::here());
+                   const Place& place = Place::here()) {
+    keep_claim({name, measured, Relation::below, limit, 0, judged.from}, place);
+  }
   void claim_above(const std::string& name, double measured, double limit, const Judged& judged = {},
-                   const Place& place = Place::here());
+                   const Place& place = Place::here()) {
+    keep_claim({name, measured, Relation::above, limit, 0, judged.from}, place);
+  }
 
   const Introduction& introduction() const { return introduction_; }
   const Results& results() const { return results_; }
   const std::vector<Figure>& figures() const { return figures_; }
   const std::vector<Piece>& pieces() const { return pieces_; }
   const Terminal& terminal() const { return terminal_; }
+  Screen screen() const { return {terminal_.width(), terminal_.colour}; }
 
  private:
   friend int run(const Introduction&, int, char**, const std::function<void(Lesson&)>&);
 
   template <class Plot>
   void show_figure(const Plot& plot, const Place& place);
-  Screen screen() const { return {terminal_.width(), terminal_.colour}; }
   void keep_setting(const Setting& setting);
   void keep_claim(const Claim& claim, const Place& place);
   void keep_piece(const Place& place, const std::string& markup);
 
   Introduction introduction_;
-  Options options_;
   Terminal terminal_ = standard_output();
   Results results_;
   std::vector<Figure> figures_;
@@ -157,7 +169,6 @@ class Lesson {
 
 // Runs a lesson from its command line to its exit status: 0 when every claim holds, 1 when one does
 // not, 2 for an error, 130 after Ctrl-C. Whatever goes wrong is one sentence on standard error.
-int run(const Introduction& introduction, int argc, char** argv,
-        const std::function<void(Lesson&)>& body);
+int run(const Introduction& introduction, int argc, char** argv, const std::function<void(Lesson&)>& body);
 
 }  // namespace mesagrad::lesson

@@ -28,9 +28,10 @@ inline void show_lambdas(Lesson& L, const Transformer& model, std::size_t block,
   const Tensor& lambda = std::get<MesaLayer>(layer.mixer).lambda;
   const std::vector<double> squares = mean_squared_keys(layer, model.residual_streams(inputs)[block]);
   Table table{.title = "The λ of each head",
-              .caption = "λ‖k‖² tells how much a pair weighs against the penalty, whatever the scale of the "
-                         "keys: compare heads by it. The authors' λ come without their keys, so the last "
-                         "column has nothing here to be compared with.",
+              .caption =
+                  "λ‖k‖² tells how much a pair weighs against the penalty, whatever the scale of the "
+                  "keys: compare heads by it. The authors' λ come without their keys, so the last "
+                  "column has nothing here to be compared with.",
               .columns = {"head", "λ", "mean ‖k‖²", "λ · mean ‖k‖²", "authors' λ"}};
   for (std::size_t h = 0; h < squares.size(); ++h) {
     const double own = lambda[static_cast<Index>(h)];

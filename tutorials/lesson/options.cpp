@@ -10,12 +10,13 @@
 namespace mesagrad::lesson {
 namespace {
 
-std::uint64_t whole_number(const std::string& key, const std::string& value) {
+std::uint64_t whole_number(const std::string& key, const std::string& value, std::uint64_t least = 0,
+                           std::uint64_t most = UINT64_MAX) {
   std::uint64_t number = 0;
   const char* end = value.data() + value.size();
   const auto [stop, error] = std::from_chars(value.data(), end, number);
-  check(error == std::errc{} && stop == end, key, "=", value,
-        ": expected a whole number from 0 to 18446744073709551615");
+  check(error == std::errc{} && stop == end && number >= least && number <= most, key, "=", value,
+        ": expected a whole number from ", least, " to ", most);
   return number;
 }
 
@@ -58,16 +59,8 @@ Options parse_options(const std::vector<std::string>& arguments) {
     if (key == "OUT") options.out = value;
     if (key == "RATE") options.rate = factor(key, value);
     if (key == "SAVE_EVERY") options.save_every = static_cast<double>(whole_number(key, value));
-    if (key == "RESUME") {
-      check(value == "0" || value == "1", key, "=", value, ": expected 0 or 1");
-      options.resume = value == "1";
-    }
-    if (key == "THREADS") {
-      const std::uint64_t threads = whole_number(key, value);
-      check(threads >= 1 && threads <= std::uint64_t{most_threads}, key, "=", value, ": expected 1 to ",
-            most_threads, " threads");
-      options.threads = static_cast<int>(threads);
-    }
+    if (key == "RESUME") options.resume = whole_number(key, value, 0, 1) == 1;
+    if (key == "THREADS") options.threads = static_cast<int>(whole_number(key, value, 1, most_threads));
   }
   return options;
 }

@@ -18,7 +18,8 @@ struct Options {
   std::uint64_t seed = 1;
   Scale scale = Scale::lesson;
   int threads = 0;  // 0: as many as OpenMP likes
-  double rate = 1;  // times all learning rates; 0 is the control: what does a lesson say if nothing is learned?
+  double rate =
+      1;  // times all learning rates; 0 is the control: what does a lesson say if nothing is learned?
   std::string out = "out";
   bool resume = false;     // go on with a run that was killed
   double save_every = 60;  // seconds between two saves of a long training

@@ -5,16 +5,93 @@
 
 #include "core/error.h"
 #include "tutorials/lesson/lesson.h"
-#include "tutorials/lesson/markup.h"
-#include "tutorials/lesson/page_style.h"
 #include "tutorials/lesson/svg.h"
+#include "tutorials/lesson/writing.h"
 
 namespace mesagrad::lesson {
 namespace {
 
-std::string element(const std::string& tag, const std::string& content, const std::string& kind = "") {
-  return "<" + tag + (kind.empty() ? "" : " class=\"" + kind + "\"") + ">" + content + "</" + tag + ">\n";
+// Every colour is a variable with a value for light and one for dark.
+constexpr const char* page_style = R"css(
+:root {
+  --paper: #fff; --ink: #1c1e21; --soft: #5f6670; --line: #dfe2e6; --shade: #f6f7f8;
+  --good: #00754f; --bad: #b83a00;
+  --keyword: #0b5fa5; --string: #8a4b00; --number: #8b3a80; --comment: #667078;
 }
+@media (prefers-color-scheme: dark) {
+  :root {
+    --paper: #17191d; --ink: #e2e4e8; --soft: #9aa1ab; --line: #33373e; --shade: #1f2227;
+    --good: #35c99a; --bad: #ff8a4d;
+    --keyword: #74b9f0; --string: #e8b66b; --number: #dd9ad2; --comment: #8d96a0;
+  }
+}
+* { box-sizing: border-box }
+body { margin: 0; background: var(--paper); color: var(--ink);
+  font: 17px/1.6 system-ui, "Helvetica Neue", "DejaVu Sans", sans-serif }
+main { max-width: 980px; margin: 0 auto; padding: 40px 20px 80px }
+h1 { font-size: 1.9em; line-height: 1.2; margin: 0 0 .4em }
+h3 { font-size: 1.08em; margin: 2em 0 .6em }
+h2 { font-size: 1.25em; margin: 2.4em 0 .6em; padding-bottom: .25em; border-bottom: 1px solid var(--line) }
+p { margin: 0 0 1em; max-width: 42em }
+.box { background: var(--shade); border: 1px solid var(--line); border-radius: 8px; padding: 1em 1.2em .4em;
+  margin-bottom: 2em }
+.question { font-size: 1.15em }
+.said { border-left: 3px solid var(--good); padding-left: .8em }
+.claim { margin-bottom: .4em }
+a { color: var(--keyword) }
+sub, sup { font-size: .75em; line-height: 0 }
+details { margin: 0 0 1.4em }
+summary { color: var(--soft); cursor: pointer; margin-bottom: .6em }
+li { margin-bottom: 1em }
+.facts { color: var(--soft); font-size: .9em }
+.holds { color: var(--good); font-weight: 700 }
+.fails { color: var(--bad); font-weight: 700 }
+.wide { overflow-x: auto }
+table { border-collapse: collapse; width: 100%; font-size: .9em; line-height: 1.4 }
+caption { text-align: left; font-weight: 600; padding-bottom: .4em }
+th, td { text-align: right; padding: .45em 0 .45em 1.2em; border-bottom: 1px solid var(--line);
+  font-variant-numeric: tabular-nums; white-space: nowrap }
+th { color: var(--soft); font-weight: 500 }
+th:first-child, td:first-child { text-align: left; padding-left: 0; white-space: normal; min-width: 12em }
+figure { margin: 1.6em 0 2.4em }
+figure svg { display: block; width: 100%; min-width: 540px; height: auto }
+figcaption { color: var(--soft); font-size: .9em; line-height: 1.5; margin-top: .5em }
+figcaption b { color: var(--ink); font-weight: 600 }
+dl { display: flex; flex-wrap: wrap; gap: .3em 2em; margin: 0; font-size: .9em }
+dl div { display: flex; gap: .6em }
+dt { color: var(--soft) }
+dd { margin: 0; font-variant-numeric: tabular-nums }
+code, pre { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace }
+code { font-size: .88em; background: var(--shade); padding: .1em .3em; border-radius: 3px }
+pre { overflow-x: auto; line-height: 1.5; margin: 0 0 1.4em }
+pre.shaped { font-size: .95em; padding-left: 2em }
+pre.code { font-size: 12.5px; background: var(--shade); border: 1px solid var(--line);
+  border-radius: 6px; padding: .8em .9em .8em 0; tab-size: 2 }
+pre.code b { display: inline-block; width: 3em; margin-right: 1.2em; text-align: right;
+  color: var(--soft); opacity: .6; font-weight: 400; user-select: none }
+pre.code i { font-style: normal }
+i.k { color: var(--keyword) }
+i.s { color: var(--string) }
+i.n { color: var(--number) }
+i.c { color: var(--comment) }
+@media (max-width: 600px) {
+  body { font-size: 16px }
+  main { padding: 20px 14px 60px }
+  pre { white-space: pre-wrap; overflow-wrap: anywhere }
+  pre.shaped { padding-left: 0 }
+  pre.code b { width: 2em; margin-right: .6em }
+  th, td { padding-left: .6em }
+  th:first-child, td:first-child { min-width: 7em }
+}
+@media print {
+  :root { --paper: #fff; --ink: #000; --soft: #444; --shade: #fff }
+  main { max-width: none; padding: 0 }
+  nav { display: none }
+  pre { white-space: pre-wrap }
+  pre.code { font-size: 10px }
+  figure, pre.code { break-inside: avoid }
+}
+)css";
 
 std::string today() {
   const std::time_t now = std::time(nullptr);
@@ -29,9 +106,11 @@ std::string today() {
 std::string verdict_lines(const Results& results) {
   const int hold = results.claims_that(Verdict::holds), fail = results.claims_that(Verdict::fails);
   if (hold + fail == 0) return element("p", "At this scale no claim is judged.");
-  std::string html = element("p", text(hold, " of ", hold + fail, " claims hold."), fail > 0 ? "fails" : "holds");
+  const std::string count = text(hold, " of ", hold + fail, " claims hold.");
+  std::string html = element("p", count, fail > 0 ? "fails" : "holds");
+  const Scale scale = results.options.scale;
   for (const Claim& claim : results.claims) {
-    if (judge(claim, results.scale) == Verdict::fails) html += claim_markup(claim, results.scale);
+    if (judge(claim, scale) == Verdict::fails) html += claim_markup(claim, scale);
   }
   return html;
 }
@@ -50,20 +129,41 @@ std::string navigation(const Lesson& lesson) {
 std::string settings_list(const Results& results) {
   std::string rows;
   for (const Setting& setting : results.settings) {
-    rows += element("div", element("dt", escape(setting.name)) + element("dd", escape(shown(setting))));
+    rows += element("div", element("dt", escape(setting.name)) + element("dd", escape(setting.shown)));
   }
-  return rows.empty() ? "" : "<h2>Settings</h2>\n" + element("dl", rows);
+  return rows.empty() ? "" : element("h2", "Settings") + element("dl", rows);
 }
 
 std::string whole_page(const std::string& title, const std::string& content) {
   return "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
          "<meta name=\"color-scheme\" content=\"light dark\">\n" +
-         element("title", title) + "<style>\n" + std::string(page_style) + "</style>\n</head>\n<body>\n" +
+         element("title", title) + "<style>\n" + page_style + "</style>\n</head>\n<body>\n" +
          element("main", element("h1", title) + content) + "</body>\n</html>\n";
 }
 
 }  // namespace
+
+std::string element(const std::string& tag, const std::string& content, const std::string& kind) {
+  return "<" + tag + (kind.empty() ? "" : " class=\"" + kind + "\"") + ">" + content + "</" + tag + ">\n";
+}
+
+std::string claim_markup(const Claim& claim, Scale scale) {
+  const Verdict verdict = judge(claim, scale);
+  const char* kind = verdict == Verdict::holds ? "holds" : verdict == Verdict::fails ? "fails" : "open";
+  const char* note = verdict == Verdict::not_judged ? "; not judged at this scale" : "";
+  const std::string measured = "<b>" + escape(short_number(claim.measured, 5)) + "</b> ";
+  const std::string expected =
+      element("span", "(expected " + escape(expectation(claim)) + note + ")", "facts");
+  const std::string sign = element("span", sign_of(verdict), kind);
+  return element("p", sign + formula_markup(claim.name) + ": " + measured + expected, "claim");
+}
+
+std::string exhibit_markup(const std::string& markup, const std::string& label, const std::string& caption) {
+  const std::string words = label + formula_markup(caption);
+  return element("figure",
+                 element("div", markup, "wide") + (words.empty() ? "" : element("figcaption", words)));
+}
 
 std::string html_table(const Table& table) {
   const auto row = [](const char* tag, const std::vector<std::string>& cells) {
@@ -86,9 +186,10 @@ Table comparison_table(const Results& results) {
 }
 
 std::string circumstances(const Results& results) {
-  return text("scale ", name_of(results.scale), ", seed ", results.seed, ", ", results.threads,
+  const Options& options = results.options;
+  return text("scale ", name_of(options.scale), ", seed ", options.seed, ", ", results.threads,
               results.threads == 1 ? " thread" : " threads",
-              results.rate == 1 ? "" : ", learning rates times " + short_number(results.rate));
+              options.rate == 1 ? "" : ", learning rates times " + short_number(options.rate));
 }
 
 std::string html_page(const Lesson& lesson, const std::string& source) {
@@ -96,14 +197,14 @@ std::string html_page(const Lesson& lesson, const std::string& source) {
   const Results& results = lesson.results();
   std::string box = element("p", formula_markup(intro.question), "question");
   if (!results.found.empty()) box += element("p", formula_markup(results.found));
-  box += verdict_lines(results) +
-         element("p", text("Run on ", today(), ": ", circumstances(results), ", ", duration(results.seconds), "."),
-                 "facts") +
+  const std::string facts = circumstances(results) + ", " + duration(results.seconds);
+  box += verdict_lines(results) + element("p", "Run on " + today() + ": " + facts + ".", "facts") +
          navigation(lesson);
   std::string html = element("div", box, "box") + chapter_markup(source, lesson.pieces());
   if (!results.comparisons.empty()) {
     // A phone may scroll it sideways, instead of making it too small to read.
-    html += "<h2>This run and the paper</h2>\n" + element("div", html_table(comparison_table(results)), "wide");
+    html += element("h2", "This run and the paper");
+    html += element("div", html_table(comparison_table(results)), "wide");
   }
   html += settings_list(results) + element("p", escape(about_fingerprint(results))) + navigation(lesson);
   return whole_page(text("Tutorial ", intro.number, ": ", escape(intro.title)), html);

@@ -22,10 +22,9 @@ std::string row_text(const std::vector<std::string>& cells, const std::vector<in
 
 }  // namespace
 
-void LinePlot::line(const std::string& label, const Numbers& xs, const Numbers& ys,
-                    LineStyle style) {
-  check(xs.size() == ys.size(), "plot ", name, ", line '", label, "': ", xs.size(),
-        " values of x but ", ys.size(), " of y");
+void LinePlot::line(const std::string& label, const Numbers& xs, const Numbers& ys, LineStyle style) {
+  check(xs.size() == ys.size(), "plot ", name, ", line '", label, "': ", xs.size(), " values of x but ",
+        ys.size(), " of y");
   check(style.std.empty() || style.std.size() == ys.size(), "plot ", name, ", line '", label,
         "': ", ys.size(), " values of y but ", style.std.size(), " of std");
   if (panels.empty()) panels.emplace_back();
@@ -51,16 +50,15 @@ LinePlot by_updates(LinePlot plot) {
   return plot;
 }
 
-void HeatMap::panel(const std::string& panel_title, Index rows, Index cols,
-                    const Numbers& values) {
+void HeatMap::panel(const std::string& panel_title, Index rows, Index cols, const Numbers& values) {
   check(rows > 0 && cols > 0 && rows * cols == std::ssize(values), "heat map ", name, ", panel '",
         panel_title, "': ", values.size(), " values for ", rows, " x ", cols, " cells");
   panels.push_back({panel_title, rows, cols, values});
 }
 
 void Table::row(const std::vector<std::string>& cells) {
-  check(cells.size() == columns.size(), "table '", title, "': a row of ", cells.size(),
-        " cells under ", columns.size(), " columns");
+  check(cells.size() == columns.size(), "table '", title, "': a row of ", cells.size(), " cells under ",
+        columns.size(), " columns");
   rows.push_back(cells);
 }
 

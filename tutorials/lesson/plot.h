@@ -11,10 +11,10 @@
 namespace mesagrad::lesson {
 
 struct LineStyle {
-  Numbers std = {};       // of each y
-  bool band = false;      // drawn around the line: y ± std
-  bool given = false;     // measured elsewhere, not by this run: dashed, and not among its results
-  bool dashed = false;    // theory
+  Numbers std = {};     // of each y
+  bool band = false;    // drawn around the line: y ± std
+  bool given = false;   // measured elsewhere, not by this run: dashed, and not among its results
+  bool dashed = false;  // theory
   bool thin = false;
   bool points = false;    // a dot at every value
   bool unjoined = false;  // dots only, without the line between them
@@ -50,8 +50,7 @@ struct LinePlot {
   std::vector<LinePanel> panels = {};
 
   void panel(const std::string& panel_title) { panels.push_back({.title = panel_title}); }
-  void line(const std::string& label, const Numbers& xs, const Numbers& ys,
-            LineStyle style = {});
+  void line(const std::string& label, const Numbers& xs, const Numbers& ys, LineStyle style = {});
   void curve(const std::string& label, const LossCurve& losses, LineStyle style = {});
 };
 
@@ -71,11 +70,11 @@ struct HeatMap {
   std::string name = {};  // of the file: name.svg
   std::string title = {};
   std::string caption = {};
-  int columns = 0;                             // of panels; 0: chosen
-  std::vector<std::string> row_titles = {};    // one for each row of panels
+  int columns = 0;                              // of panels; 0: chosen
+  std::vector<std::string> row_titles = {};     // one for each row of panels
   std::vector<std::string> column_titles = {};  // one for each column of panels
-  Index block = 0;                             // a separating line after each `block` cells
-  std::vector<std::string> row_labels = {};    // one for each block, or each cell, of a matrix
+  Index block = 0;                              // a separating line after each `block` cells
+  std::vector<std::string> row_labels = {};     // one for each block, or each cell, of a matrix
   std::vector<std::string> column_labels = {};
   std::optional<double> limit = {};  // of the colour scale; default: the largest value
   std::vector<HeatPanel> panels = {};

@@ -10,16 +10,16 @@ struct Interrupted {
   int signal = 0;
 };
 
-// From now on the first Ctrl-C, SIGTERM, SIGHUP or SIGXCPU sets a flag, at which long loops look, and the second
-// one kills. (The limit of processor time asks every second, and does not kill.) Writing to a closed pipe, or
-// beyond the limit of a file's size, becomes an error like any other.
+// From now on the first Ctrl-C, SIGTERM, SIGHUP or SIGXCPU sets a flag, at which long loops look, and the
+// second one kills. (The limit of processor time asks every second, and does not kill.) Writing to a closed
+// pipe, or beyond the limit of a file's size, becomes an error like any other.
 void watch_signals();
 
 bool interrupted();
 void throw_if_interrupted();
 
-// Sets OpenMP's number of threads, unless `wanted` is 0, and returns it. Throws Error if the system does not give
-// so many (OpenMP would end the program).
+// Sets OpenMP's number of threads, unless `wanted` is 0, and returns it. Throws Error if the system does not
+// give so many (OpenMP would end the program).
 int use_threads(int wanted);
 
 // One sentence about an exception.

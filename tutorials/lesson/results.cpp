@@ -25,21 +25,21 @@ bool holds(const Claim& claim) {
 std::string claim_json(const Claim& claim, Scale scale) {
   const bool one_sided = claim.relation == Relation::below || claim.relation == Relation::above;
   const char* relation = claim.relation == Relation::below ? "below" : one_sided ? "above" : "within";
-  const Verdict verdict = judge(claim, scale);
+  const char* pass = scale < claim.from ? "null" : holds(claim) ? "true" : "false";
   return json_object({{"name", json_quoted(claim.name)},
-                 {"measured", json(claim.measured)},
-                 {"relation", json_quoted(relation)},
-                 {"expected", json(claim.expected)},
-                 {"tolerance", one_sided ? "null" : json(claim.tolerance)},
-                 {"pass", verdict == Verdict::not_judged ? "null" : verdict == Verdict::holds ? "true" : "false"}});
+                      {"measured", json(claim.measured)},
+                      {"relation", json_quoted(relation)},
+                      {"expected", json(claim.expected)},
+                      {"tolerance", one_sided ? "null" : json(claim.tolerance)},
+                      {"pass", pass}});
 }
 
 std::string curves_json(const std::vector<Curve>& curves, bool timing) {
   std::vector<std::pair<std::string, std::string>> fields;
   for (const Curve& curve : curves) {
-    if (curve.timing != timing) continue;
-    fields.emplace_back(curve.name,
-                        json_object({{"x", json(curve.x)}, {"mean", json(curve.mean)}, {"std", json(curve.std)}}));
+    const auto& [name, x, mean, std, is_timing] = curve;
+    if (is_timing != timing) continue;
+    fields.emplace_back(name, json_object({{"x", json(x)}, {"mean", json(mean)}, {"std", json(std)}}));
   }
   return json_object(fields);
 }
@@ -49,6 +49,10 @@ std::string curves_json(const std::vector<Curve>& curves, bool timing) {
 Verdict judge(const Claim& claim, Scale scale) {
   if (scale < claim.from) return Verdict::not_judged;
   return holds(claim) ? Verdict::holds : Verdict::fails;
+}
+
+const char* sign_of(Verdict verdict) {
+  return verdict == Verdict::holds ? "✓" : verdict == Verdict::fails ? "✗" : "–";
 }
 
 void check_claim(const Claim& claim) {
@@ -78,44 +82,36 @@ std::string difference(const Comparison& comparison) {
          (std::abs(percent) < 1000 ? fixed_number(percent, 1) : short_number(percent, 2)) + " %";
 }
 
-std::string shown(const Setting& setting) {
-  if (const double* number = std::get_if<double>(&setting.value)) return short_number(*number);
-  return std::get<std::string>(setting.value);
-}
-
 int Results::claims_that(Verdict verdict) const {
   int count = 0;
-  for (const Claim& claim : claims) count += judge(claim, scale) == verdict ? 1 : 0;
+  for (const Claim& claim : claims) count += judge(claim, options.scale) == verdict ? 1 : 0;
   return count;
 }
 
 std::string to_json(const Results& results) {
   std::vector<std::pair<std::string, std::string>> settings;
-  for (const auto& [name, value] : results.settings) {
-    const double* number = std::get_if<double>(&value);
-    settings.emplace_back(name, number ? json(*number) : json_quoted(std::get<std::string>(value)));
-  }
+  for (const Setting& setting : results.settings) settings.emplace_back(setting.name, setting.json);
   std::vector<std::string> claims, comparisons;
-  for (const Claim& claim : results.claims) claims.push_back(claim_json(claim, results.scale));
+  for (const Claim& claim : results.claims) claims.push_back(claim_json(claim, results.options.scale));
   for (const auto& [name, this_run, paper] : results.comparisons) {
     comparisons.push_back(
         json_object({{"name", json_quoted(name)}, {"this_run", json(this_run)}, {"paper", json(paper)}}));
   }
   return json_object({{"lesson", std::to_string(results.lesson)},
-                 {"title", json_quoted(results.title)},
-                 {"found", json_quoted(results.found)},
-                 {"scale", json_quoted(name_of(results.scale))},
-                 {"seed", std::to_string(results.seed)},
-                 {"threads", std::to_string(results.threads)},
-                 {"rate", json(results.rate)},
-                 {"seconds", json(results.seconds)},
-                 {"fingerprint", json_quoted(results.fingerprint)},
-                 {"published_fingerprint", json_quoted(results.published_fingerprint)},
-                 {"settings", json_object(settings)},
-                 {"claims", json_array(claims)},
-                 {"comparisons", json_array(comparisons)},
-                 {"curves", curves_json(results.curves, false)},
-                 {"timings", curves_json(results.curves, true)}}) +
+                      {"title", json_quoted(results.title)},
+                      {"found", json_quoted(results.found)},
+                      {"scale", json_quoted(name_of(results.options.scale))},
+                      {"seed", std::to_string(results.options.seed)},
+                      {"threads", std::to_string(results.threads)},
+                      {"rate", json(results.options.rate)},
+                      {"seconds", json(results.seconds)},
+                      {"fingerprint", json_quoted(results.fingerprint)},
+                      {"published_fingerprint", json_quoted(results.published_fingerprint)},
+                      {"settings", json_object(settings)},
+                      {"claims", json_array(claims)},
+                      {"comparisons", json_array(comparisons)},
+                      {"curves", curves_json(results.curves, false)},
+                      {"timings", curves_json(results.curves, true)}}) +
          "\n";
 }
 
@@ -135,9 +131,10 @@ std::string fingerprint(const Results& results) {
 
 std::string published_fingerprint(const Results& results, const std::filesystem::path& lesson_source) {
   const std::filesystem::path path = lesson_source.parent_path() / "fingerprints.txt";
-  if (results.seed != 1 || results.rate != 1 || !std::filesystem::exists(path)) return "";
+  const Options& options = results.options;
+  if (options.seed != 1 || options.rate != 1 || !std::filesystem::exists(path)) return "";
   std::istringstream lines(read_file(path));
-  const std::string run = name_of(results.scale) + (sizeof(real) == sizeof(float) ? " float " : " double ");
+  const std::string run = name_of(options.scale) + (sizeof(real) == sizeof(float) ? " float " : " double ");
   for (std::string line; std::getline(lines, line);) {
     if (line.starts_with('#')) continue;
     const std::size_t start = line.rfind(' ') + 1;

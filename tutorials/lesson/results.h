@@ -1,9 +1,7 @@
 // What a lesson measured, and whether it is what the paper promises.
 #pragma once
-#include <cstdint>
 #include <filesystem>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "tutorials/lesson/options.h"
@@ -27,6 +25,7 @@ enum class Verdict { holds, fails, not_judged };
 
 // NaN and infinity never hold.
 Verdict judge(const Claim& claim, Scale scale);
+const char* sign_of(Verdict verdict);  // ✓, ✗ or –
 
 // Throws Error when a claim could not fail, or could not hold, whatever is measured.
 void check_claim(const Claim& claim);
@@ -45,10 +44,9 @@ std::string difference(const Comparison& comparison);
 
 struct Setting {
   std::string name = {};
-  std::variant<std::string, double> value = {};
+  std::string shown = {};  // to people
+  std::string json = {};
 };
-
-std::string shown(const Setting& setting);
 
 struct Curve {
   std::string name = {};
@@ -62,10 +60,8 @@ struct Results {
   int lesson = 0;
   std::string title = {};
   std::string found = {};  // a sentence
-  Scale scale = Scale::lesson;
-  std::uint64_t seed = 1;
+  Options options = {};
   int threads = 1;
-  double rate = 1;  // times the recipes' learning rates
   double seconds = 0;
   std::string fingerprint = {};
   std::string published_fingerprint = {};  // empty if there is none

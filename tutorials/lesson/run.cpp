@@ -30,36 +30,26 @@ void complain(int number, std::string sentence) {
   print_error(text("tutorial ", number, ": ", sentence, "\n"));
 }
 
+int running = 0;  // the number of the lesson that does
+
 // An exception that leaves an OpenMP loop cannot be caught; it can still say what it is.
-int terminated_lesson = 0;
 [[noreturn]] void terminate_with_a_sentence() {
   const std::exception_ptr problem = std::current_exception();
-  complain(terminated_lesson, problem ? sentence_about(problem) : "stopped in the middle");
+  complain(running, problem ? sentence_about(problem) : "stopped in the middle");
   std::_Exit(exit_error);
 }
 
 // OpenMP's own way to give up is exit(1), which from a lesson would mean that a claim does not hold.
-struct Running {
-  Running() {
-    now = true;
-    std::atexit([] {
-      if (now) std::_Exit(exit_error);
-    });
-  }
-  Running(const Running&) = delete;
-  Running& operator=(const Running&) = delete;
-  ~Running() { now = false; }
-  static inline bool now = false;
-};
+void refuse_to_exit() {
+  if (running > 0) std::_Exit(exit_error);
+}
 
 void write_results(const Lesson& lesson, const std::string& source) {
-  const std::string page = html_page(lesson, source), results = to_json(lesson.results()),
-                    entry = index_entry(lesson.results());
-  std::vector<NewFile> files;
-  for (const Figure& figure : lesson.figures()) files.push_back({lesson.out() + "/" + figure.name + ".svg", {figure.svg}});
-  files.push_back({lesson.out() + "/" + page_name, {page}});
-  files.push_back({lesson.out() + "/" + results_name, {results}});
-  files.push_back({lesson.out() + "/" + entry_name, {entry}});
+  const std::string out = lesson.out() + "/", page = html_page(lesson, source);
+  const std::string results = to_json(lesson.results()), entry = index_entry(lesson.results());
+  std::vector<NewFile> files = {
+      {out + page_name, {page}}, {out + results_name, {results}}, {out + entry_name, {entry}}};
+  for (const auto& [name, svg] : lesson.figures()) files.push_back({out + name + ".svg", {svg}});
   write_files(files);
 }
 
@@ -68,14 +58,15 @@ void write_results(const Lesson& lesson, const std::string& source) {
 void write_index(const std::string& out, const std::string& source) {
   std::map<int, std::string> entries;
   std::error_code ignored;
-  for (const auto& folder :
-       std::filesystem::directory_iterator(std::filesystem::path(source).parent_path().parent_path(), ignored)) {
+  const std::filesystem::path lessons = std::filesystem::path(source).parent_path().parent_path();
+  for (const auto& folder : std::filesystem::directory_iterator(lessons, ignored)) {
     std::string title = folder.path().filename().string();
     const std::size_t start = title.find('_') + 1;
     const int number = std::atoi(title.c_str());
     if (number <= 0 || start == 0 || start == title.size()) continue;
     std::ranges::replace(title, '_', ' ');
-    if (title[start] >= 'a' && title[start] <= 'z') title[start] = static_cast<char>(title[start] - 'a' + 'A');
+    char& first = title[start];
+    if (first >= 'a' && first <= 'z') first = static_cast<char>(first - 'a' + 'A');
     const std::string entry = text(out, "/tutorial-", number, "/", entry_name);
     entries[number] = std::filesystem::exists(entry)
                           ? read_file(entry)
@@ -87,22 +78,22 @@ void write_index(const std::string& out, const std::string& source) {
 }
 
 std::string summary(const Lesson& lesson) {
-  const bool colour = lesson.terminal().colour;
-  const Screen screen = {lesson.terminal().width(), colour};
+  const Screen screen = lesson.screen();
+  const bool colour = screen.colour;
   const Results& results = lesson.results();
   std::string text;
   if (!results.comparisons.empty()) {
-    text += "\n" + bold("This run and the paper", colour) + "\n" + draw_text(comparison_table(results), screen);
+    text += "\n" + bold("This run and the paper", colour) + "\n";
+    text += draw_text(comparison_table(results), screen);
   }
   Table table{.columns = {"claim", "measured", "expected"}};
   for (const Claim& claim : results.claims) {
-    const Verdict verdict = judge(claim, results.scale);
+    const Verdict verdict = judge(claim, lesson.scale());
+    const bool judged = verdict != Verdict::not_judged;
     // Green and orange of the palette, which colour-blind readers can tell apart.
-    const std::string mark = verdict == Verdict::holds   ? tinted("✓ ", 35, colour)
-                             : verdict == Verdict::fails ? tinted("✗ ", 166, colour)
-                                                         : "– ";
-    const std::string note = verdict == Verdict::not_judged ? " (not judged at this scale)" : "";
-    table.row({mark + claim.name + note, short_number(claim.measured, 5), expectation(claim)});
+    const std::string sign = tinted(sign_of(verdict), verdict == Verdict::holds ? 35 : 166, colour && judged);
+    table.row({sign + " " + claim.name + (judged ? "" : " (not judged at this scale)"),
+               short_number(claim.measured, 5), expectation(claim)});
   }
   return text + "\n" + bold("Claims", colour) + "\n" + draw_text(table, screen) + "\n";
 }
@@ -143,36 +134,42 @@ void run_or_throw(Lesson& lesson, Results& results, const std::function<void(Les
   print("\nIts page: file://" + page + "    (" + duration(results.seconds) + ")\n");
 }
 
+// Claims that do not hold are not an error, whatever make says of the status.
+int status_of(const Results& results) {
+  const int failed = results.claims_that(Verdict::fails);
+  if (failed == 0) return 0;
+  const Claim& first = *std::ranges::find_if(results.claims, [&](const Claim& claim) {
+    return judge(claim, results.options.scale) == Verdict::fails;
+  });
+  complain(results.lesson, text(failed, failed == 1 ? " claim does" : " claims do",
+                                " not hold in this run, the first being: ", first.name, " is ",
+                                short_number(first.measured, 5), ", where ", expectation(first),
+                                " was expected; everything was computed and written"));
+  return exit_claims_failed;
+}
+
 }  // namespace
 
 int run(const Introduction& introduction, int argc, char** argv, const std::function<void(Lesson&)>& body) {
-  terminated_lesson = introduction.number;
+  running = introduction.number;
   std::set_terminate(terminate_with_a_sentence);
-  const Running running;
+  std::atexit(refuse_to_exit);
+  int status = exit_error;
   try {
     watch_signals();
     check_standard_streams();
     const Options options = parse_options({argv + (argc > 0 ? 1 : 0), argv + argc});
     Lesson lesson(introduction, options, use_threads(options.threads));
     run_or_throw(lesson, lesson.results_, body);
-    const Results& results = lesson.results();
-    const auto failed = std::ranges::find_if(
-        results.claims, [&](const Claim& claim) { return judge(claim, results.scale) == Verdict::fails; });
-    if (failed == results.claims.end()) return 0;
-    // Not an error, whatever make says of the status.
-    const int count = results.claims_that(Verdict::fails);
-    complain(introduction.number,
-             text(count, count == 1 ? " claim does" : " claims do", " not hold in this run, the first being: ",
-                  failed->name, " is ", short_number(failed->measured, 5), ", where ", expectation(*failed),
-                  " was expected; everything was computed and written"));
-    return exit_claims_failed;
+    status = status_of(lesson.results());
   } catch (const Interrupted& stop) {
     complain(introduction.number, "interrupted; no result was written");
-    return exit_signal + stop.signal;
+    status = exit_signal + stop.signal;
   } catch (...) {
     complain(introduction.number, sentence_about(std::current_exception()));
-    return exit_error;
   }
+  running = 0;
+  return status;
 }
 
 }  // namespace mesagrad::lesson

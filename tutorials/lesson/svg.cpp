@@ -8,16 +8,13 @@ namespace mesagrad::lesson {
 std::string escape(std::string_view text) {
   std::string result;
   for (const char c : valid_utf8(text)) {
-    if (c == '<') {
-      result += "&lt;";
-    } else if (c == '>') {
-      result += "&gt;";
-    } else if (c == '&') {
-      result += "&amp;";
-    } else if (c == '"') {
-      result += "&quot;";
-    } else if (static_cast<unsigned char>(c) >= 0x20 || c == '\n' || c == '\t') {
-      result += c;
+    switch (c) {
+      case '<': result += "&lt;"; break;
+      case '>': result += "&gt;"; break;
+      case '&': result += "&amp;"; break;
+      case '"': result += "&quot;"; break;
+      default:
+        if (static_cast<unsigned char>(c) >= 0x20 || c == '\n' || c == '\t') result += c;
     }
   }
   return result;
@@ -33,18 +30,21 @@ std::string at(double value) {
 double text_width(std::string_view text, double font_size) { return 0.55 * font_size * columns(text); }
 
 Svg::Svg(const std::string& name, const std::string& title) : name_(name), title_(title) {
-  style("text { font: 13px system-ui, 'Helvetica Neue', 'DejaVu Sans', sans-serif; fill: #333 }");
-  style(".paper { fill: #fff }");
-  style(".title { font-size: 15px; font-weight: 600; fill: #111 }");
-  style(".name { fill: #111 }");
-  style(".axis { stroke: #555; stroke-width: 1 }");
-  style(".grid { stroke: #e4e4e4; stroke-width: 1 }");
-  dark_style("text { fill: #c4c7cc }");
-  dark_style(".paper { fill: #17191d }");
-  dark_style(".title, #" + id() + " .name { fill: #f0f1f3 }");
-  dark_style(".axis { stroke: #8b8f96 }");
-  dark_style(".grid { stroke: #2c2f36 }");
+  style("text { font: 13px system-ui, 'Helvetica Neue', 'DejaVu Sans', sans-serif }");
+  style(".title { font-size: 15px; font-weight: 600 }");
+  colour("text", "fill", "#333", "#c4c7cc");
+  colour(".title", "fill", "#111", "#f0f1f3");
+  colour(".name", "fill", "#111", "#f0f1f3");
+  colour(".paper", "fill", "#fff", "#17191d");
+  colour(".axis", "stroke", "#555", "#8b8f96");
+  colour(".grid", "stroke", "#e4e4e4", "#2c2f36");
   for (const std::string& part : wrap(title, 78)) text(svg_margin, top_ += 17, part, "class=\"title\"");
+}
+
+void Svg::colour(const std::string& selector, const std::string& property, std::string_view light,
+                 std::string_view dark) {
+  style(mesagrad::text(selector, " { ", property, ": ", light, " }"));
+  dark_rules_ += mesagrad::text("  #", id(), " ", selector, " { ", property, ": ", dark, " }\n");
 }
 
 void Svg::text(double x, double y, const std::string& content, const std::string& look) {
@@ -57,8 +57,8 @@ void Svg::upwards(double x, double y, const std::string& content) {
 }
 
 void Svg::line(double x1, double y1, double x2, double y2, const std::string& look) {
-  add("<line x1=\"" + at(x1) + "\" y1=\"" + at(y1) + "\" x2=\"" + at(x2) + "\" y2=\"" + at(y2) + "\" " + look +
-      "/>");
+  add("<line x1=\"" + at(x1) + "\" y1=\"" + at(y1) + "\" x2=\"" + at(x2) + "\" y2=\"" + at(y2) + "\" " +
+      look + "/>");
 }
 
 void Svg::box(const Box& box, const std::string& look) {
@@ -66,11 +66,15 @@ void Svg::box(const Box& box, const std::string& look) {
       at(box.height) + "\" " + look + "/>");
 }
 
+void Svg::path(const std::string& kind, const std::string& steps) {
+  add("<path class=\"" + kind + "\" d=\"" + steps + "\"/>");
+}
+
 std::string Svg::finish(double height) const {
   const std::string size = "width=\"" + at(svg_width) + "\" height=\"" + at(height) + "\"";
   return "<svg xmlns=\"http://www.w3.org/2000/svg\" id=\"" + id() + "\" " + size + " viewBox=\"0 0 " +
-         at(svg_width) + " " + at(height) + "\" role=\"img\" aria-label=\"" + escape(title_) + "\">\n<style>\n" +
-         rules_ + "@media (prefers-color-scheme: dark) {\n" + dark_rules_ +
+         at(svg_width) + " " + at(height) + "\" role=\"img\" aria-label=\"" + escape(title_) +
+         "\">\n<style>\n" + rules_ + "@media (prefers-color-scheme: dark) {\n" + dark_rules_ +
          "}\n</style>\n<rect class=\"paper\" " + size + "/>\n" + body_ + "</svg>\n";
 }
 

@@ -32,10 +32,13 @@ class Svg {
   void upwards(double x, double y, const std::string& content);  // centred, read from below
   void line(double x1, double y1, double x2, double y2, const std::string& look);
   void box(const Box& box, const std::string& look);
+  void path(const std::string& kind, const std::string& steps);  // in the language of <path d="...">
 
-  // "selector { declarations }", for this figure alone: many can be part of one page.
+  // For this figure alone, since many can be part of one page: "selector { declarations }", and a colour in
+  // light and in dark.
   void style(const std::string& rule) { rules_ += "#" + id() + " " + rule + "\n"; }
-  void dark_style(const std::string& rule) { dark_rules_ += "  #" + id() + " " + rule + "\n"; }
+  void colour(const std::string& selector, const std::string& property, std::string_view light,
+              std::string_view dark);
 
   std::string id() const { return "figure-" + name_; }
   double top() const { return top_; }  // of what is below the title

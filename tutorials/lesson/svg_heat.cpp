@@ -56,14 +56,15 @@ void draw_matrix(Svg& svg, const HeatMap& map, const HeatPanel& panel, const Box
              "class=\"small\" text-anchor=\"end\"");
   }
   for (std::size_t i = 0; column_labels && i < map.column_labels.size(); ++i) {
-    svg.text(box.left + step * (static_cast<double>(i) + 0.5), box.top + box.height + 14, map.column_labels[i],
-             "class=\"small\" text-anchor=\"middle\"");
+    svg.text(box.left + step * (static_cast<double>(i) + 0.5), box.top + box.height + 14,
+             map.column_labels[i], "class=\"small\" text-anchor=\"middle\"");
   }
 }
 
 void draw_colour_bar(Svg& svg, double limit, const Box& box) {
   for (std::size_t shade = 0; shade < shade_count; ++shade) {
-    const double each = box.height / shade_count, y = box.top + box.height - each * static_cast<double>(shade + 1);
+    const double each = box.height / shade_count,
+                 y = box.top + box.height - each * static_cast<double>(shade + 1);
     svg.box({box.left, y, box.width, each + 0.3},
             "shape-rendering=\"crispEdges\" fill=\"" + shade_colour(shade) + "\"");
   }
@@ -87,11 +88,15 @@ std::string draw_svg(const HeatMap& map) {
 
   const std::size_t columns = panel_columns(map.columns, map.panels.size(), 4);
   const std::size_t rows = (map.panels.size() + columns - 1) / columns;
-  const auto most = [&](auto size) { return static_cast<double>(std::ranges::max(map.panels, {}, size).*size); };
+  const auto most = [&](auto size) {
+    return static_cast<double>(std::ranges::max(map.panels, {}, size).*size);
+  };
   const double most_rows = most(&HeatPanel::rows), most_columns = most(&HeatPanel::columns);
-  const bool titled = std::ranges::any_of(map.panels, [](const HeatPanel& panel) { return !panel.title.empty(); });
+  const bool titled =
+      std::ranges::any_of(map.panels, [](const HeatPanel& panel) { return !panel.title.empty(); });
   double labels = 0;
-  for (const std::string& label : map.row_labels) labels = std::max(labels, text_width(label, small_font) + 8);
+  for (const std::string& label : map.row_labels)
+    labels = std::max(labels, text_width(label, small_font) + 8);
 
   const double left = svg_margin + (map.row_titles.empty() ? 0 : 24) + labels, bar_room = 74, gap = 16;
   const double room = (svg_width - svg_margin - bar_room - left - gap * static_cast<double>(columns - 1)) /
@@ -105,8 +110,8 @@ std::string draw_svg(const HeatMap& map) {
   for (std::size_t i = 0; i < map.panels.size(); ++i) {
     const HeatPanel& panel = map.panels[i];
     const Box box = {left + static_cast<double>(i % columns) * (width + gap),
-                     top + static_cast<double>(i / columns) * pitch, cell * static_cast<double>(panel.columns),
-                     cell * static_cast<double>(panel.rows)};
+                     top + static_cast<double>(i / columns) * pitch,
+                     cell * static_cast<double>(panel.columns), cell * static_cast<double>(panel.rows)};
     draw_matrix(svg, map, panel, box, i % columns == 0, i + columns >= map.panels.size());
     svg.text(box.left + width / 2, box.top - 7, panel.title, "class=\"small\" text-anchor=\"middle\"");
   }

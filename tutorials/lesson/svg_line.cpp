@@ -18,10 +18,13 @@ std::vector<std::size_t> visible_points(const std::vector<double>& y) {
   const std::size_t run = std::max<std::size_t>(1, 2 * y.size() / most);
   std::vector<std::size_t> kept;
   for (std::size_t start = 0; start < y.size(); start += run) {
-    const auto end = y.begin() + static_cast<std::ptrdiff_t>(std::min(start + run, y.size()));
-    const auto [low, high] = std::minmax_element(y.begin() + static_cast<std::ptrdiff_t>(start), end);
-    kept.push_back(static_cast<std::size_t>(std::min(low, high) - y.begin()));
-    if (low != high) kept.push_back(static_cast<std::size_t>(std::max(low, high) - y.begin()));
+    std::size_t low = start, high = start;
+    for (std::size_t i = start; i < std::min(start + run, y.size()); ++i) {
+      if (y[i] < y[low] || std::isnan(y[low])) low = i;
+      if (y[i] > y[high] || std::isnan(y[high])) high = i;
+    }
+    kept.push_back(std::min(low, high));
+    if (low != high) kept.push_back(std::max(low, high));
   }
   return kept;
 }
@@ -63,7 +66,7 @@ class Panel {
       upper += (upper.empty() ? "M" : "L") + above;
       lower = "L" + below + lower;
     }
-    if (!upper.empty()) svg_.add(text("<path class=\"band fill-", colour, "\" d=\"", upper, lower, "Z\"/>"));
+    if (!upper.empty()) svg_.path(text("band fill-", colour), upper + lower + "Z");
   }
 
   void curve(const Line& line, std::size_t colour) {
@@ -79,8 +82,8 @@ class Panel {
     }
     const LineStyle& style = line.style;
     if (path.empty()) return;
-    if (!style.unjoined) svg_.add("<path class=\"curve" + looks_of(style, colour) + "\" d=\"" + path + "\"/>");
-    if (style.points || style.unjoined) svg_.add(text("<path class=\"dots line-", colour, "\" d=\"", dots, "\"/>"));
+    if (!style.unjoined) svg_.path("curve" + looks_of(style, colour), path);
+    if (style.points || style.unjoined) svg_.path(text("dots line-", colour), dots);
   }
 
  private:
@@ -107,10 +110,8 @@ void add_styles(Svg& svg, const std::vector<LegendEntry>& legend) {
   svg.style(".band { fill-opacity: .18 }");
   for (const LegendEntry& entry : legend) {
     const Colour& colour = palette[entry.colour];
-    for (const auto& [kind, property] : {std::pair{".line-", "stroke"}, {".fill-", "fill"}}) {
-      svg.style(text(kind, entry.colour, " { ", property, ": ", colour.on_light, " }"));
-      svg.dark_style(text(kind, entry.colour, " { ", property, ": ", colour.on_dark, " }"));
-    }
+    svg.colour(text(".line-", entry.colour), "stroke", colour.on_light, colour.on_dark);
+    svg.colour(text(".fill-", entry.colour), "fill", colour.on_light, colour.on_dark);
   }
 }
 
@@ -128,7 +129,7 @@ double draw_legend(Svg& svg, const std::vector<LegendEntry>& legend, double top)
       svg.line(x, y - 4.5, x + 28, y - 4.5, "class=\"curve" + looks_of(style, entry.colour) + "\"");
     }
     if (style.points || style.unjoined) {
-      svg.add(text("<path class=\"dots line-", entry.colour, "\" d=\"M", at(x + 14), " ", at(y - 4.5), "h0\"/>"));
+      svg.path(text("dots line-", entry.colour), text("M", at(x + 14), " ", at(y - 4.5), "h0"));
     }
     svg.text(x + 34, y, entry.label, "class=\"name\"");
     x += width + 22;
@@ -155,7 +156,8 @@ std::string draw_svg(const LinePlot& plot) {
   Svg svg(plot.name, plot.title);
   add_styles(svg, legend);
   const double legend_end = draw_legend(svg, legend, svg.top() + 9);
-  const bool titled = std::ranges::any_of(plot.panels, [](const LinePanel& panel) { return !panel.title.empty(); });
+  const bool titled =
+      std::ranges::any_of(plot.panels, [](const LinePanel& panel) { return !panel.title.empty(); });
   const double left = svg_margin + (plot.y.empty() ? 0 : 22) + widest_label(axes.y) + 7;
   const double gap = 22, all_width = svg_width - svg_margin - 6 - left;
   const double width = (all_width - gap * static_cast<double>(columns - 1)) / static_cast<double>(columns);
@@ -172,7 +174,8 @@ std::string draw_svg(const LinePlot& plot) {
     Panel panel(svg, axes, box);
     panel.grid_and_ticks(i + columns >= count, i % columns == 0);
     if (titled) {
-      svg.text(box.left + width / 2, box.top - 8, plot.panels[i].title, "class=\"name\" text-anchor=\"middle\"");
+      svg.text(box.left + width / 2, box.top - 8, plot.panels[i].title,
+               "class=\"name\" text-anchor=\"middle\"");
     }
     svg.add("<g clip-path=\"url(#" + clip + ")\">");
     for (const Line& line : plot.panels[i].lines) panel.band(line, entry_of(legend, line.label).colour);

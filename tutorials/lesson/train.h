@@ -1,5 +1,5 @@
-// A training run with everything around it: bar, checkpoint, tests on the way. The step itself is the one that
-// lesson 3 writes out.
+// A training run with everything around it: bar, checkpoint, tests on the way. The step itself is the one
+// that lesson 3 writes out.
 #pragma once
 #include <functional>
 #include <string>
@@ -53,20 +53,19 @@ inline std::string in_words(const Transformer::Options& options) {
   for (const Mixer& kind : blocks) {
     kinds += " (" + std::visit([](const auto& mix) { return mix.name(); }, kind) + ")";
   }
-  return text("inputs ", inputs, ", outputs ", outputs, ", width ", width, ", blocks", kinds,
-              ", heads ", heads, ", key size ", key_size, ", positions ", static_cast<int>(positions),
-              ", model's tokens ", tokens, ", clip ", exact_number(clip), ", MLP ", mlp,
-              ", layer norm ", layer_norm, ", unit keys ", unit_keys, ", embedded ", embedded,
-              ", masked channels ", masked_channels, ", dropout ", exact_number(dropout),
-              ", first deviation ", exact_number(deviation));
+  return text("inputs ", inputs, ", outputs ", outputs, ", width ", width, ", blocks", kinds, ", heads ",
+              heads, ", key size ", key_size, ", positions ", static_cast<int>(positions),
+              ", model's tokens ", tokens, ", clip ", exact_number(clip), ", MLP ", mlp, ", layer norm ",
+              layer_norm, ", unit keys ", unit_keys, ", embedded ", embedded, ", masked channels ",
+              masked_channels, ", dropout ", exact_number(dropout), ", first deviation ",
+              exact_number(deviation));
 }
 
 inline std::string in_words(const LinearDynamics& task) {
   const auto& [dimension, tokens, noise, range, clip, system, fixed_key, inputs] = task;
-  return text("dimension ", dimension, ", tokens ", tokens, ", noise ", exact_number(noise),
-              ", range ", exact_number(range), ", states' clip ", exact_number(clip),
-              ", system ", static_cast<int>(system), ", fixed key ", fixed_key,
-              ", inputs ", static_cast<int>(inputs));
+  return text("dimension ", dimension, ", tokens ", tokens, ", noise ", exact_number(noise), ", range ",
+              exact_number(range), ", states' clip ", exact_number(clip), ", system ",
+              static_cast<int>(system), ", fixed key ", fixed_key, ", inputs ", static_cast<int>(inputs));
 }
 
 inline std::string in_words(const AdamW::Options& options) {
@@ -90,8 +89,8 @@ std::string in_words(const Recipe<Model, Optimizer>& recipe) {
   const auto& [model, optimizer, updates, batch, clip, rate, test_every, test_sequences, watch, enough] =
       recipe;
   return text(in_words(model), ", ", in_words(optimizer), ", updates ", updates, ", batch ", batch, ", ",
-              in_words(clip), ", ", in_words(rate, updates), ", test every ", test_every,
-              ", test sequences ", test_sequences, ", ends early ", enough ? "perhaps" : "never");
+              in_words(clip), ", ", in_words(rate, updates), ", test every ", test_every, ", test sequences ",
+              test_sequences, ", ends early ", enough ? "perhaps" : "never");
 }
 
 // -- Where long runs save themselves: OUT/tutorial-N/checkpoints/SCALE-seed-SEED-float/NAME.safetensors --
@@ -119,8 +118,7 @@ struct Trained {
   // The first of these moments when such a part of what the loss will lose is gone.
   std::size_t when_lost(double part) const {
     std::size_t i = 0;
-    while (i + 1 < test_loss.size() &&
-           test_loss[i] > (1 - part) * test_loss[0] + part * test_loss.back()) {
+    while (i + 1 < test_loss.size() && test_loss[i] > (1 - part) * test_loss[0] + part * test_loss.back()) {
       ++i;
     }
     return i;
@@ -133,8 +131,8 @@ Trained<Model> train(Lesson& L, const std::string& name, const T& task,
   Trained<Model> run{Model(recipe.model, seed), {}, {}, {}};
   Training training(run.model, recipe.batch, task.tokens);
   Optimizer optimizer(run.model.parameters(), recipe.optimizer);
-  Checkpoint saved = checkpoint(
-      L, name, text(in_words(recipe), ", ", in_words(task), ", training seed ", seed));
+  Checkpoint saved =
+      checkpoint(L, name, text(in_words(recipe), ", ", in_words(task), ", training seed ", seed));
   saved.keep("model", run.model.parameters());
   saved.keep("optimizer", optimizer);
   saved.keep("snapshots", run.snapshots, run.model);
@@ -187,8 +185,7 @@ Runs<Model> train_and_test(Lesson& L, const std::string& name, const T& task,
   for (Index i = 0; i < count; ++i) {
     all.seeds.push_back(L.seed() + 1000 * static_cast<std::uint64_t>(i));
     all.runs.push_back(train(L, text(name, ", seed ", all.seeds.back()), task, recipe, all.seeds.back()));
-    all.curves.push_back(
-        loss_curve(task, L.seed(), stream::test_data, sequences, all.runs.back().model));
+    all.curves.push_back(loss_curve(task, L.seed(), stream::test_data, sequences, all.runs.back().model));
     all.mean_loss += all.curves.back().total() / static_cast<double>(count);
   }
   return all;

@@ -25,7 +25,8 @@ class Numbers : public std::vector<double> {
 // NaN for no values.
 double mean(const std::vector<double>& values);
 
-// Short, for people (4096, 0.3333, 1.2e-07, nan); with so many decimals; the shortest that reads back the same.
+// Short, for people (4096, 0.3333, 1.2e-07, nan); with so many decimals; the shortest that reads back the
+// same.
 std::string short_number(double value, int digits = 4);
 std::string fixed_number(double value, int decimals);
 std::string exact_number(double value);

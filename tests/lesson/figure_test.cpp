@@ -198,6 +198,25 @@ TEST_CASE("two rows of a large heat map share a line, and the last may be alone"
   CHECK_FALSE(contains(cells[1], "48;5"));
 }
 
+TEST_CASE("the scale of a heat map without negative numbers begins at 0", "[figure]") {
+  HeatMap map{.name = "m"};
+  map.panel("", 1, 2, {0, 3});
+  CHECK(low_of(map) == 0);
+  CHECK_FALSE(contains(draw_svg(map), ">−"));
+  CHECK(contains(draw_text(map, {.width = 80}), "0 ··░░▒▒▓▓██ 3"));
+  map.panel("", 1, 1, {-1});
+  CHECK(low_of(map) == -3);
+  CHECK(contains(draw_svg(map), ">−"));
+}
+
+TEST_CASE("indices in a figure are set, and what follows is on the line again", "[figure]") {
+  LinePlot plot{.name = "p", .title = "s_49 and x^2"};
+  plot.line("a", {1}, {1});
+  const std::string svg = draw_svg(plot);
+  check_drawing(svg);
+  CHECK(contains(svg, ">s<tspan dy=\"4\" font-size=\"75%\">49</tspan><tspan dy=\"-4\">\u200b</tspan> and x<tspan dy=\"-5\""));
+}
+
 TEST_CASE("without colours many curves become numbers", "[figure]") {
   LinePlot plot{.name = "p", .title = "Losses", .x = "t", .y = "loss"};
   for (int i = 0; i < 4; ++i) plot.line(text("curve ", i), {0, 5, 50}, {1, 2.0 + i, 3});

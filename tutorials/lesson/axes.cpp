@@ -208,6 +208,13 @@ double limit_of(const HeatMap& map) {
   return limit > 0 ? limit : 1;
 }
 
+double low_of(const HeatMap& map) {
+  const bool negative = std::ranges::any_of(map.panels, [](const HeatPanel& panel) {
+    return std::ranges::any_of(panel.values, [](double value) { return value < 0; });
+  });
+  return negative ? -limit_of(map) : 0;
+}
+
 std::size_t shade_of(double value, double limit) {
   const double place = (std::clamp(value / limit, -1.0, 1.0) + 1) / 2;
   return static_cast<std::size_t>(std::lround(place * (shade_count - 1)));

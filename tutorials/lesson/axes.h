@@ -75,6 +75,7 @@ const LegendEntry& entry_of(const std::vector<LegendEntry>& legend, const std::s
 // shades is odd, so that one is exactly zero's.
 inline constexpr std::size_t shade_count = 41;
 double limit_of(const HeatMap& map);
+double low_of(const HeatMap& map);  // where the scale is shown from: 0 if nothing is below
 std::size_t shade_of(double value, double limit);
 std::string shade_colour(std::size_t shade);  // #rrggbb
 int shade_terminal_colour(std::size_t shade);

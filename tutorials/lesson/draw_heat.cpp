@@ -70,9 +70,9 @@ std::vector<std::string> draw_panel(const HeatPanel& whole, double limit, int ro
   return rows;
 }
 
-std::string scale_line(double limit, bool colour) {
-  std::string line = short_number(-limit, 2) + " ";
-  for (int i = -4; i <= 4; ++i) {
+std::string scale_line(double low, double limit, bool colour) {
+  std::string line = short_number(low, 2) + " ";
+  for (int i = low < 0 ? -4 : 0; i <= 4; ++i) {
     const double value = limit * i / 4;
     line += colour ? on_colour("  ", value, limit) : repeat(texture(value, limit), 2);
   }
@@ -93,7 +93,7 @@ std::string draw_text(const HeatMap& map, const Screen& screen) {
 
   std::vector<std::string> lines;
   for (const std::string& line : wrap(map.title, width)) lines.push_back(bold(line, screen.colour));
-  lines.push_back(scale_line(limit, screen.colour));
+  lines.push_back(scale_line(low_of(map), limit, screen.colour));
   for (std::size_t i = 0; i < map.panels.size(); i += across) {
     std::vector<std::vector<std::string>> row;
     if (name_width > 0) {

@@ -200,7 +200,12 @@ std::string html_page(const Lesson& lesson, const std::string& source) {
   const std::string facts = circumstances(results) + ", " + duration(results.seconds);
   box += verdict_lines(results) + element("p", "Run on " + today() + ": " + facts + ".", "facts") +
          navigation(lesson);
-  std::string html = element("div", box, "box") + chapter_markup(source, lesson.pieces());
+  std::string chapter = source;  // whose first line may be the title again
+  for (const char* end : {".\n", "\n"}) {
+    const std::string again = "// " + intro.title + end;
+    if (chapter.starts_with(again)) chapter.replace(0, again.size() - 1, "//");
+  }
+  std::string html = element("div", box, "box") + chapter_markup(chapter, lesson.pieces());
   if (!results.comparisons.empty()) {
     // A phone may scroll it sideways, instead of making it too small to read.
     html += element("h2", "This run and the paper");

@@ -2,6 +2,7 @@
 
 #include "core/error.h"
 #include "core/utf8.h"
+#include "tutorials/lesson/page.h"
 
 namespace mesagrad::lesson {
 
@@ -47,8 +48,26 @@ void Svg::colour(const std::string& selector, const std::string& property, std::
   dark_rules_ += mesagrad::text("  #", id(), " ", selector, " { ", property, ": ", dark, " }\n");
 }
 
+namespace {
+
+// Formulas as SVG knows them: an index is lower, and what follows (at least a space of no width) higher again.
+std::string shifted(const std::string& content) {
+  std::string markup = formula_markup(content);
+  for (const auto& [tag, down] : {std::pair{"sub", 4}, {"sup", -5}}) {
+    const std::string open = text("<", tag, ">"), close = text("</", tag, ">");
+    for (std::size_t at = 0; (at = markup.find(open)) != std::string::npos;) {
+      markup.replace(at, open.size(), text("<tspan dy=\"", down, "\" font-size=\"75%\">"));
+      at = markup.find(close, at);
+      markup.replace(at, close.size(), text("</tspan><tspan dy=\"", -down, "\">\u200b</tspan>"));
+    }
+  }
+  return markup;
+}
+
+}  // namespace
+
 void Svg::text(double x, double y, const std::string& content, const std::string& look) {
-  add("<text x=\"" + at(x) + "\" y=\"" + at(y) + "\" " + look + ">" + escape(content) + "</text>");
+  add("<text x=\"" + at(x) + "\" y=\"" + at(y) + "\" " + look + ">" + shifted(content) + "</text>");
 }
 
 void Svg::upwards(double x, double y, const std::string& content) {

@@ -61,15 +61,16 @@ void draw_matrix(Svg& svg, const HeatMap& map, const HeatPanel& panel, const Box
   }
 }
 
-void draw_colour_bar(Svg& svg, double limit, const Box& box) {
-  for (std::size_t shade = 0; shade < shade_count; ++shade) {
-    const double each = box.height / shade_count,
-                 y = box.top + box.height - each * static_cast<double>(shade + 1);
+void draw_colour_bar(Svg& svg, double low, double limit, const Box& box) {
+  const std::size_t first = shade_of(low, limit);
+  const double each = box.height / static_cast<double>(shade_count - first);
+  for (std::size_t shade = first; shade < shade_count; ++shade) {
+    const double y = box.top + each * static_cast<double>(shade_count - 1 - shade);
     svg.box({box.left, y, box.width, each + 0.3},
             "shape-rendering=\"crispEdges\" fill=\"" + shade_colour(shade) + "\"");
   }
   svg.box(box, "class=\"frame\"");
-  const Axis axis = linear_axis(-limit, limit, 5);
+  const Axis axis = linear_axis(low, limit, 5);
   for (const Tick& tick : axis.ticks) {
     const double x = box.left + box.width, y = box.top + box.height * (1 - axis.position(tick.value));
     svg.line(x, y, x + 4, y, "class=\"axis\"");
@@ -124,7 +125,7 @@ std::string draw_svg(const HeatMap& map) {
   }
   const double total = pitch * static_cast<double>(rows) - 14 - above, bar = std::min(total, 240.0);
   const double right = left + static_cast<double>(columns) * (width + gap) + 6;
-  draw_colour_bar(svg, limit_of(map), {right, top + (total - bar) / 2, bar_width, bar});
+  draw_colour_bar(svg, low_of(map), limit_of(map), {right, top + (total - bar) / 2, bar_width, bar});
   return svg.finish(top + total + (map.column_labels.empty() ? 0 : 18) + svg_margin);
 }
 

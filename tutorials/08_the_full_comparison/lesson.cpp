@@ -229,10 +229,11 @@ void lesson_body(lesson::Lesson& L) {
 
   // That something can be read off the stream does not say that the model reads it. But it does not come for
   // free either, which is what the control is for: from the preconditioned state alone the next one should
-  // not be readable at all, at a loss near 1.67. And a layer that makes the next state harder to read than
-  // the one before it has undone something; so a claim asks for the worst layer at t = 49.
-  double rises = 0;  // by how much a layer makes the next state harder to read, at worst
-  for (Index l = 1; l <= 7; ++l) rises = std::max(rises, probes.next(l, 49) / probes.next(l - 1, 49));
+  // not be readable at all, at a loss near 1.67. And layers that make the next state no easier to read have
+  // done nothing for it that a linear map can see. One such layer may prepare what the next one does; two in
+  // a row would be a stretch without progress. So a claim asks for the worst two layers at t = 49.
+  double stretch = 0;  // what two layers in a row leave of the probe's loss, at worst
+  for (Index l = 2; l <= 7; ++l) stretch = std::max(stretch, probes.next(l, 49) / probes.next(l - 2, 49));
 
   // -------------------------------------------------------------------------------------------
   L.step("What could have gone wrong");
@@ -255,7 +256,7 @@ void lesson_body(lesson::Lesson& L) {
     }
     L.claim_below("hybrid, compared with 12 layers", two.mean_loss / trained[3].mean_loss, 1.01);
   } else {
-    L.claim_below("loss of softmax, 3 layers", three.mean_loss, 0.40);
+    L.claim_below("loss of softmax, 3 layers", three.mean_loss, 0.5);
     L.claim_below("loss of softmax, 7 layers", seven.mean_loss, 0.27);
     L.claim_below("loss of hybrid", two.mean_loss, 0.215);
   }
@@ -266,8 +267,8 @@ void lesson_body(lesson::Lesson& L) {
                 {.from = lesson::Scale::smoke});
   L.claim_above("hybrid, compared with least squares on all pairs", two.mean_loss / all_pairs.total(), 1);
   L.claim_below("next state, probe after layer 7 at t = 49, input = 1", probes.next_left(7, 49), 0.1);
-  L.claim_below("next state, probe at t = 49: a layer's loss over that of the one before, at worst",
-                rises, 1.05);
+  L.claim_below("next state, probe at t = 49: what two layers in a row leave of the loss, at worst", stretch,
+                0.8);
   L.claim_below("preconditioned state, probe after layer 4 at t = 19, input = 1",
                 probes.preconditioned_left(4, 19), 0.7);
   L.claim_between("control: the next state from the preconditioned one, t = 19", probes.control(0, 19), 1.4,

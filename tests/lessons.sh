@@ -65,7 +65,7 @@ same_loss() {
   [ "$(echo "$losses" | tr -d ' ' | tr , '\n' | sort -u | grep -c '^[0-9]')" -eq 1 ] ||
     fails "Lesson $1 has learned something with learning rates of zero: $losses"
 }
-outcomes='beats|wins|finds|found|outperforms|succeeds|proves|confirms|fails|reaches|solves'
+outcomes='beats|wins|finds|found|outperforms|succeeds|proves|confirms|solves'
 for n in 3 7; do
   echo "Lesson $n, with learning rates of zero"
   lesson $n OUT="$out/control" RATE=0 >"$out/log"

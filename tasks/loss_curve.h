@@ -1,5 +1,7 @@
 // The loss at each position of a sequence, for models and for classical predictors alike.
 #pragma once
+#include <algorithm>
+#include <cmath>
 #include <concepts>
 #include <cstdint>
 #include <functional>
@@ -81,6 +83,25 @@ LossCurve loss_curve(const T& task, std::uint64_t seed, std::uint32_t stream, In
       });
   if (!positions.empty()) curve.t.assign(positions.begin(), positions.end());
   return curve;
+}
+
+// The largest difference between a model's predictions (the first numbers of each output) and a predictor's,
+// over all positions of `sequences` sequences.
+template <Dynamics T, class Model>
+double largest_difference(const T& task, const Model& model, const Predictor& predictor, std::uint64_t seed,
+                          Index sequences) {
+  double largest = 0;
+  for (Index i = 0; i < sequences; ++i) {
+    const Tensor output = model(task.batch(seed, stream::analysis_data, i, 1).inputs);
+    const Matrix expected =
+        predictor(task.sample(Random(seed, stream::analysis_data, static_cast<std::uint64_t>(i))).states);
+    for (Index t = 0; t < expected.rows(); ++t) {
+      for (Index j = 0; j < expected.columns(); ++j) {
+        largest = std::max(largest, std::abs(output[t * output.dim(2) + j] - expected(t, j)));
+      }
+    }
+  }
+  return largest;
 }
 
 }  // namespace mesagrad

@@ -26,24 +26,6 @@ inline void keep(Checkpoint& checkpoint, Run& run, LinearTransformer& model, Ada
   checkpoint.keep("test loss", run.loss);
 }
 
-// The largest difference between a model's predictions (the first d channels of what it gives) and a
-// predictor's, over all positions of `sequences` sequences.
-inline double largest_difference(const LinearDynamics& task, const LinearTransformer& model,
-                                 const Predictor& predictor, std::uint64_t seed, Index sequences) {
-  double largest = 0;
-  for (Index i = 0; i < sequences; ++i) {
-    const Tensor output = model(task.batch(seed, stream::analysis_data, i, 1).inputs);
-    const Matrix expected =
-        predictor(task.sample(Random(seed, stream::analysis_data, static_cast<std::uint64_t>(i))).states);
-    for (Index t = 0; t < task.tokens; ++t) {
-      for (Index j = 0; j < task.dimension; ++j) {
-        largest = std::max(largest, std::abs(output[t * output.dim(2) + j] - expected(t, j)));
-      }
-    }
-  }
-  return largest;
-}
-
 // Have two models the same bits in all their weights?
 inline bool same_weights(LinearTransformer a, LinearTransformer b) {
   const Parameters first = a.parameters(), second = b.parameters();

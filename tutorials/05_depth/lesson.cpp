@@ -118,7 +118,8 @@ void lesson_body(lesson::Lesson& L) {
     // Beyond the interval both may explode; so layers and iteration are compared with steps that are safe.
     const std::vector<double> small(static_cast<std::size_t>(K), 0.01);
     const Predictor in_double = predict_with(iteration(small), {.ridge = 1e-12});
-    const double off = largest_difference(task, proposition_2_transformer(d, small), in_double, L.seed());
+    const double off =
+        largest_difference(task, proposition_2_transformer(d, small), in_double, L.seed(), 32);
     hand_difference = std::max(hand_difference, off);
   }
   L.say(text("Over 32 sequences, predictions of the layers and of the iteration differ by at most ",

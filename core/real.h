@@ -9,8 +9,10 @@ namespace mesagrad {
 // library again in double (make test does both).
 #ifdef MESAGRAD_DOUBLE
 using real = double;
+constexpr const char* real_name = "double";
 #else
 using real = float;
+constexpr const char* real_name = "float";
 #endif
 
 // Sizes, positions and loop counters. Signed, so that `n - 1` of an empty thing is -1.

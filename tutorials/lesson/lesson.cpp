@@ -35,8 +35,7 @@ Lesson::Lesson(const Introduction& introduction, const Options& options, int thr
 std::string Lesson::out() const { return text(options().out, "/tutorial-", introduction_.number); }
 
 std::string Lesson::checkpoints() const {
-  const char* precision = sizeof(real) == sizeof(float) ? "float" : "double";
-  return text(out(), "/checkpoints/", name_of(scale()), "-seed-", seed(), "-", precision);
+  return text(out(), "/checkpoints/", name_of(scale()), "-seed-", seed(), "-", real_name);
 }
 
 void Lesson::remark(const std::string& paragraph, bool aside) const {

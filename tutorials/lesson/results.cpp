@@ -134,7 +134,7 @@ std::string published_fingerprint(const Results& results, const std::filesystem:
   const Options& options = results.options;
   if (options.seed != 1 || options.rate != 1 || !std::filesystem::exists(path)) return "";
   std::istringstream lines(read_file(path));
-  const std::string run = name_of(options.scale) + (sizeof(real) == sizeof(float) ? " float " : " double ");
+  const std::string run = text(name_of(options.scale), " ", real_name, " ");
   for (std::string line; std::getline(lines, line);) {
     if (line.starts_with('#')) continue;
     const std::size_t start = line.rfind(' ') + 1;

@@ -64,6 +64,19 @@ std::string processor() {
   return "unknown";
 }
 
+// Bytes per second between the cores and main memory: a copy of arrays too large for any cache, which
+// reads and writes. (A processor may also read what it is about to overwrite; that is not counted.)
+double measure_bandwidth() {
+  constexpr Index count = 16'000'000;
+  const std::vector<double> from(count, 1);
+  std::vector<double> to(count);
+  const Times t = lesson::time([&] {
+#pragma omp parallel for simd schedule(static)
+    for (Index i = 0; i < count; ++i) to[static_cast<std::size_t>(i)] = from[static_cast<std::size_t>(i)];
+  });
+  return 2.0 * count * sizeof(double) / t.best;
+}
+
 struct Machine {
   double flops = 0, bytes = 0;  // a second
 };
@@ -75,7 +88,7 @@ Machine measure_machine(int threads) {
              return Times{measure(), 0};
            }).times.best;
   };
-  return {rate(lesson::measure_peak), rate(lesson::measure_bandwidth)};
+  return {rate(lesson::measure_peak), rate(measure_bandwidth)};
 }
 
 void run(const lesson::Options& options) {
@@ -135,7 +148,7 @@ void run(const lesson::Options& options) {
   }
   const std::string about = json_object({{"processor", json_quoted(processor())},
                                          {"compiler", json_quoted(__VERSION__)},
-                                         {"number", json_quoted(sizeof(real) == 4 ? "float" : "double")}});
+                                         {"number", json_quoted(real_name)}});
   const std::string json =
       json_object({{"machine", about}, {"peak", json_array(peaks)}, {"rows", json_array(rows)}});
   write_file(directory + "/bench.json", json + "\n");

@@ -55,17 +55,4 @@ inline double measure_peak() {
   return 2.0 * chains * lanes * rounds * threads / t.best;
 }
 
-// Bytes per second between the cores and main memory: a copy of arrays too large for any cache, which
-// reads and writes. (A processor may also read what it is about to overwrite; that is not counted.)
-inline double measure_bandwidth() {
-  constexpr Index count = 16'000'000;
-  const std::vector<double> from(count, 1);
-  std::vector<double> to(count);
-  const Times t = time([&] {
-#pragma omp parallel for simd schedule(static)
-    for (Index i = 0; i < count; ++i) to[static_cast<std::size_t>(i)] = from[static_cast<std::size_t>(i)];
-  });
-  return 2.0 * count * sizeof(double) / t.best;
-}
-
 }  // namespace mesagrad::lesson

@@ -27,24 +27,28 @@ class Canvas {
       : width_(width), height_(height), cells_(static_cast<std::size_t>(width * height)) {}
 
   void curve(const Line& line, std::size_t number, const Axes& axes, bool colour) {
-    double travelled = 0, x_before = std::nan(""), y_before = 0;
+    double travelled = 0, before_x = 0, before_y = 0;
+    bool joined = false;  // to the point before
     for (std::size_t i = 0; i < line.y.size(); ++i) {
       const double x = std::clamp(axes.x.position(line.x[i]), -20.0, 20.0) * (dots_across * width_ - 1);
       const double y = std::clamp(1 - axes.y.position(line.y[i]), -20.0, 20.0) * (dots_down * height_ - 1);
-      const bool visible = std::isfinite(x) && std::isfinite(y);
-      const bool joined = std::isfinite(x_before) && std::isfinite(y_before) && !line.style.unjoined;
-      const double from_x = joined ? x_before : x, from_y = joined ? y_before : y;
+      if (!std::isfinite(x) || !std::isfinite(y)) {
+        joined = false;
+        continue;
+      }
+      const double from_x = joined ? before_x : x, from_y = joined ? before_y : y;
       const double length = std::max(std::abs(x - from_x), std::abs(y - from_y));
-      const int steps = visible ? std::max(1, static_cast<int>(std::ceil(length))) : -1;
+      const int steps = std::max(1, static_cast<int>(std::ceil(length)));
       for (int step = 0; step <= steps; ++step) {
         const double part = static_cast<double>(step) / steps;
         // Dashes leave out every second stretch; letters are too coarse for them.
         if (line.style.dashed && colour && std::fmod(travelled + part * length, 6) >= 3) continue;
         dot(std::lround(from_x + part * (x - from_x)), std::lround(from_y + part * (y - from_y)), number);
       }
-      if (visible) travelled += length;
-      x_before = x;
-      y_before = y;
+      travelled += length;
+      before_x = x;
+      before_y = y;
+      joined = !line.style.unjoined;
     }
   }
 

@@ -179,7 +179,7 @@ TEST_CASE("one attention head can be one step of gradient descent", "[loss_curve
 
 TEST_CASE("the largest difference of a model and a predictor is over all sequences, positions and numbers",
           "[loss_curve]") {
-  const LinearDynamics task = {.dimension = 2, .tokens = 3};
+  const LinearDynamics small{.dimension = 2, .tokens = 3};
   const auto silent = [](const Tensor& inputs) { return Tensor({1, 3, inputs.dim(2)}); };  // says 0
   const Predictor last_only = [](const Matrix&) {
     Matrix prediction(3, 2);
@@ -191,14 +191,14 @@ TEST_CASE("the largest difference of a model and a predictor is over all sequenc
     for (Index t = 0; t < 3; ++t) prediction(t, 0) = states(t, 0);
     return prediction;
   };
-  CHECK(largest_difference(task, silent, last_only, 1, 2) == 7);
-  CHECK(largest_difference(task, silent, [](const Matrix&) { return Matrix(3, 2); }, 1, 2) == 0);
+  CHECK(largest_difference(small, silent, last_only, 1, 2) == 7);
+  CHECK(largest_difference(small, silent, [](const Matrix&) { return Matrix(3, 2); }, 1, 2) == 0);
   double largest = 0;
   for (std::uint64_t i = 0; i < 4; ++i) {
-    const Matrix states = task.sample(Random(1, stream::analysis_data, i)).states;
+    const Matrix states = small.sample(Random(1, stream::analysis_data, i)).states;
     for (Index t = 0; t < 3; ++t) largest = std::max(largest, std::abs(states(t, 0)));
   }
-  CHECK(largest_difference(task, silent, current, 1, 4) == largest);
+  CHECK(largest_difference(small, silent, current, 1, 4) == largest);
 }
 
 TEST_CASE("positions at which one curve is clearly below another", "[loss_curve]") {

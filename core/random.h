@@ -20,6 +20,7 @@ constexpr std::uint32_t analysis_data = 4;
 constexpr std::uint32_t gradient_check = 5;
 constexpr std::uint32_t fixed_system = 6;
 constexpr std::uint32_t dropout = 7;
+constexpr std::uint32_t tuned_tokens = 8;
 }  // namespace stream
 
 class Random {

@@ -1,6 +1,7 @@
 #include "nn/published_weights.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "nn/safetensors.h"
 
@@ -18,6 +19,10 @@ Tensor heads_first(const Tensor& w, Index heads) {
   }
   return result;
 }
+
+constexpr const char* queries = "self_attn.q_proj.kernel";
+constexpr const char* lambdas = "self_attn.lambdas";
+constexpr const char* widening = "linear_0.kernel";
 
 // The tensors of a file. Each is taken out once, so that in the end only those are left that do not belong
 // there.
@@ -46,16 +51,24 @@ class PublishedFile {
     return Tensor(tensor).requires_grad();
   }
 
-  // Fills a layer in; the file has `lambdas` for mesa-layers.
-  void take(const std::string& prefix, SelfAttention& layer) {
+  // Fills a block in; the file has `lambdas` for mesa-layers.
+  void take(const std::string& prefix, Transformer::Block& block) {
+    SelfAttention& layer = block.attention;
     const auto mesa = std::get_if<MesaLayer>(&layer.mixer);
-    layer.wq = take(prefix + "q_proj.kernel", layer.wq.shape());
-    layer.wk = take(prefix + (mesa ? "v_proj.kernel" : "k_proj.kernel"), layer.wk.shape());
-    layer.wv = take(prefix + (mesa ? "k_proj.kernel" : "v_proj.kernel"), layer.wv.shape());
-    layer.wo = take(prefix + "o_proj.kernel", layer.wo.shape());
-    if (mesa == nullptr) return;
-    layer.wo = heads_first(layer.wo, layer.heads).requires_grad();
-    mesa->lambda = take(prefix + "lambdas", mesa->lambda.shape());
+    const std::string attention = prefix + "self_attn.";
+    layer.wq = take(prefix + queries, layer.wq.shape());
+    layer.wk = take(attention + (mesa ? "v_proj.kernel" : "k_proj.kernel"), layer.wk.shape());
+    layer.wv = take(attention + (mesa ? "k_proj.kernel" : "v_proj.kernel"), layer.wv.shape());
+    layer.wo = take(attention + "o_proj.kernel", layer.wo.shape());
+    if (mesa) {
+      layer.wo = heads_first(layer.wo, layer.heads).requires_grad();
+      mesa->lambda = take(prefix + lambdas, mesa->lambda.shape());
+      layer.unit_values = std::exchange(layer.unit_keys, false);
+    }
+    if (block.mlp) {
+      block.mlp->w1 = take(prefix + widening, block.mlp->w1.shape());
+      block.mlp->w2 = take(prefix + "linear_2.kernel", block.mlp->w2.shape());
+    }
   }
 
   void check_empty() const {
@@ -69,13 +82,12 @@ class PublishedFile {
   std::map<std::string, Tensor> tensors_;
 };
 
-std::string block_name(Index block) { return text("tf_block.blocklist_", block, ".self_attn."); }
+std::string block_name(Index block) { return text("tf_block.blocklist_", block, "."); }
 
-// K, when a matrix of this shape (width, H·K) makes the queries of H heads.
-Index key_size(const PublishedFile& file, const Shape& queries, Index heads) {
-  check(heads > 0 && queries[1] % heads == 0, file.path(), ": ", heads, " heads do not divide the ",
-        queries[1], " columns of its queries");
-  return queries[1] / heads;
+// Throws unless a matrix of this shape (width, H·K) makes the queries of H heads of key size K.
+void check_heads(const PublishedFile& file, const Shape& matrix, Index heads, Index key_size) {
+  check(heads > 0 && key_size > 0 && matrix[1] % heads == 0 && matrix[1] / heads == key_size, file.path(),
+        ": its queries have ", matrix[1], " columns, which are not ", heads, " heads of key size ", key_size);
 }
 
 }  // namespace
@@ -83,15 +95,15 @@ Index key_size(const PublishedFile& file, const Shape& queries, Index heads) {
 LinearTransformer load_published_linear_transformer(const std::filesystem::path& path,
                                                     LinearTransformer::Options options) {
   PublishedFile file(path);
-  const Shape queries = file.matrix_shape(block_name(0) + "q_proj.kernel");
-  options.width = queries[0];
-  options.key_size = key_size(file, queries, options.heads);
-  if (file.has(block_name(0) + "lambdas")) options.kind = MesaLayer{};
+  const Shape matrix = file.matrix_shape(block_name(0) + queries);
+  options.width = matrix[0];
+  check_heads(file, matrix, options.heads, options.key_size);
+  if (file.has(block_name(0) + lambdas)) options.kind = MesaLayer{};
   options.blocks = 0;
-  while (file.has(block_name(options.blocks) + "q_proj.kernel")) ++options.blocks;
+  while (file.has(block_name(options.blocks) + queries)) ++options.blocks;
   LinearTransformer model(options, 0);
   Index b = 0;
-  for (Transformer::Block& block : model.blocks) file.take(block_name(b++), block.attention);
+  for (Transformer::Block& block : model.blocks) file.take(block_name(b++), block);
   file.check_empty();
   return model;
 }
@@ -104,18 +116,19 @@ Transformer load_published_transformer(const std::filesystem::path& path, Transf
   options.width = input[1];
   options.outputs = output[1];
   options.positions = Transformer::Positions::keys;
-  const std::string first = "hybrid_block.self_attn.";
-  options.key_size = key_size(file, file.matrix_shape(first + "q_proj.kernel"), options.heads);
+  const std::string first = "hybrid_block.";
+  check_heads(file, file.matrix_shape(first + queries), options.heads, options.key_size);
+  options.mlp = file.has(first + widening) ? file.matrix_shape(first + widening)[1] : 0;
   options.blocks = {SoftmaxAttention{}};
-  for (Index b = 0; file.has(block_name(b) + "q_proj.kernel"); ++b) {
-    const bool mesa = file.has(block_name(b) + "lambdas");
+  for (Index b = 0; file.has(block_name(b) + queries); ++b) {
+    const bool mesa = file.has(block_name(b) + lambdas);
     options.blocks.push_back(mesa ? Mixer(MesaLayer{}) : SoftmaxAttention{});
   }
   Transformer model(options, 0);
   model.embedding = file.take("input_layer.kernel", model.embedding.shape());
   model.readout = file.take("output_layer.kernel", model.readout.shape());
   for (std::size_t b = 0; b < model.blocks.size(); ++b) {
-    file.take(b == 0 ? first : block_name(static_cast<Index>(b) - 1), model.blocks[b].attention);
+    file.take(b == 0 ? first : block_name(static_cast<Index>(b) - 1), model.blocks[b]);
   }
   file.check_empty();
   return model;

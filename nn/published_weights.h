@@ -20,10 +20,10 @@ namespace mesagrad {
 //     v_proj    makes the inputs of the regression, which are our keys;
 //     k_proj    makes its targets, our values
 //
-// The file knows D, K, the number of blocks and whether they are mesa-layers; the number of heads, the
-// masked channels and the clip are taken from `options`. The weights have gradients.
+// The file knows D, the number of blocks and whether they are mesa-layers; heads, key size, masked channels
+// and the clip are taken from `options`. The weights have gradients.
 // Throws Error if the file can't be read, lacks a tensor, has one that is none of these or of a shape
-// that does not fit, or if the heads do not divide H·K.
+// that does not fit, or if its matrices are not those of so many heads of this key size.
 LinearTransformer load_published_linear_transformer(const std::filesystem::path& path,
                                                     LinearTransformer::Options options);
 
@@ -34,8 +34,16 @@ LinearTransformer load_published_linear_transformer(const std::filesystem::path&
 //     hybrid_block.self_attn.{q,k}_proj.kernel   (2D, H·K): of the token, then its position
 //     hybrid_block.self_attn.{v,o}_proj.kernel   as above
 //
-// and the others, of softmax attention or mesa-layers, are the blocks 0, 1, ... of above. Heads, clip and
-// the longest sequence are taken from `options`. Throws as above.
+// and the others, of softmax attention or mesa-layers, are the blocks 0, 1, ... of above. Blocks with an MLP
+// have, beside self_attn, its two matrices:
+//
+//     linear_0.kernel   (D, M)
+//     linear_2.kernel   (M, D)
+//
+// The file knows M too. Heads, key size, clip, the longest sequence and whether blocks but the first have
+// queries and keys of length 1 are taken from `options`. In the authors' code what is brought to length 1
+// goes by its name, k_proj: in mesa-layers these are our values, and our keys stay as they are.
+// Throws as above.
 Transformer load_published_transformer(const std::filesystem::path& path, Transformer::Options options);
 
 }  // namespace mesagrad

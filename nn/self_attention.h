@@ -18,7 +18,9 @@ struct SelfAttention {
   Tensor wq, wk;  // (D, H·K), or (D + P, H·K) with positions: head h owns columns h·K .. h·K + K - 1
   Tensor wv;      // (D, H·K): the same columns
   Tensor wo;      // (H·K, D): head h owns the rows of the same numbers
-  bool unit_keys = false;  // queries and keys are brought to length 1, head by head
+  bool unit_keys = false;  // queries and keys are brought to length 1, head by head;
+  bool unit_values = false;  // or queries and values, as in mesa-layers of the paper's authors, who call
+                             // their values keys
 
   // x (B, T, D) to (B, T, D): Σ_h Σ_{i <= t} weight_h(t, i) x_i Wv_h Wo_h, where the weight is
   //
@@ -29,7 +31,8 @@ struct SelfAttention {
   // With `positions`, a table of P numbers for each token, queries and keys are made of [x_t, P_t].
   Tensor operator()(const Tensor& x, const Tensor& positions = {}) const {
     const std::pair<Tensor, Tensor> qk = queries_and_keys(x, positions);
-    const Tensor v = matmul(x, wv);
+    Tensor v = matmul(x, wv);
+    if (unit_values) v = unit_length(v, heads);
     return matmul(std::visit([&](const auto& mix) { return mix(qk.first, qk.second, v, heads); }, mixer), wo);
   }
 
@@ -37,10 +40,8 @@ struct SelfAttention {
   std::pair<Tensor, Tensor> queries_and_keys(const Tensor& x, const Tensor& positions = {}) const {
     const Tensor seen = positions.defined() ? concatenate_positions(x, positions) : x;
     Tensor q = matmul(seen, wq), k = matmul(seen, wk);
-    if (unit_keys) {
-      q = unit_length(q, heads);
-      k = unit_length(k, heads);
-    }
+    if (unit_keys || unit_values) q = unit_length(q, heads);
+    if (unit_keys) k = unit_length(k, heads);
     return {std::move(q), std::move(k)};
   }
 

@@ -37,22 +37,59 @@ void add_outer(Matrix& A, const double* x, const double* y) {
 
 }  // namespace
 
+Features stacked(Index k) {
+  check(k > 0, "stacked: ", k, " states; there must be at least one");
+  return [k](const Matrix& s) {
+    const Index d = s.columns();
+    Matrix z(s.rows(), Shape({k, d}).size());
+    for (Index t = 0; t < s.rows(); ++t) {
+      for (Index back = 0; back <= std::min(t, k - 1); ++back) std::copy_n(s.row(t - back), d, z.row(t) + back * d);
+    }
+    return z;
+  };
+}
+
+Tensor features_of(const Tensor& states, const Features& features) {
+  check(states.shape().rank() == 3 && states.dim(0) > 0, "features_of: states ", states.shape(),
+        " should be (N, T + 1, d), N > 0");
+  const Index N = states.dim(0), steps = states.dim(1), d = states.dim(2);
+  std::vector<Matrix> all(static_cast<std::size_t>(N));
+  parallel_for(N, [&](Index n) {
+    Matrix s(steps, d);
+    std::copy_n(states.data() + n * steps * d, steps * d, s.values().begin());
+    all[static_cast<std::size_t>(n)] = features(s);
+  });
+  const Shape shape({N, steps, all[0].columns()});
+  const Tensor result = Tensor::uninitialized(shape);
+  real* to = result.data();
+  for (const Matrix& x : all) {
+    check(x.rows() == steps && x.columns() == shape[2], "features_of: features ", shape_of(x), " of states (",
+          steps, ", ", d, ")");
+    to = std::transform(x.values().begin(), x.values().end(), to,
+                        [](double value) { return static_cast<real>(value); });
+  }
+  return result;
+}
+
 Predictor predict_with(ApplyInverse inverse, const InContext& options) {
   check(options.ridge > 0, "predict_with: the ridge is ", options.ridge, ", it must be positive");
   return [inverse = std::move(inverse), options](const Matrix& s) {
     check(s.rows() > 0, "predict_with: states (0, ", s.columns(), ") should be (T + 1, d)");
-    const Index T = s.rows() - 1, d = s.columns();
-    Matrix A(d, d), C(d, d), prediction(T, d);
-    for (Index i = 0; i < d; ++i) A(i, i) = options.ridge;
+    const Matrix made = options.features ? options.features(s) : Matrix();
+    const Matrix& x = options.features ? made : s;
+    check(x.rows() == s.rows(), "predict_with: features ", shape_of(x), " of states ", shape_of(s));
+    const Index T = s.rows() - 1, d = s.columns(), m = x.columns();
+    Matrix A(m, m), C(d, m), prediction(T, d);
+    for (Index i = 0; i < m; ++i) A(i, i) = options.ridge;
     const auto learn = [&](Index i) {  // pair i; pair 0 has the input 0 and teaches nothing
-      if (i <= 0) return;
-      add_outer(A, s.row(i - 1), s.row(i - 1));
-      add_outer(C, s.row(i), s.row(i - 1));
+      if (i <= 0 || (options.teaches && !options.teaches(i))) return;
+      add_outer(A, x.row(i - 1), x.row(i - 1));
+      add_outer(C, s.row(i), x.row(i - 1));
     };
     for (Index t = 0; t < T; ++t) {
       learn(options.newest_pair ? t : t - 1);
-      const std::span<const double> s_t(s.row(t), static_cast<std::size_t>(d));
-      const Vector f = product(C, inverse(A, s_t));
+      const std::span<const double> x_t(x.row(t), static_cast<std::size_t>(m));
+      const Vector f = product(C, inverse(A, x_t));
       std::copy(f.begin(), f.end(), prediction.row(t));
     }
     return prediction;
@@ -126,9 +163,19 @@ ApplyInverse chebyshev(std::vector<double> alpha, std::vector<double> beta) {
   };
 }
 
-ChebyshevCoefficients published_coefficients(Index K) {
-  check(K == 6 || K == 2, "published_coefficients: there are none for K = ", K, ", only for 6 and 2");
+ChebyshevCoefficients published_coefficients(Index K, PublishedFor inputs) {
+  const bool states = inputs == PublishedFor::states;
+  check(K == 6 || (K == 2 && states), "published_coefficients: there are none for K = ", K,
+        ", only for 6 and, of states, for 2");
   if (K == 2) return {{1.231576, 8.199612}, {0, 4.9499435}};
+  if (inputs == PublishedFor::stacked) {
+    return {{1.0931315, 3.109863, 3.1626225, 3.0759215, 1.9025781, 0.22242576},
+            {0, 0.7379088, 0.18275392, 0.7571611, 1.2497796, 2.2919629}};
+  }
+  if (inputs == PublishedFor::features) {
+    return {{1.0030721, 4.0157757, 3.866156, 3.3217084, 2.7570639, 2.1692858},
+            {0, 0.56304085, 0.566149, 0.9348311, 1.5603266, 2.425832}};
+  }
   return {{1.0292039, 3.8550997, 3.7469113, 3.3827868, 2.9881542, 2.0934358},
           {0, 0.6402129, 0.4798134, 0.8143542, 1.6680348, 2.4196014}};
 }

@@ -8,11 +8,15 @@
 // All other algorithms here put something cheaper in the place of A_t⁻¹: a single step of gradient
 // descent takes η·I, an iterative solver a polynomial of A_t. So an algorithm is the way it applies an
 // (approximate) inverse to a vector.
+//
+// Where a state alone does not tell what comes next, something else may: features x_t made of s_0 .. s_t,
+// which take the place of s_{i-1} and s_t in all of the above.
 #pragma once
 #include <functional>
 #include <span>
 #include <vector>
 
+#include "tasks/linear_dynamics.h"
 #include "tasks/loss_curve.h"
 
 namespace mesagrad {
@@ -20,9 +24,20 @@ namespace mesagrad {
 // x ≈ A⁻¹·s for a symmetric positive definite A (d, d).
 using ApplyInverse = std::function<std::vector<double>(const Matrix& A, std::span<const double> s)>;
 
+// Features x_0 .. x_T (T + 1, m) of states s_0 .. s_T (T + 1, d); x_t may use only s_0 .. s_t.
+using Features = std::function<Matrix(const Matrix& states)>;
+
+// z_t = [s_t, s_{t-1}, ..., s_{t-k+1}], with zeros before s_0: m = k·d. Throws unless k is positive.
+Features stacked(Index k);
+
+// The features of many sequences: states (N, T + 1, d) to (N, T + 1, m).
+Tensor features_of(const Tensor& states, const Features& features);
+
 struct InContext {
   double ridge = 0.001;     // λ
   bool newest_pair = true;  // false leaves out pair t, as the authors' least-squares code does
+  Features features = {};   // none: the states themselves
+  std::function<bool(Index i)> teaches = {};  // is pair i one to learn from? none: all are
 };
 
 // The predictor f_t above. Throws unless the ridge is positive (A_0 is the ridge alone).
@@ -53,11 +68,13 @@ ApplyInverse richardson(std::vector<double> omega);
 // the place of ω_k. (β_1 has no effect.) Proposition 2 of the paper, with K + 1 layers.
 ApplyInverse chebyshev(std::vector<double> alpha, std::vector<double> beta);
 
-// The authors' learned coefficients for this task.
+// The authors' learned coefficients, for the states of linear dynamics, for stacked observations, and for the
+// features of nonlinear dynamics. There are those of K = 6, and for the first of K = 2; else it throws.
 struct ChebyshevCoefficients {
   std::vector<double> alpha, beta;
 };
-ChebyshevCoefficients published_coefficients(Index K);  // K = 6 or 2, else it throws
+enum class PublishedFor { states, stacked, features };
+ChebyshevCoefficients published_coefficients(Index K, PublishedFor inputs = PublishedFor::states);
 
 // -- Line search -----------------------------------------------------------------------------------
 

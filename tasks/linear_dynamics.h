@@ -1,7 +1,6 @@
 // The paper's task: predict the next state of a random linear system, each sequence another system.
 #pragma once
-#include "core/linalg.h"
-#include "tasks/task.h"
+#include "tasks/states.h"
 
 namespace mesagrad {
 
@@ -33,45 +32,27 @@ struct LinearDynamics {
   double range = 1;
   double clip = 10;
   System system = System::orthogonal;
-  std::uint64_t fixed_key = 42;  // seed of the one W of System::fixed
+  std::uint64_t fixed_key = 42;  // seed of the one W of System::fixed,
+  Matrix fixed_W = {};           // unless it is given, (d, d)
   Tokens inputs = Tokens::constructed;
 
-  // One sequence's system and states (T + 1, d). All samples throw unless d > 0, no other number is negative,
-  // and all but clip are finite.
+  Shape shape() const;  // (T + 1, d); throws unless d > 0, no other number is negative, all but clip are
+                        // finite, and a given W fits
+
+  // One sequence's system and states (T + 1, d). Throws as shape() does.
   struct Sequence {
     Matrix W;
     Matrix states;
   };
   Sequence sample(Random random) const;
 
-  // States (count, T + 1, d) of the sequences first .. first + count - 1 of a stream: always the same
-  // for the same seed, stream and number.
-  Tensor sample(std::uint64_t seed, std::uint32_t stream, Index first, Index count) const;
-
-  // The same as a model sees them (see Task): inputs_of(states), and next_states(states) as labels.
+  // What a model sees of states (see Task): inputs_of(states), and next_states(states) as labels.
   Batch batch(std::uint64_t seed, std::uint32_t stream, Index first, Index count) const;
   Tensor inputs_of(const Tensor& states) const;
-  Tensor loss(const Tensor& output, const Batch& batch, Index sequences) const {
-    return squared_error(output, batch.labels, sequences, batch.positions);
-  }
-  void losses(const Tensor& output, const Batch& batch, double* out) const {
-    squared_errors(output, batch.labels, out, batch.positions);
-  }
+  static constexpr SquaredError loss = {};
 
   // A sequence's W (d, d); System::fixed leaves `random` untouched.
   Matrix sample_system(Random& random) const;
 };
-
-// What the models see and what they should say, from states (B, T + 1, d):
-
-// Labels (B, T, d): s_1 .. s_T.
-Tensor next_states(const Tensor& states);
-
-// Raw tokens (B, T, d): s_0 .. s_{T-1}, nothing else.
-Tensor current_states(const Tensor& states);
-
-// "Constructed" tokens (B, T, 4d): e_t = [0, s_t, s_t, s_{t-1}] with s_{-1} = 0. The first group is
-// where the prediction appears, the second is scratch space for models of several layers.
-Tensor constructed_tokens(const Tensor& states);
 
 }  // namespace mesagrad

@@ -89,12 +89,15 @@ LossCurve loss_curve(Index sequences, Index tokens,
   return summarize(losses, tokens);
 }
 
-void losses_of_prediction(const Predictor& predictor, const Matrix& states, double* out) {
+double* losses_of_prediction(const Predictor& predictor, const Matrix& states,
+                             const std::vector<Index>& positions, double* out) {
   const Index tokens = states.rows() - 1, d = states.columns();
   const Matrix prediction = predictor(states);
   check(prediction.rows() == tokens && prediction.columns() == d, "loss_curve: a prediction ",
         shape_of(prediction), " of states (", tokens, ", ", d, ")");
-  for (Index t = 0; t < tokens; ++t) {
+  const Index count = positions.empty() ? tokens : std::ssize(positions);
+  for (Index n = 0; n < count; ++n) {
+    const Index t = positions.empty() ? n : positions[static_cast<std::size_t>(n)];
     double sum = 0;
     for (Index j = 0; j < d; ++j) {
       const double error = prediction(t, j) - states(t + 1, j);
@@ -102,6 +105,7 @@ void losses_of_prediction(const Predictor& predictor, const Matrix& states, doub
     }
     *out++ = sum / 2;
   }
+  return out;
 }
 
 }  // namespace mesagrad

@@ -9,7 +9,7 @@
 
 #include "core/arena.h"
 #include "core/parallel.h"
-#include "tasks/linear_dynamics.h"
+#include "tasks/states.h"
 
 namespace mesagrad {
 
@@ -45,44 +45,47 @@ LossCurve loss_curve(Index sequences, Index tokens,
 // A prediction (T, d) of s_1 .. s_T from states s_0 .. s_{T-1}; row t may use only s_0 .. s_t.
 using Predictor = std::function<Matrix(const Matrix& states)>;
 
-// Of a task whose sequences are states: task.sample(random).states (T + 1, d).
-template <class T>
-concept Dynamics = Task<T> && requires(const T& task, const Random& random) {
-  { task.sample(random).states } -> std::convertible_to<Matrix>;
-};
+// The same at the positions of `task` that count.
+template <Task T>
+LossCurve loss_curve(const T& task, std::uint64_t seed, std::uint32_t stream, Index sequences,
+                     const std::function<void(Index, Index, double*)>& losses_of, const Watch& watch = {}) {
+  const std::vector<Index> positions = task.batch(seed, stream, 0, 1).positions;
+  LossCurve curve =
+      loss_curve(sequences, positions.empty() ? task.tokens : std::ssize(positions), losses_of, watch);
+  if (!positions.empty()) curve.t.assign(positions.begin(), positions.end());
+  return curve;
+}
 
-// The predictor's ℓ_t on one sequence of states (T + 1, d), to out (T). Throws unless it predicts (T, d).
-void losses_of_prediction(const Predictor& predictor, const Matrix& states, double* out);
+// The predictor's ℓ_t on one sequence of states (T + 1, d), at the positions that count (none: all T), to
+// out; returns where they end. Throws unless it predicts (T, d).
+double* losses_of_prediction(const Predictor& predictor, const Matrix& states,
+                             const std::vector<Index>& positions, double* out);
 
 template <Dynamics T>
 LossCurve loss_curve(const T& task, std::uint64_t seed, std::uint32_t stream, Index sequences,
                      const Predictor& predictor, const Watch& watch = {}) {
-  return loss_curve(sequences, task.tokens, [&](Index first, Index count, double* out) {
-    for (Index i = first; i < first + count; ++i, out += task.tokens) {
-      losses_of_prediction(predictor, task.sample(Random(seed, stream, static_cast<std::uint64_t>(i))).states,
-                           out);
+  const std::vector<Index> positions = task.batch(seed, stream, 0, 1).positions;
+  return loss_curve(task, seed, stream, sequences, [&](Index first, Index count, double* out) {
+    for (Index i = first; i < first + count; ++i) {
+      const Random random(seed, stream, static_cast<std::uint64_t>(i));
+      out = losses_of_prediction(predictor, task.sample(random).states, positions, out);
     }
   }, watch);
 }
 
-// The same for a model, model(inputs (B, T, n)) -> (B, T, D), at the positions that count.
+// And of a model, model(inputs (B, T, n)) -> (B, T, D).
 template <Task T, class Model>
 LossCurve loss_curve(const T& task, std::uint64_t seed, std::uint32_t stream, Index sequences,
                      const Model& model)
   requires requires(Tensor inputs) { { model(inputs) } -> std::same_as<Tensor>; }
 {
-  const std::vector<Index> positions = task.batch(seed, stream, 0, 1).positions;
-  LossCurve curve = loss_curve(
-      sequences, positions.empty() ? task.tokens : std::ssize(positions),
-      [&](Index first, Index count, double* out) {
-        thread_local Arena memory;  // every part of this thread uses it again
-        memory.reset();
-        const Arena::Scope scope(memory);
-        const Batch batch = task.batch(seed, stream, first, count);
-        task.losses(model(batch.inputs), batch, out);
-      });
-  if (!positions.empty()) curve.t.assign(positions.begin(), positions.end());
-  return curve;
+  return loss_curve(task, seed, stream, sequences, [&](Index first, Index count, double* out) {
+    thread_local Arena memory;  // every part of this thread uses it again
+    memory.reset();
+    const Arena::Scope scope(memory);
+    const Batch batch = task.batch(seed, stream, first, count);
+    task.loss.each(model(batch.inputs), batch, out);
+  });
 }
 
 // The largest difference between a model's predictions (the first numbers of each output) and a predictor's,

@@ -16,16 +16,25 @@ struct Batch {
 };
 
 // A task is a value: its fields say which sequences there are. The sequences first .. first + count - 1 of
-// a stream are always the same for the same seed, stream and number. The loss is that of `batch` as a part
-// of `sequences` sequences (see squared_error), for training; the losses are those of each sequence and
-// position that counts, row after row, for curves.
+// a stream are always the same for the same seed, stream and number. Its loss is a value too: loss(...) is
+// that of `batch` as a part of so many sequences (see squared_error), for training, and loss.each(...) writes
+// those of each sequence and position that counts, row after row, for curves.
 template <class T>
 concept Task = requires(const T& task, std::uint64_t seed, std::uint32_t stream, Index i,
                         const Tensor& output, const Batch& batch, double* out) {
   { task.tokens } -> std::convertible_to<Index>;
   { task.batch(seed, stream, i, i) } -> std::same_as<Batch>;
   { task.loss(output, batch, i) } -> std::same_as<Tensor>;
-  { task.losses(output, batch, out) } -> std::same_as<void>;
+  { task.loss.each(output, batch, out) } -> std::same_as<void>;
+};
+
+struct SquaredError {
+  Tensor operator()(const Tensor& output, const Batch& batch, Index sequences) const {
+    return squared_error(output, batch.labels, sequences, batch.positions);
+  }
+  void each(const Tensor& output, const Batch& batch, double* out) const {
+    squared_errors(output, batch.labels, out, batch.positions);
+  }
 };
 
 }  // namespace mesagrad

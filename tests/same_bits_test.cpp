@@ -74,7 +74,7 @@ std::string bits_of_training(const typename Model::Options& options, Tensor (*to
   const WarmupCosine rate = {.peak = 1e-2, .end = 1e-4, .warmup = 2, .total = 5};
   for (Index n = 0; n < 5; ++n) {
     training([&](const Model& part, Index first, Index count) {
-      const Tensor states = task.sample(1, stream::training_data, first, count);
+      const Tensor states = sample_states(task, 1, stream::training_data, first, count);
       return squared_error(part(tokens(states)), next_states(states), 40);
     });
     clip_by_norm(model.parameters(), 1);
@@ -131,7 +131,7 @@ const std::vector<Fingerprint> fingerprints = {
        return bits_of(least_squares_predictor({})(sequence.states).values());
      },
      "d964c04acf530e83", "d964c04acf530e83"},
-    {"linear dynamics", [] { return bits_of(LinearDynamics{}.sample(1, stream::test_data, 0, 20)); },
+    {"linear dynamics", [] { return bits_of(sample_states(LinearDynamics{}, 1, stream::test_data, 0, 20)); },
      "f13897a2238fa5ca", "4cf373eee52f8d97"},
     {"matmul",
      [] {

@@ -231,14 +231,14 @@ TEST_CASE("the default systems are the first numbers of a sequence", "[dynamics]
 
 TEST_CASE("a sequence is the same however a batch is cut", "[dynamics]") {
   const LinearDynamics task{.dimension = 3, .tokens = 4};
-  const Tensor all = task.sample(seed, stream::test_data, 5, 12);
+  const Tensor all = sample_states(task, seed, stream::test_data, 5, 12);
   CHECK(all.shape() == Shape({12, 5, 3}));
-  CHECK(task.sample(seed, stream::test_data, 5, 0).shape() == Shape({0, 5, 3}));
+  CHECK(sample_states(task, seed, stream::test_data, 5, 0).shape() == Shape({0, 5, 3}));
   for (const Index part : {1, 2, 5, 12}) {
     std::vector<real> joined;
     for (Index first = 5; first < 17; first += part) {
       const Index count = std::min(part, 17 - first);
-      for (const real x : numbers_of(task.sample(seed, stream::test_data, first, count))) {
+      for (const real x : numbers_of(sample_states(task, seed, stream::test_data, first, count))) {
         joined.push_back(x);
       }
     }
@@ -250,8 +250,8 @@ TEST_CASE("a sequence is the same however a batch is cut", "[dynamics]") {
     for (const double x : s.values()) one_by_one.push_back(static_cast<real>(x));
   }
   CHECK(one_by_one == numbers_of(all));
-  CHECK(numbers_of(task.sample(seed + 1, stream::test_data, 5, 12)) != one_by_one);
-  CHECK(numbers_of(task.sample(seed, stream::training_data, 5, 12)) != one_by_one);
+  CHECK(numbers_of(sample_states(task, seed + 1, stream::test_data, 5, 12)) != one_by_one);
+  CHECK(numbers_of(sample_states(task, seed, stream::training_data, 5, 12)) != one_by_one);
 }
 
 TEST_CASE("a longer sequence starts like a shorter one", "[dynamics]") {
@@ -262,7 +262,7 @@ TEST_CASE("a longer sequence starts like a shorter one", "[dynamics]") {
 
 TEST_CASE("tokens hold nothing, the state twice and the state before", "[dynamics]") {
   const LinearDynamics task{.dimension = 3, .tokens = 5};
-  const Tensor states = task.sample(seed, stream::test_data, 0, 4);
+  const Tensor states = sample_states(task, seed, stream::test_data, 0, 4);
   const Tensor tokens = constructed_tokens(states), labels = next_states(states);
   REQUIRE(tokens.shape() == Shape({4, 5, 12}));
   REQUIRE(labels.shape() == Shape({4, 5, 3}));

@@ -20,19 +20,19 @@ TEST_CASE("sequences of impossible sizes", "[dynamics][errors]") {
     Random random(1, stream::test_data);
     refuses("linear dynamics", [&] { task.sample(random); });
     refuses("linear dynamics", [&] { task.sample_system(random); });
-    refuses("linear dynamics", [&] { task.sample(1, stream::test_data, 0, 2); });
+    refuses("linear dynamics", [&] { sample_states(task, 1, stream::test_data, 0, 2); });
   }
   for (const LinearDynamics& task : std::initializer_list<LinearDynamics>{
            {.tokens = huge}, {.dimension = huge}, {.dimension = Index{1} << 32, .tokens = Index{1} << 32}}) {
     refuses("too large", [&] { task.sample(Random(1, stream::test_data)); });
-    refuses("too large", [&] { task.sample(1, stream::test_data, 0, 2); });
+    refuses("too large", [&] { sample_states(task, 1, stream::test_data, 0, 2); });
   }
   const LinearDynamics task{.dimension = 2, .tokens = 3};
-  CHECK(task.sample(1, stream::test_data, 5, 0).shape() == Shape({0, 4, 2}));
-  refuses("linear dynamics: -1 sequences", [&] { task.sample(1, stream::test_data, 0, -1); });
-  refuses("sequences from number -1", [&] { task.sample(1, stream::test_data, -1, 1); });
-  refuses("linear dynamics", [&] { task.sample(1, stream::test_data, huge, 1); });
-  refuses("too large", [&] { task.sample(1, stream::test_data, 0, huge); });
+  CHECK(sample_states(task, 1, stream::test_data, 5, 0).shape() == Shape({0, 4, 2}));
+  refuses("-1 sequences from number 0", [&] { sample_states(task, 1, stream::test_data, 0, -1); });
+  refuses("sequences from number -1", [&] { sample_states(task, 1, stream::test_data, -1, 1); });
+  refuses("sequences from number", [&] { sample_states(task, 1, stream::test_data, huge, 1); });
+  refuses("too large", [&] { sample_states(task, 1, stream::test_data, 0, huge); });
   const Tensor none, matrix({2, 3}), no_state({2, 0, 3});
   for (const Tensor& states : {none, matrix, no_state}) {
     refuses("next_states", [&] { next_states(states); });

@@ -135,7 +135,7 @@ TEST_CASE("outliers are outliers in any unit", "[probes]") {
 
 TEST_CASE("targets are the states and the preconditioned states", "[probes]") {
   const LinearDynamics task{.dimension = 3, .tokens = 8};
-  const Tensor states = task.sample(3, stream::analysis_data, 0, 4);
+  const Tensor states = sample_states(task, 3, stream::analysis_data, 0, 4);
   const Tensor current = current_states(states);
   const Tensor exact = preconditioned_states(
       states, [](const Matrix& A, std::span<const double> s) {
@@ -165,7 +165,7 @@ TEST_CASE("targets are the states and the preconditioned states", "[probes]") {
 TEST_CASE("the preconditioned states are what the iterative predictor multiplies", "[probes]") {
   // f_t = C_t·x_t with C_t = Σ s_i s_{i-1}ᵀ.
   const LinearDynamics task{.dimension = 3, .tokens = 8};
-  const Tensor states = task.sample(3, stream::analysis_data, 0, 1);
+  const Tensor states = sample_states(task, 3, stream::analysis_data, 0, 1);
   const Tensor x = preconditioned_states(states, published());
   Matrix s(9, 3);
   std::copy_n(states.data(), states.size(), s.values().begin());
@@ -202,7 +202,7 @@ TEST_CASE("a model's streams lead from its tokens to its output", "[probes]") {
 
 TEST_CASE("untrained states hold no future, and the preconditioned state alone neither", "[probes]") {
   const LinearDynamics task;
-  const Tensor states = task.sample(3, stream::analysis_data, 0, 256);
+  const Tensor states = sample_states(task, 3, stream::analysis_data, 0, 256);
   const Tensor tokens = constructed_tokens(states), next = next_states(states);
   const Tensor x = preconditioned_states(states, published());
   const Matrix of_next = linear_probe({tokens, x}, next, without_outliers(x));

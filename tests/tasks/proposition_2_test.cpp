@@ -34,7 +34,7 @@ constexpr double no_ridge = 1e-300;  // A_0 must not be 0
 double difference(const Transformer& model, const Predictor& predictor,
                   const LinearDynamics& task) {
   const Index d = task.dimension, T = task.tokens;
-  const Tensor states = task.sample(3, stream::analysis_data, 0, 3);
+  const Tensor states = sample_states(task, 3, stream::analysis_data, 0, 3);
   const Tensor output = model(constructed_tokens(states));
   double largest = 0;
   for (Index b = 0; b < 3; ++b) {
@@ -86,7 +86,7 @@ TEST_CASE("many steps are least squares", "[proposition_2]") {
 TEST_CASE("everything but prediction and residual stays as it was", "[proposition_2]") {
   const Index d = 3;
   const LinearDynamics task{.dimension = d, .tokens = 10};
-  const Tensor tokens = constructed_tokens(task.sample(3, stream::analysis_data, 0, 2));
+  const Tensor tokens = constructed_tokens(sample_states(task, 3, stream::analysis_data, 0, 2));
   const std::vector<double> steps = {0.1, 0.2};
   const std::vector<Tensor> streams = proposition_2_transformer(d, steps).residual_streams(tokens);
   for (const Tensor& x : streams) {

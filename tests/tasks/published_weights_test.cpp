@@ -119,7 +119,7 @@ TEST_CASE("published first layers look at the tokens that their authors report",
     if (path.empty()) continue;
     INFO(report.file);
     const Transformer model = load_published_transformer(path, {.clip = report.clip});
-    const Tensor states = current_states(LinearDynamics{}.sample(1, stream::test_data, 0, 256));
+    const Tensor states = current_states(sample_states(LinearDynamics{}, 1, stream::test_data, 0, 256));
     const std::vector<Matrix> maps =
         attention_maps(model.blocks[0].attention, matmul(states, model.embedding), model.table);
     for (std::size_t h = 0; h < 4; ++h) {

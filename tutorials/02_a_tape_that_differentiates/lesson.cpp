@@ -201,7 +201,7 @@ void lesson_body(lesson::Lesson& L) {
   L.setting("batch", batch);
   const auto loss_on_batch = [&](auto& training, Index n) {
     return training([&](const auto& model, Index first, Index count) {
-      const Tensor states = task.sample(L.seed(), stream::training_data, n * batch + first, count);
+      const Tensor states = sample_states(task, L.seed(), stream::training_data, n * batch + first, count);
       return squared_error(model(states), next_states(states), batch);
     });
   };

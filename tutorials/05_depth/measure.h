@@ -14,8 +14,8 @@ inline LossCurve difference(const LinearDynamics& task, const Transformer& a, co
   return loss_curve(sequences, task.tokens, [&](Index first, Index count, double* out) {
     const Batch batch = task.batch(seed, stream::test_data, first, count);
     std::vector<double> other(static_cast<std::size_t>(count * task.tokens));
-    task.losses(a(batch.inputs), batch, out);
-    task.losses(b(batch.inputs), batch, other.data());
+    task.loss.each(a(batch.inputs), batch, out);
+    task.loss.each(b(batch.inputs), batch, other.data());
     for (std::size_t i = 0; i < other.size(); ++i) out[i] -= other[i];
   });
 }

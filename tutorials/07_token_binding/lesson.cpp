@@ -134,7 +134,7 @@ void lesson_body(lesson::Lesson& L) {
   // which no neighbour stands out. Then token t gives 1/(t + 1) to each, and that is .05 in the mean over the
   // tokens 5 to 49.
   const Index looked = L.scaled<Index>({.smoke = 16, .lesson = 256, .paper = 2048});
-  const Tensor looked_at = task.inputs_of(task.sample(L.seed(), stream::analysis_data, 0, looked));
+  const Tensor looked_at = task.inputs_of(sample_states(task, L.seed(), stream::analysis_data, 0, looked));
   const Tensor slopes = task.batch(L.seed(), stream::analysis_data, 10000, 64).inputs;
   const Transformer untrained(candidates[0].model, L.seed());
   double most = 0;
@@ -263,7 +263,7 @@ void lesson_body(lesson::Lesson& L) {
   // (The authors fit theirs to 256 sequences and test it on the same, which makes errors about a sixth
   // smaller.)
   const Index probed_sequences = L.scaled<Index>({.smoke = 128, .lesson = 2048, .paper = 4096});
-  const Tensor probed = task.inputs_of(task.sample(L.seed(), stream::analysis_data, 20000, probed_sequences));
+  const Tensor probed = task.inputs_of(sample_states(task, L.seed(), stream::analysis_data, 20000, probed_sequences));
   const std::vector<double>* authors_probes[] = {&paper::tf_7_token_probe, &paper::hybrid_token_probe};
   std::vector<std::vector<double>> errors;
   lesson::LinePlot plot{.name = "token-probe",

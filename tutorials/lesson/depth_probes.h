@@ -21,13 +21,15 @@ struct DepthProbes {
   }
 };
 
-template <class Model>
-DepthProbes probe_by_depth(const LinearDynamics& task, const Model& model, std::uint64_t seed,
-                           Index sequences) {
-  const Tensor states = task.sample(seed, stream::analysis_data, 0, sequences);
+// With features, x_t takes the place of s_t in A_t⁻¹ s_t.
+template <Dynamics T, class Model>
+DepthProbes probe_by_depth(const T& task, const Model& model, std::uint64_t seed, Index sequences,
+                           const InContext& plan = {}, PublishedFor inputs = PublishedFor::states) {
+  const Tensor states = sample_states(task, seed, stream::analysis_data, 0, sequences);
   const std::vector<Tensor> streams = model.residual_streams(task.inputs_of(states));
-  const ChebyshevCoefficients c = published_coefficients(6);
-  const Tensor preconditioned = preconditioned_states(states, chebyshev(c.alpha, c.beta));
+  const ChebyshevCoefficients c = published_coefficients(6, inputs);
+  const Tensor seen = plan.features ? features_of(states, plan.features) : states;
+  const Tensor preconditioned = preconditioned_states(seen, chebyshev(c.alpha, c.beta), plan.ridge);
   const Matrix usual = without_outliers(preconditioned);
   return {linear_probe(streams, next_states(states)), linear_probe(streams, preconditioned, usual),
           linear_probe({preconditioned}, next_states(states), usual)};

@@ -10,7 +10,11 @@
 #include "nn/optimizer.h"
 #include "nn/training.h"
 #include "nn/transformer.h"
+#include "tasks/few_shot.h"
+#include "tasks/linear_dynamics.h"
 #include "tasks/loss_curve.h"
+#include "tasks/nonlinear_dynamics.h"
+#include "tasks/partially_observed.h"
 #include "tutorials/lesson/lesson.h"
 #include "tutorials/lesson/writing.h"
 
@@ -61,11 +65,38 @@ inline std::string in_words(const Transformer::Options& options) {
               exact_number(deviation));
 }
 
+inline std::string in_words(const Matrix& a) {
+  Checksum all;
+  all.add(a.values());
+  return text("of ", a.rows(), " x ", a.columns(), " numbers ", all.text());
+}
+
 inline std::string in_words(const LinearDynamics& task) {
-  const auto& [dimension, tokens, noise, range, clip, system, fixed_key, inputs] = task;
+  const auto& [dimension, tokens, noise, range, clip, system, fixed_key, fixed_W, inputs] = task;
   return text("dimension ", dimension, ", tokens ", tokens, ", noise ", exact_number(noise), ", range ",
               exact_number(range), ", states' clip ", exact_number(clip), ", system ",
-              static_cast<int>(system), ", fixed key ", fixed_key, ", inputs ", static_cast<int>(inputs));
+              static_cast<int>(system), ", fixed key ", fixed_key, ", fixed W ", in_words(fixed_W), ", inputs ",
+              static_cast<int>(inputs));
+}
+
+inline std::string in_words(const PartiallyObserved& task) {
+  const auto& [hidden, dimension, tokens, noise, observation_noise, scale, range, clip] = task;
+  return text("partially observed, hidden ", hidden, ", dimension ", dimension, ", tokens ", tokens, ", noise ",
+              exact_number(noise), " and ", exact_number(observation_noise), ", scale ", exact_number(scale),
+              ", range ", exact_number(range), ", states' clip ", exact_number(clip));
+}
+
+inline std::string in_words(const NonlinearDynamics& task) {
+  const auto& [network, tokens, noise, range] = task;
+  return text("nonlinear, network ", in_words(network.A), " and ", in_words(network.B), ", tokens ", tokens,
+              ", noise ", exact_number(noise), ", range ", exact_number(range));
+}
+
+inline std::string in_words(const FewShot& task) {
+  const auto& [dimension, tokens, separator, prefix, switch_after, noise, range] = task;
+  return text("few-shot, dimension ", dimension, ", tokens ", tokens, ", separator ", separator, ", prefix ",
+              prefix, ", switch after ", switch_after, ", noise ", exact_number(noise), ", range ",
+              exact_number(range));
 }
 
 inline std::string in_words(const AdamW::Options& options) {

@@ -20,8 +20,11 @@
 #include "nn/softmax_attention.h"
 #include "nn/training.h"
 #include "nn/transformer.h"
+#include "tasks/few_shot.h"
 #include "tasks/in_context.h"
 #include "tasks/linear_dynamics.h"
+#include "tasks/nonlinear_dynamics.h"
+#include "tasks/partially_observed.h"
 #include "tasks/probes.h"
 #include "tests/catch.h"  // first, because it is precompiled
 #include "tests/helpers.h"
@@ -131,6 +134,15 @@ const std::vector<Fingerprint> fingerprints = {
        return bits_of(least_squares_predictor({})(sequence.states).values());
      },
      "d964c04acf530e83", "d964c04acf530e83"},
+    {"partially observed dynamics",
+     [] { return bits_of(sample_states(PartiallyObserved{}, 1, stream::test_data, 0, 20)); },
+     "FP1", "fe94070798cedd31"},
+    {"nonlinear dynamics",
+     [] { return bits_of(sample_states(NonlinearDynamics{}, 1, stream::test_data, 0, 20)); },
+     "FP2", "20a780ed7674c4e8"},
+    {"few-shot prompts",
+     [] { return bits_of(sample_states(FewShot{.switch_after = 3}, 1, stream::test_data, 0, 20)); },
+     "FP3", "7080efae350ed5af"},
     {"linear dynamics", [] { return bits_of(sample_states(LinearDynamics{}, 1, stream::test_data, 0, 20)); },
      "f13897a2238fa5ca", "4cf373eee52f8d97"},
     {"matmul",

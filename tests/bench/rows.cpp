@@ -13,6 +13,7 @@
 #include "nn/optimizer.h"
 #include "nn/training.h"
 #include "nn/transformer.h"
+#include "nn/tuned_tokens.h"
 
 namespace mesagrad::bench {
 namespace {
@@ -107,17 +108,17 @@ void add_mesa(std::vector<Row>& rows, Index B, Index T, Index H, Index K) {
 }
 
 // A whole training step, data excluded: forward, backward, clipping, AdamW. Each token
-// has `inputs` numbers.
-Row step(const std::string& name, Index B, Index T, Index inputs, const Transformer::Options& options,
-         double flops) {
-  constexpr Index labels = 10;
+// has `inputs` numbers, and each label `labels`.
+template <class Model>
+Row step(const std::string& name, Index B, Index T, Index inputs, Index labels,
+         const typename Model::Options& options, double flops) {
   double weights = 0;
-  for (const Parameter& p : Transformer(options, 1).parameters())
+  for (const Parameter& p : Model(options, 1).parameters())
     weights += static_cast<double>(p.tensor->size());
   // Tokens and labels are read; weights and two averages of the gradient are read and written.
   const double bytes = size_of_reals(product(B, T, inputs + labels) + 6 * weights);
   return {name, flops, bytes, [=] {
-    Transformer model(options, 1);
+    Model model(options, 1);
     std::vector<Tensor> x, y;  // one of each for each sequence
     for (std::uint64_t i = 0; i < static_cast<std::uint64_t>(B); ++i) {
       x.push_back(random_tensor({1, T, inputs}, 2 * i));
@@ -134,7 +135,7 @@ Row step(const std::string& name, Index B, Index T, Index inputs, const Transfor
     Training training(model, B, T);
     AdamW optimizer(model.parameters(), {.decay = 0.05});
     return time([&] {
-      training([&](const Transformer& part, Index first, Index count) {
+      training([&](const Model& part, Index first, Index count) {
         return squared_error(part(together(x, first, count)), together(y, first, count), B);
       });
       clip_by_value(model.parameters(), 1);
@@ -155,8 +156,7 @@ double attention_flops(const Mixer& kind, Index B, Index T, Index D, Index seen,
   return flops;
 }
 
-void add_step(std::vector<Row>& rows, const std::string& name, Index B, Index T,
-              const Transformer::Options& o) {
+double step_flops(Index B, Index T, const Transformer::Options& o) {
   double flops = o.embedded ? 6 * product(B, T, o.width, o.inputs + o.outputs) : 0;
   for (std::size_t b = 0; b < o.blocks.size(); ++b) {
     const bool wide = b == 0 && o.positions == Transformer::Positions::keys;
@@ -164,7 +164,26 @@ void add_step(std::vector<Row>& rows, const std::string& name, Index B, Index T,
         attention_flops(o.blocks[b], B, T, o.width, wide ? 2 * o.width : o.width, o.heads, o.key_size);
     flops += 12 * product(B, T, o.width, o.mlp);
   }
-  rows.push_back(step(name, B, T, o.embedded ? o.inputs : o.width, o, flops));
+  return flops;
+}
+
+void add_step(std::vector<Row>& rows, const std::string& name, Index B, Index T,
+              const Transformer::Options& o) {
+  rows.push_back(
+      step<Transformer>(name, B, T, o.embedded ? o.inputs : o.width, o.outputs, o, step_flops(B, T, o)));
+}
+
+// One step that tunes a token of a model's input, between every two tokens. Each matrix of the frozen model is
+// used twice, forward and for the gradient of what goes in, and not a third time for its own gradient.
+void add_tuning(std::vector<Row>& rows, const std::string& name, Index B, Index T,
+                const Transformer::Options& o) {
+  TunedTokens<Transformer>::Options options{.model = Transformer(o, 1), .at = {}, .width = o.inputs};
+  for (Index t = 0; t < T; ++t) options.at.push_back(t % 3 == 2 ? 0 : -1);
+  double scores = 0;  // what attention costs apart from matrices
+  for (const Mixer& kind : o.blocks) scores += attention_flops(kind, B, T, 0, 0, o.heads, o.key_size);
+  const double matrices = step_flops(B, T, o) - scores;
+  rows.push_back(step<TunedTokens<Transformer>>(name, B, T, o.inputs, o.outputs, options,
+                                                2 * matrices / 3 + scores));
 }
 
 }  // namespace
@@ -205,6 +224,13 @@ std::vector<Row> rows() {
   add_step(result, "hybrid-mesa", B, T,
            Transformer::Options{.blocks = hybrid, .positions = none, .clip = real{1.5}});
   add_step(result, "hybrid-mesa with positions", B, T, Transformer::Options{.blocks = hybrid, .clip = 1});
+  // Systems that hide, and few-shot prompts: training, and tuning of a token before the same model.
+  const Transformer::Options partial{.inputs = 5, .outputs = 5, .width = 80, .heads = 12},
+      nonlinear{.width = 60, .mlp = 300, .unit_keys = true}, few_shot{.tokens = 224};
+  add_step(result, "partial-7", B, T, partial);
+  add_step(result, "nonlinear-7", B, T, nonlinear);
+  add_step(result, "few-shot-7, 224 tokens", 128, 224, few_shot);
+  add_tuning(result, "  tuning a token", 128, 224, few_shot);
   add_step(result, "linear-2, 64 sequences", 64, T, two);
   add_step(result, "linear-2, 512 sequences", 512, T, two);
   add_step(result, "linear-2, 224 tokens", B, 224, two);

@@ -68,20 +68,23 @@ inline Matrix naive_self_attention(const SelfAttention& layer, const Matrix& see
     const auto projected = [&](const Matrix& tokens, const Tensor& w) {
       return multiply(tokens, columns_of(matrix_of(w), h * K, K));
     };
-    Matrix q = projected(seen, layer.wq), k = projected(seen, layer.wk);
-    for (Matrix* m : {&q, &k}) {
-      for (Index t = 0; t < m->rows() && layer.unit_keys; ++t) {
+    Matrix q = projected(seen, layer.wq), k = projected(seen, layer.wk), v = projected(x, layer.wv);
+    const auto to_length_1 = [](Matrix& m) {
+      for (Index t = 0; t < m.rows(); ++t) {
         double square = 0;
-        for (const double number : row_of(*m, t)) square += number * number;
-        for (double& number : row_of(*m, t)) number /= std::sqrt(square);
+        for (const double number : row_of(m, t)) square += number * number;
+        for (double& number : row_of(m, t)) number /= std::sqrt(square);
       }
-    }
+    };
+    if (layer.unit_keys || layer.unit_values) to_length_1(q);
+    if (layer.unit_keys) to_length_1(k);
+    if (layer.unit_values) to_length_1(v);
     if (const auto mesa = std::get_if<MesaLayer>(&layer.mixer)) {
       q = reference::preconditioned_queries(q, k, static_cast<double>(mesa->lambda[h]));
     }
     const bool softmax = std::holds_alternative<SoftmaxAttention>(layer.mixer);
     const auto attention = softmax ? reference::softmax_attention : reference::linear_attention;
-    const Matrix out = attention(q, k, projected(x, layer.wv));
+    const Matrix out = attention(q, k, v);
     for (Index t = 0; t < x.rows(); ++t) std::copy_n(out.row(t), K, mixed.row(t) + h * K);
   }
   return multiply(mixed, matrix_of(layer.wo));

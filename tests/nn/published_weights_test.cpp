@@ -12,7 +12,7 @@ namespace {
 
 constexpr Index D = 7, H = 3, K = 2;
 const LinearTransformer::Options settings{
-    .heads = H, .masked_channels = 2, .clip = real{1.5}, .init_deviation = 0};
+    .heads = H, .key_size = K, .masked_channels = 2, .clip = real{1.5}, .init_deviation = 0};
 
 std::string name_of(Index block, const char* matrix) {
   return text("tf_block.blocklist_", block, ".self_attn.", matrix);
@@ -49,7 +49,6 @@ const Tensor& lambda_of(const SelfAttention& layer) { return std::get<MesaLayer>
 LinearTransformer by_hand(const Safetensors& file, bool mesa) {
   LinearTransformer::Options options = settings;
   options.width = D;
-  options.key_size = K;
   if (mesa) options.kind = MesaLayer{};
   LinearTransformer model(options, 1);
   SelfAttention& block = model.blocks[0].attention;
@@ -138,49 +137,71 @@ TEST_CASE("published weights that do not fit are refused", "[published_weights][
   CHECK(complaint(with(name_of(1, "lambdas"), {2}), {"1.self_attn.lambdas", "shape (2)", "(3)"}) == "");
   CHECK(complaint(with("input_layer.kernel", {3, 4}),
                   {"input_layer.kernel", "(3, 4)", "is not part of"}) == "");
-  CHECK(complaint(same, {"4 heads do not divide the 6 columns"}, 4) == "");
-  CHECK(complaint(same, {"0 heads do not divide"}, 0) == "");
+  CHECK(complaint(same, {"queries have 6 columns", "not 4 heads of key size 2"}, 4) == "");
+  CHECK(complaint(same, {"queries have 6 columns", "not 6 heads of key size 2"}, 6) == "");
+  CHECK(complaint(same, {"not 0 heads"}, 0) == "");
   const auto missing = [] { load_published_linear_transformer("no/such/file.safetensors", {}); };
   CHECK(lacks(missing, {"no/such/file.safetensors"}) == "");
 }
 
-TEST_CASE("a published Transformer keeps its meaning", "[published_weights]") {
-  const Transformer::Options options{.inputs = 3,
-                                     .outputs = 2,
-                                     .width = 6,
-                                     .blocks = {SoftmaxAttention{}, SoftmaxAttention{}, MesaLayer{}},
-                                     .heads = 2,
-                                     .key_size = 3,
-                                     .tokens = 9,
-                                     .clip = 1,
-                                     .init_deviation = 0.5};
-  const Transformer model(options, 4);
+namespace {
+
+// A model as the authors save it.
+Safetensors file_of(const Transformer& model) {
   Safetensors file;
   file.tensors = {{"input_layer.kernel", model.embedding}, {"output_layer.kernel", model.readout}};
-  for (std::size_t b = 0; b < 3; ++b) {
-    const std::string prefix =
-        b == 0 ? "hybrid_block.self_attn." : text("tf_block.blocklist_", b - 1, ".self_attn.");
+  for (std::size_t b = 0; b < model.blocks.size(); ++b) {
+    const std::string block = b == 0 ? "hybrid_block." : text("tf_block.blocklist_", b - 1, ".");
+    const std::string prefix = block + "self_attn.";
     const SelfAttention& layer = model.blocks[b].attention;
-    const bool mesa = b == 2;
+    const bool mesa = std::holds_alternative<MesaLayer>(layer.mixer);
     file.tensors[prefix + "q_proj.kernel"] = layer.wq;
     file.tensors[prefix + (mesa ? "v_proj.kernel" : "k_proj.kernel")] = layer.wk;
     file.tensors[prefix + (mesa ? "k_proj.kernel" : "v_proj.kernel")] = layer.wv;
-    Tensor wo = layer.wo.copy();
-    for (Index h = 0; mesa && h < 2; ++h)
-      for (Index k = 0; k < 3; ++k)
-        for (Index c = 0; c < 6; ++c) wo[(k * 2 + h) * 6 + c] = layer.wo[(h * 3 + k) * 6 + c];
+    const Index heads = layer.heads, key_size = layer.wo.dim(0) / heads, width = layer.wo.dim(1);
+    const Tensor wo = layer.wo.copy();
+    for (Index row = 0; mesa && row < heads * key_size; ++row) {
+      const Index h = row / key_size, k = row % key_size;
+      for (Index c = 0; c < width; ++c) wo[(k * heads + h) * width + c] = layer.wo[row * width + c];
+    }
     file.tensors[prefix + "o_proj.kernel"] = wo;
     if (mesa) file.tensors[prefix + "lambdas"] = lambda_of(layer);
+    if (!model.blocks[b].mlp) continue;
+    file.tensors[block + "linear_0.kernel"] = model.blocks[b].mlp->w1;
+    file.tensors[block + "linear_2.kernel"] = model.blocks[b].mlp->w2;
   }
-  const Transformer again = loaded(file, Transformer::Options{.heads = 2, .tokens = 9, .clip = 1});
+  return file;
+}
+
+Transformer::Options hybrid() {
+  return {.inputs = 3,
+          .outputs = 2,
+          .width = 6,
+          .blocks = {SoftmaxAttention{}, SoftmaxAttention{}, MesaLayer{}},
+          .heads = 2,
+          .key_size = 3,
+          .tokens = 9,
+          .clip = 1,
+          .init_deviation = 0.5};
+}
+
+}  // namespace
+
+TEST_CASE("a published Transformer keeps its meaning", "[published_weights]") {
+  const Transformer model(hybrid(), 4);
+  const Safetensors file = file_of(model);
+  const Transformer::Options known{.heads = 2, .key_size = 3, .tokens = 9, .clip = 1};
+  const Transformer again = loaded(file, known);
   REQUIRE(again.blocks.size() == 3);
-  for (std::size_t b = 0; b < 3; ++b) CHECK(again.options.blocks[b].index() == options.blocks[b].index());
+  for (std::size_t b = 0; b < 3; ++b) {
+    CHECK(again.options.blocks[b].index() == model.options.blocks[b].index());
+  }
   const Tensor x = random_tensor({2, 9, 3}, 5);
   CHECK(numbers_of(again(x)) == numbers_of(model(x)));
   const auto complaint = [&](const auto& change, std::initializer_list<const char*> parts) {
     Safetensors changed = file;
     change(changed.tensors);
-    return lacks([&] { loaded(changed, Transformer::Options{.heads = 2}); }, parts);
+    return lacks([&] { loaded(changed, known); }, parts);
   };
   CHECK(complaint([](auto& t) { t.erase("input_layer.kernel"); }, {"no tensor \"input_layer.kernel\""}) ==
         "");
@@ -190,6 +211,35 @@ TEST_CASE("a published Transformer keeps its meaning", "[published_weights]") {
                   {"hybrid_block.self_attn.q_proj", "shape (6, 6), expected (12, 6)"}) == "");
   CHECK(complaint([](auto& t) { t["mlp.kernel"] = Tensor({2}); }, {"mlp.kernel", "is not part of"}) ==
         "");
+  CHECK(complaint([](auto& t) { t["hybrid_block.linear_2.kernel"] = Tensor({4, 6}); },
+                  {"hybrid_block.linear_2.kernel", "is not part of"}) == "");
+  CHECK(lacks([&] { loaded(file, Transformer::Options{.heads = 3, .key_size = 3}); },
+              {"6 columns", "not 3 heads of key size 3"}) == "");
+}
+
+TEST_CASE("a published Transformer of nonlinear systems keeps its meaning", "[published_weights]") {
+  Transformer::Options options = hybrid();
+  options.mlp = 4;
+  options.unit_keys = true;
+  Transformer model(options, 4);
+  SelfAttention& mesa = model.blocks[2].attention;  // by its name in the authors' code, k_proj is unit
+  mesa.unit_keys = false;
+  mesa.unit_values = true;
+  const Safetensors file = file_of(model);
+  const Transformer again = loaded(
+      file, Transformer::Options{.heads = 2, .key_size = 3, .tokens = 9, .clip = 1, .unit_keys = true});
+  CHECK(again.options.mlp == 4);
+  const Tensor x = random_tensor({2, 9, 3}, 5);
+  CHECK(numbers_of(again(x)) == numbers_of(model(x)));
+  mesa.unit_values = false;
+  CHECK(numbers_of(again(x)) != numbers_of(model(x)));
+  const auto without = [&](const char* name, std::initializer_list<const char*> parts) {
+    Safetensors changed = file;
+    changed.tensors.erase(name);
+    return lacks([&] { loaded(changed, Transformer::Options{.heads = 2, .key_size = 3}); }, parts);
+  };
+  CHECK(without("hybrid_block.linear_2.kernel", {"no tensor", "hybrid_block.linear_2.kernel"}) == "");
+  CHECK(without("tf_block.blocklist_1.linear_0.kernel", {"no tensor", "blocklist_1.linear_0.kernel"}) == "");
 }
 
 }  // namespace mesagrad

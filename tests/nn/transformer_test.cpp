@@ -37,6 +37,8 @@ std::vector<Transformer> models() {
   add([](auto& o) { o.positions = Positions::tokens; o.layer_norm = true; o.mlp = 5; });
   add([](auto& o) { o.positions = Positions::none; o.layer_norm = true; });
   add([=](auto& o) { o.blocks = {linear, softmax, mesa}; o.mlp = 9; o.unit_keys = true; });
+  add([](auto&) {});
+  result.back().blocks[2].attention.unit_values = true;
   return result;
 }
 

@@ -217,6 +217,10 @@ TEST_CASE("the fixed system is the same for all sequences, seeds and streams", "
     }
   }
   CHECK(largest_difference(sequence(other, 0).W.values(), W.values()) > 0.1);
+  const LinearDynamics given{.system = System::fixed, .fixed_W = W};
+  CHECK(largest_difference(sequence(given, 0).states.values(), s.values()) == 0);
+  const LinearDynamics wrong{.dimension = 9, .system = System::fixed, .fixed_W = W};
+  CHECK(lacks([&] { sequence(wrong, 0); }, {"fixed W is (10, 10)", "dimension 9"}) == "");
 }
 
 TEST_CASE("the default systems are the first numbers of a sequence", "[dynamics]") {

@@ -75,7 +75,32 @@ void check_inverse(const ApplyInverse& inverse, const Matrix& A, const Matrix& e
   }
 }
 
-// Φ_t s_t, with Φ_t fitted to the pairs (s_{i-1}, s_i) before t by the normal equations.
+// Φ_t x_t, with Φ_t fitted to the pairs (x_{i-1}, s_i) up to t by the normal equations; `teaches` as in
+// InContext.
+Matrix naive_regression(const Matrix& s, const Matrix& x, double ridge,
+                        const std::function<bool(Index)>& teaches) {
+  const Index T = s.rows() - 1, d = s.columns(), m = x.columns();
+  Matrix prediction(T, d);
+  for (Index t = 0; t < T; ++t) {
+    std::vector<Index> pairs;
+    for (Index i = 1; i <= t; ++i) {
+      if (teaches(i)) pairs.push_back(i);
+    }
+    Matrix X(std::ssize(pairs), m), Y(std::ssize(pairs), d), x_t(1, m);
+    for (Index n = 0; n < std::ssize(pairs); ++n) {
+      const Index i = pairs[static_cast<std::size_t>(n)];
+      std::copy_n(x.row(i - 1), m, X.row(n));
+      std::copy_n(s.row(i), d, Y.row(n));
+    }
+    std::copy_n(x.row(t), m, x_t.row(0));
+    const Matrix A = plus(multiply(transpose(X), X), ridge, Matrix::identity(m));
+    const Matrix f = multiply(x_t, lu_solve(A, multiply(transpose(X), Y)));
+    std::copy_n(f.row(0), d, prediction.row(t));
+  }
+  return prediction;
+}
+
+// The same of the states themselves.
 Matrix naive_least_squares(const Matrix& s, double ridge, bool newest_pair) {
   const Index T = s.rows() - 1, d = s.columns();
   Matrix prediction(T, d);
@@ -115,6 +140,64 @@ TEST_CASE("least squares solves the normal equations at each position", "[in_con
       }
     }
   }
+}
+
+TEST_CASE("least squares takes features for states, and only pairs that teach", "[in_context]") {
+  const Matrix s = some_states();
+  const auto squares = [](const Matrix& states) {  // six features of four numbers
+    Matrix x(states.rows(), 6);
+    for (Index t = 0; t < states.rows(); ++t) {
+      for (Index j = 0; j < 6; ++j) x(t, j) = states(t, j % 4) * (j < 4 ? 1 : states(t, j - 3));
+    }
+    return x;
+  };
+  const auto all = [](Index) { return true; };
+  const auto every_third = [](Index i) { return i % 3 == 1; };
+  const Matrix f = least_squares_predictor({.ridge = 0.1, .features = squares})(s);
+  CHECK(largest_difference(f.values(), naive_regression(s, squares(s), 0.1, all).values()) < 1e-10);
+  const Matrix some = least_squares_predictor({.ridge = 0.1, .teaches = every_third})(s);
+  CHECK(largest_difference(some.values(), naive_regression(s, s, 0.1, every_third).values()) < 1e-10);
+  const InContext options{.ridge = 0.1, .features = squares, .teaches = every_third};
+  const Matrix both = least_squares_predictor(options)(s);
+  CHECK(largest_difference(both.values(), naive_regression(s, squares(s), 0.1, every_third).values()) < 1e-10);
+  const Features short_ones = [](const Matrix& states) { return Matrix(states.rows() - 1, 2); };
+  CHECK(lacks([&] { least_squares_predictor({.features = short_ones})(s); },
+              {"predict_with", "features (12, 2) of states (13, 4)"}) == "");
+}
+
+TEST_CASE("stacked observations are the newest states, newest first", "[in_context]") {
+  const Matrix s = some_states();
+  for (const Index k : {1, 2, 5, 20}) {
+    const Matrix z = stacked(k)(s);
+    REQUIRE((z.rows() == 13 && z.columns() == 4 * k));
+    for (Index t = 0; t < 13; ++t) {
+      for (Index j = 0; j < 4 * k; ++j) CHECK(z(t, j) == (t >= j / 4 ? s(t - j / 4, j % 4) : 0));
+    }
+  }
+  for (const Index k : {Index{0}, Index{-1}}) {
+    CHECK(lacks([&] { stacked(k); }, {"stacked", "at least one"}) == "");
+  }
+}
+
+TEST_CASE("features of many sequences are those of each", "[in_context]") {
+  const Tensor states = sample_states(task, 3, stream::analysis_data, 0, 3);
+  const Tensor z = features_of(states, stacked(2));
+  REQUIRE(z.shape() == Shape({3, 13, 8}));
+  for (std::uint64_t n = 0; n < 3; ++n) {
+    for (Index t = 0; t < 13; ++t) {
+      for (Index j = 0; j < 8; ++j) {
+        const Index row = static_cast<Index>(n) * 13 + t - j / 4;
+        const real expected = t >= j / 4 ? states[row * 4 + j % 4] : real{0};
+        CHECK(z[(static_cast<Index>(n) * 13 + t) * 8 + j] == expected);
+      }
+    }
+  }
+  const Features uneven = [first = states[0]](const Matrix& s) {
+    return Matrix(s.rows(), static_cast<real>(s(0, 0)) == first ? 2 : 3);
+  };
+  CHECK(lacks([&] { features_of(states, uneven); }, {"features_of", "(13, 3)"}) == "");
+  CHECK(lacks([&] { features_of(Tensor({2, 3}), stacked(1)); }, {"features_of", "(2, 3)"}) == "");
+  CHECK(lacks([&] { features_of(Tensor({0, 3, 2}), stacked(1)); }, {"features_of", "N > 0"}) == "");
 }
 
 TEST_CASE("least squares learns a system without noise", "[in_context]") {
@@ -244,6 +327,10 @@ TEST_CASE("the published coefficients come close to least squares", "[in_context
         Vector{1.0292039, 3.8550997, 3.7469113, 3.3827868, 2.9881542, 2.0934358});
   CHECK(published_coefficients(6).beta ==
         Vector{0, 0.6402129, 0.4798134, 0.8143542, 1.6680348, 2.4196014});
+  CHECK(published_coefficients(6, PublishedFor::stacked).alpha[5] == 0.22242576);
+  CHECK(published_coefficients(6, PublishedFor::stacked).beta[5] == 2.2919629);
+  CHECK(published_coefficients(6, PublishedFor::features).alpha[1] == 4.0157757);
+  CHECK(published_coefficients(6, PublishedFor::features).beta[5] == 2.425832);
   CHECK(published_coefficients(2).alpha == Vector{1.231576, 8.199612});
   CHECK(published_coefficients(2).beta == Vector{0, 4.9499435});
   const LinearDynamics paper;

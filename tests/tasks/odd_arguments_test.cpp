@@ -4,6 +4,8 @@
 
 #include "tasks/compression.h"
 #include "tasks/in_context.h"
+#include "tasks/nonlinear_dynamics.h"
+#include "tasks/partially_observed.h"
 #include "tasks/probes.h"
 #include "tasks/proposition_2.h"
 #include "tasks/time_reversal.h"
@@ -47,6 +49,32 @@ TEST_CASE("sequences of impossible sizes", "[dynamics][errors]") {
     CHECK(constructed_tokens(states).shape() == next_states(states).shape().with_last(4 * shape[2]));
     CHECK(preconditioned_states(states, neumann(1)).shape() == next_states(states).shape());
   }
+}
+
+TEST_CASE("partially observed and nonlinear systems of impossible sizes", "[dynamics][errors]") {
+  const double nan = std::nan("");
+  for (const PartiallyObserved& task : std::initializer_list<PartiallyObserved>{
+           {.hidden = 0}, {.hidden = -1}, {.dimension = 0}, {.tokens = -1}, {.noise = -1}, {.noise = nan},
+           {.observation_noise = HUGE_VAL}, {.scale = -1}, {.range = nan}, {.clip = -1}, {.clip = nan}}) {
+    refuses("partially observed dynamics", [&] { task.sample(Random(1, stream::test_data)); });
+    refuses("partially observed dynamics", [&] { task.batch(1, stream::test_data, 0, 2); });
+  }
+  for (const PartiallyObserved& task :
+       std::initializer_list<PartiallyObserved>{{.hidden = huge}, {.dimension = huge}, {.tokens = huge}}) {
+    refuses("too large", [&] { task.sample(Random(1, stream::test_data)); });
+  }
+  CHECK(PartiallyObserved{.tokens = 0}.batch(1, stream::test_data, 0, 2).inputs.shape() == Shape({2, 0, 5}));
+  const FeatureNetwork network = random_feature_network(2, 3, 1);
+  for (const NonlinearDynamics& task : std::initializer_list<NonlinearDynamics>{
+           {.network = {}}, {.network = {network.A, network.A}}, {.network = {Matrix(0, 3), Matrix(3, 0)}},
+           {.tokens = -1}, {.noise = nan}, {.noise = -1}, {.range = HUGE_VAL}}) {
+    refuses("nonlinear dynamics", [&] { task.sample(Random(1, stream::test_data)); });
+    refuses("nonlinear dynamics", [&] { task.batch(1, stream::test_data, 0, 2); });
+  }
+  refuses("too large", [&] { NonlinearDynamics{.tokens = huge}.batch(1, stream::test_data, 0, 2); });
+  CHECK(NonlinearDynamics{.tokens = 0}.batch(1, stream::test_data, 0, 2).inputs.shape() == Shape({2, 0, 10}));
+  refuses("matrix", [] { random_feature_network(-1, 3, 1); });
+  refuses("multiply", [&] { network.raw_features(Matrix(2, 3)); });
 }
 
 TEST_CASE("loss curves of nothing", "[loss_curve][errors]") {
@@ -98,6 +126,7 @@ TEST_CASE("predictors of nothing, and inverses that do not fit", "[in_context][e
   refuses("too large", [] { neumann(huge); });
   refuses("newton", [] { newton(-1); });
   refuses("published_coefficients", [] { published_coefficients(0); });
+  refuses("published_coefficients", [] { published_coefficients(2, PublishedFor::stacked); });
   const std::vector<double> s = {1, 2};
   for (const Matrix& A : {Matrix(2, 3, 1), Matrix(3, 3, 1), Matrix()}) {
     refuses("newton", [&] { newton(1)(A, s); });

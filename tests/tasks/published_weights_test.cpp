@@ -5,7 +5,11 @@
 
 #include <cstdlib>
 
-#include "tasks/loss_curve.h"
+#include "nn/safetensors.h"
+#include "tasks/few_shot.h"
+#include "tasks/in_context.h"
+#include "tasks/nonlinear_dynamics.h"
+#include "tasks/partially_observed.h"
 #include "tasks/token_binding.h"
 #include "tests/helpers.h"
 
@@ -22,8 +26,13 @@ std::filesystem::path published(const char* file) {
   return {};
 }
 
+template <Task T>
+LossCurve curve_of(const T& task, const Transformer& model) {
+  return loss_curve(task, 1, stream::test_data, 5 * 256, model);
+}
+
 LossCurve curve_of(const Transformer& model) {
-  return loss_curve(LinearDynamics{.inputs = Tokens::raw}, 1, stream::test_data, 5 * 256, model);
+  return curve_of(LinearDynamics{.inputs = Tokens::raw}, model);
 }
 
 LossCurve curve_of(const LinearTransformer& model) {
@@ -100,6 +109,73 @@ TEST_CASE("published Transformers have the losses that their authors report", "[
     }
     check_agreement(curve.total(), report.total, curve.standard_error());
   }
+}
+
+void check_curve(const LossCurve& curve, const std::vector<std::pair<std::size_t, double>>& losses,
+                 double total) {
+  for (const auto& [t, loss] : losses) {
+    INFO("position " << t);
+    check_agreement(curve.mean[t], loss, curve.standard_error(static_cast<Index>(t)));
+  }
+  check_agreement(curve.total(), total, curve.standard_error());
+}
+
+TEST_CASE("the published Transformer of partially observed systems has its authors' losses",
+          "[published_weights]") {
+  const std::filesystem::path path = published("partially_observed_tf7.safetensors");
+  if (path.empty()) return;
+  check_curve(curve_of(PartiallyObserved{}, load_published_transformer(path, {.heads = 12})),
+              {{0, 3.088}, {2, 2.918}, {4, 2.789}, {9, 2.107}, {14, 1.117}, {19, .311}}, .7953);
+  CHECK(lacks([&] { load_published_transformer(path, {}); }, {"240 columns", "not 4 heads of key size 20"}) ==
+        "");
+}
+
+TEST_CASE("the published Transformer of nonlinear systems has its authors' losses", "[published_weights]") {
+  const std::filesystem::path path = published("nonlinear_tf7.safetensors"),
+                              system = published("../nonlinear_system.safetensors");
+  if (path.empty() || system.empty()) return;
+  const auto tensors = load_safetensors(system).tensors;
+  const NonlinearDynamics task{.network = {matrix_of(tensors.at("A")), matrix_of(tensors.at("B"))}};
+  check_curve(curve_of(task, load_published_transformer(path, {.unit_keys = true})),
+              {{0, .501}, {2, .301}, {4, .123}, {9, .0194}, {14, .0089}, {29, .0043}, {49, .0034}}, .0392);
+  // Without unit lengths the trained model is lost.
+  CHECK(curve_of(task, load_published_transformer(path, {})).total() > 0.5);
+  const ChebyshevCoefficients c = published_coefficients(6, PublishedFor::features);
+  const auto features = [&](const Matrix& states) { return task.network.unit_features(states); };
+  const Predictor plan =
+      predict_with(chebyshev(c.alpha, c.beta), {.newest_pair = false, .features = features});
+  check_curve(loss_curve(task, 1, stream::test_data, 5 * 256, plan),
+              {{0, .501}, {2, .394}, {4, .173}, {9, .0225}, {19, .0062}}, .0467);
+}
+
+TEST_CASE("the published few-shot Transformer has its authors' losses", "[published_weights]") {
+  const std::filesystem::path path = published("icl_tf7.safetensors");
+  if (path.empty()) return;
+  const Transformer model = load_published_transformer(path, {.tokens = 224});
+  const LossCurve base = loss_curve(FewShot{}, 1, stream::test_data, 5 * 128, model);
+  for (const auto& [pair, loss] : std::vector<std::pair<std::size_t, double>>{
+           {0, 1.685}, {4, 1.918}, {8, 1.549}, {16, 1.061}, {32, .872}, {64, .759}}) {
+    INFO("pair " << pair);
+    CHECK(base.t[pair] == 2.0 * static_cast<double>(pair));
+    check_agreement(base.mean[pair], loss, base.standard_error(static_cast<Index>(pair)));
+  }
+  const LossCurve separated = loss_curve(FewShot{.separator = true}, 1, stream::test_data, 5 * 128, model);
+  double mean = 0;
+  for (std::size_t pair = 0; pair < 68; ++pair) mean += separated.mean[pair] / 68;
+  check_agreement(mean, .841, separated.standard_error());
+}
+
+TEST_CASE("classical algorithms of stacked observations have the losses that the authors report",
+          "[in_context]") {
+  const ChebyshevCoefficients c = published_coefficients(6, PublishedFor::stacked);
+  const auto plan = [&](const Features& features) {
+    const Predictor p =
+        predict_with(chebyshev(c.alpha, c.beta), {.newest_pair = false, .features = features});
+    return loss_curve(PartiallyObserved{}, 1, stream::test_data, 5 * 256, p);
+  };
+  check_curve(plan({}), {{0, 3.087}, {2, 3.013}, {4, 4.890}, {9, 3.446}, {19, 2.066}, {49, 1.736}}, 2.349);
+  check_curve(plan(stacked(16)), {{0, 3.087}, {2, 3.014}, {4, 3.671}, {9, 2.468}, {19, .732}, {49, .135}},
+              1.034);
 }
 
 // The mean share of attention that the first layer's heads give to the token itself, to the one before and

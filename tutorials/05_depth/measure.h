@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "nn/linear_transformer.h"
+#include "tasks/linear_dynamics.h"
 #include "tasks/loss_curve.h"
 
 namespace mesagrad {

@@ -1,5 +1,6 @@
 // The numbers of a model that training changes, by name.
 #pragma once
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -8,9 +9,12 @@
 
 namespace mesagrad {
 
+struct RowGradients;  // nn/embedding.h
+
 struct Parameter {
   std::string name;  // "blocks.0.wq"
   Tensor* tensor;    // the model's member
+  std::shared_ptr<RowGradients>* apart = nullptr;  // and where it may keep its gradient instead
 };
 using Parameters = std::vector<Parameter>;
 

@@ -208,9 +208,9 @@ Safetensors load_safetensors(const std::filesystem::path& path) {
 void save_parameters(const std::filesystem::path& path, const Parameters& parameters,
                      const std::map<std::string, std::string>& metadata) {
   Safetensors file{.tensors = {}, .metadata = metadata};
-  for (const auto& [name, tensor] : parameters) {
-    const bool is_new = file.tensors.emplace(name, *tensor).second;
-    check(is_new, "cannot write ", path.string(), ": two tensors are named ", shown(name));
+  for (const Parameter& p : parameters) {
+    const bool is_new = file.tensors.emplace(p.name, *p.tensor).second;
+    check(is_new, "cannot write ", path.string(), ": two tensors are named ", shown(p.name));
   }
   save_safetensors(path, file);
 }
@@ -219,22 +219,22 @@ std::map<std::string, std::string> load_parameters(const std::filesystem::path& 
                                                    const Parameters& parameters) {
   const Safetensors file = load_safetensors(path);
   std::set<std::string> expected;
-  for (const auto& [name, tensor] : parameters) {
-    const auto found = file.tensors.find(name);
-    check(tensor->defined() && expected.insert(name).second, "load_parameters: the model's tensor ",
-          shown(name), " is undefined or appears twice");
-    check(found != file.tensors.end(), path.string(), " has no tensor ", shown(name),
-          "; the model's has shape ", tensor->shape());
+  for (const Parameter& p : parameters) {
+    const auto found = file.tensors.find(p.name);
+    check(p.tensor->defined() && expected.insert(p.name).second, "load_parameters: the model's tensor ",
+          shown(p.name), " is undefined or appears twice");
+    check(found != file.tensors.end(), path.string(), " has no tensor ", shown(p.name),
+          "; the model's has shape ", p.tensor->shape());
     const Shape& shape = found->second.shape();
-    check(tensor->shape() == shape, path.string(), ": tensor ", shown(name), " has shape ", shape,
-          ", the model's has ", tensor->shape());
+    check(p.tensor->shape() == shape, path.string(), ": tensor ", shown(p.name), " has shape ", shape,
+          ", the model's has ", p.tensor->shape());
   }
   for (const auto& [name, tensor] : file.tensors) {
     check(expected.contains(name), path.string(), ": tensor ", shown(name), " of shape ",
           tensor.shape(), " is not in the model");
   }
-  for (const auto& [name, tensor] : parameters) {
-    std::copy_n(file.tensors.at(name).data(), tensor->size(), tensor->data());
+  for (const Parameter& p : parameters) {
+    std::copy_n(file.tensors.at(p.name).data(), p.tensor->size(), p.tensor->data());
   }
   return file.metadata;
 }

@@ -16,6 +16,7 @@
 
 #include "core/parallel.h"
 #include "core/tape.h"
+#include "nn/embedding.h"
 #include "nn/optimizer.h"
 
 namespace mesagrad {
@@ -33,7 +34,10 @@ class Training {
     for (Shard& shard : shards_) {
       shard.model.emplace(model);  // a copy of the model shares its weights,
       shard.parameters = shard.model->parameters();
-      for (const Parameter& p : shard.parameters) p.tensor->requires_grad();  // not its gradients
+      for (const Parameter& p : shard.parameters) {  // not its gradients
+        if (p.apart != nullptr) *p.apart = std::make_shared<RowGradients>();
+        else p.tensor->requires_grad();
+      }
     }
   }
   Training(const Training&) = delete;
@@ -50,7 +54,10 @@ class Training {
     }
     parallel_for(std::ssize(shards_), [&](Index s) {
       Shard& shard = shards_[static_cast<std::size_t>(s)];
-      for (const Parameter& p : shard.parameters) p.tensor->zero_grad();
+      for (const Parameter& p : shard.parameters) {
+        if (p.apart != nullptr) (*p.apart)->clear();
+        else p.tensor->zero_grad();
+      }
       shard.loss = 0;
       const Index end = (s + 1) * batch_ / std::ssize(shards_);
       for (Index first = s * batch_ / std::ssize(shards_); first < end; first += pass_) {
@@ -86,6 +93,11 @@ class Training {
 
   void add_gradients() {
     for (std::size_t n = 0; n < parameters_.size(); ++n) {
+      if (parameters_[n].apart != nullptr) {
+        parameters_[n].tensor->zero_grad();
+        for (const Shard& shard : shards_) (*shard.parameters[n].apart)->add_to(*parameters_[n].tensor);
+        continue;
+      }
       std::array<const real*, shard_count> parts;
       for (std::size_t s = 0; s < shard_count; ++s) {
         parts[s] = shards_[s].parameters[n].tensor->grad();

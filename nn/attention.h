@@ -2,6 +2,7 @@
 #pragma once
 #include <string>
 
+#include "nn/key_features.h"
 #include "nn/parameters.h"
 
 namespace mesagrad {
@@ -19,10 +20,15 @@ namespace mesagrad {
 Tensor causal_linear_attention(const Tensor& q, const Tensor& k, const Tensor& v, Index heads);
 
 // As a kind of attention (nn/mixer.h).
-struct LinearAttention : NoParameters {
-  std::string name() const { return "linear"; }
+struct LinearAttention {
+  KeyFeatures features = {};
+
+  std::string name() const { return "linear" + features.name(); }
+  void start(Index) {}
+  Parameters parameters(const std::string&) { return {}; }
   Tensor operator()(const Tensor& q, const Tensor& k, const Tensor& v, Index heads) const {
-    return causal_linear_attention(q, k, v, heads);
+    return features.outputs(
+        causal_linear_attention(features.keys(q, heads), features.keys(k, heads), v, heads), heads);
   }
 };
 

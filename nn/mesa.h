@@ -40,9 +40,12 @@ inline Tensor positive_lambda(const Tensor& rho) {
 // As a kind of attention (nn/mixer.h): one λ for each head, 1 at the start.
 struct MesaLayer {
   bool softplus_lambda = false;  // the parameter is ρ, and λ = positive_lambda(ρ)
+  KeyFeatures features = {};
   Tensor lambda = {}, rho = {};  // (H), one of them
 
-  std::string name() const { return softplus_lambda ? "mesa with softplus lambda" : "mesa"; }
+  std::string name() const {
+    return (softplus_lambda ? "mesa with softplus lambda" : "mesa") + features.name();
+  }
   void start(Index heads) {
     const auto parameter = [&](double x) { return Tensor({heads}, static_cast<real>(x)).requires_grad(); };
     if (softplus_lambda) {
@@ -57,7 +60,9 @@ struct MesaLayer {
   }
   Tensor operator()(const Tensor& q, const Tensor& k, const Tensor& v, Index heads) const {
     const Tensor penalty = softplus_lambda ? positive_lambda(rho) : lambda;
-    return causal_linear_attention(preconditioned_queries(q, k, penalty, heads), k, v, heads);
+    const Tensor keys = features.keys(k, heads);
+    const Tensor queries = preconditioned_queries(features.keys(q, heads), keys, penalty, heads);
+    return features.outputs(causal_linear_attention(queries, keys, v, heads), heads);
   }
 };
 

@@ -105,6 +105,33 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   return out;
 }
 
+Tensor matmul_transposed(const Tensor& a, const Tensor& b) {
+  check(a.shape().rank() >= 1 && b.shape().rank() == 2, "matmul_transposed: ", a.shape(), " x ", b.shape(),
+        ": the second must be a matrix, the first at least a row");
+  const Index K = b.dim(1), N = b.dim(0), M = a.rows();
+  check(a.dim(-1) == K, "matmul_transposed: ", a.shape(), " x ", b.shape(), ": last dimensions ", a.dim(-1),
+        " and ", K, " differ");
+  const Tensor out = Tape::output(a.shape().with_last(N), {&a, &b});
+  gemm(M, N, K, rows_of(a.data(), K), columns_of(b.data(), K), out.data(), N, false);
+  Tape::record("matmul_transposed", out, [=] {
+    // forward was out = A·Bᵀ, so dA = dout·B and dB = doutᵀ·A     (M,N)·(N,K) and (N,M)·(M,K)
+    const real* d = out.grad();
+    const Tensor::GradPart da = a.grad_part(), db = b.grad_part();
+    if (da.values) gemm(M, K, N, rows_of(d, N), rows_of(b.data(), K), da.values, K, da.add);
+    if (db.values) gemm(N, K, M, columns_of(d, N), rows_of(a.data(), K), db.values, K, db.add);
+  });
+  return out;
+}
+
+Tensor relu(const Tensor& x) {
+  check_defined("relu", x);
+  const Tensor out = each_element({&x}, [from = x.data()](Index i) { return from[i] > 0 ? from[i] : real{0}; });
+  Tape::record("relu", out, [=] {
+    add_to_grad(x, [from = x.data(), dout = out.grad()](Index i) { return from[i] > 0 ? dout[i] : real{0}; });
+  });
+  return out;
+}
+
 Tensor clip(const Tensor& x, real bound) {
   check_defined("clip", x);
   check(bound > 0, "clip: the bound is ", bound, ", it must be positive");

@@ -26,6 +26,12 @@ Tensor sum(const Tensor& x);
 // rows. Throws if b is not a matrix or the inner dimensions differ.
 Tensor matmul(const Tensor& a, const Tensor& b);
 
+// The same with b transposed: a (..., K) times b (N, K) gives (..., N).
+Tensor matmul_transposed(const Tensor& a, const Tensor& b);
+
+// max(x, 0) of every element; the gradient at 0 is 0.
+Tensor relu(const Tensor& x);
+
 // Every element limited to [-bound, bound]. Where it was cut, the gradient is 0.
 Tensor clip(const Tensor& x, real bound);
 

@@ -55,12 +55,15 @@ Tensor add_positions(const Tensor& x, const Tensor& table) {
   const Index T = x.dim(1), D = x.dim(2);
   check(table.dim(1) == D, "add_positions: x ", x.shape(), " and table ", table.shape(),
         " differ in their last dimension");
-  const Tensor out = Tape::output(x.shape(), {&x});
+  const Tensor out = Tape::output(x.shape(), {&x, &table});
   each_row(x.rows(), D, [=, from = x.data(), rows = table.data(), to = out.data()](Index row) {
     for (Index j = 0; j < D; ++j) to[row * D + j] = from[row * D + j] + rows[row % T * D + j];
   });
   Tape::record("add_positions", out, [=] {
     add_to_grad(x, [dout = out.grad()](Index i) { return dout[i]; });
+    if (!table.has_grad()) return;
+    real* dtable = table.grad();  // a position's, from every sequence
+    for (Index i = 0; i < out.size(); ++i) dtable[i % (T * D)] += out.grad()[i];
   });
   return out;
 }

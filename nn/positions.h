@@ -19,7 +19,7 @@ Tensor sinusoidal_table(Index T, Index D);
 // The table gets no gradient. Throws if the shapes do not fit or the table has fewer than T rows.
 Tensor concatenate_positions(const Tensor& x, const Tensor& table);
 
-// The same with row t of the table (at least T rows, D) added to token t.
+// The same with row t of the table (at least T rows, D) added to token t. This table may be a parameter.
 Tensor add_positions(const Tensor& x, const Tensor& table);
 
 }  // namespace mesagrad

@@ -8,15 +8,20 @@
 
 #include "nn/activations.h"
 #include "nn/dropout.h"
+#include "nn/embedding.h"
 #include "nn/self_attention.h"
 
 namespace mesagrad {
 
-// x (..., D) to gelu(x·W1)·W2 (..., D), with W1 (D, M) and W2 (M, D).
+// x (..., D) to f(x·W1)·W2 (..., D), with W1 (D, M) and W2 (M, D); f is gelu or relu.
 struct MLP {
   Tensor w1, w2;
+  bool with_relu = false;
   Parameters parameters(const std::string& prefix) { return {{prefix + "w1", &w1}, {prefix + "w2", &w2}}; }
-  Tensor operator()(const Tensor& x) const { return matmul(gelu(matmul(x, w1)), w2); }
+  Tensor operator()(const Tensor& x) const {
+    const Tensor inner = matmul(x, w1);
+    return matmul(with_relu ? relu(inner) : gelu(inner), w2);
+  }
 };
 
 // A layer norm's parameters, both (D): ones and zeros at the start.
@@ -33,8 +38,9 @@ struct LayerNorm {
 struct Transformer {
   enum class Positions {
     none,
-    keys,   // concatenated to what queries and keys of the first block are made of
-    tokens  // added to the embedded tokens
+    keys,    // concatenated to what queries and keys of the first block are made of
+    tokens,  // added to the embedded tokens
+    learned  // a table of parameters, added to the embedded tokens
   };
 
   struct Options {
@@ -48,9 +54,13 @@ struct Transformer {
     Index tokens = 50;             // rows of the table of positions: the longest sequence
     real clip = 0;                 // bound of the residual stream after each block; 0: none
     Index mlp = 0;                 // numbers between the two matrices of each block's MLP; 0: no MLP
+    bool relu = false;             // in MLPs, in the place of gelu
     bool layer_norm = false;       // before attention and before the MLP
+    bool final_norm = false;       // before the readout
     bool unit_keys = false;        // queries and keys of length 1, in all blocks but the first
     bool embedded = true;          // false: tokens are as wide as the stream, which is what comes out
+    bool ids = false;              // tokens are whole numbers below `inputs`, the rows of the embedding
+    bool tied = false;             // the readout is the embedding, transposed; then outputs = inputs
     Index masked_channels = 0;     // so many channels of the tokens are zero on entry
     double dropout = 0;            // probability, of what a block adds to the stream, in training
     double init_deviation = 0.05;  // of all weights
@@ -69,10 +79,12 @@ struct Transformer {
   };
 
   Options options;
-  Tensor table;      // of positions: (tokens, width), without a gradient
+  Tensor table;      // of positions: (tokens, width), with a gradient only if it is learned
   Tensor embedding;  // (inputs, width), or undefined
   Tensor readout;    // (width, outputs), or undefined
   std::vector<Block> blocks;
+  std::optional<LayerNorm> final_norm;
+  std::shared_ptr<RowGradients> embedding_apart = {};  // see nn/embedding.h
 
   Transformer(const Options& settings, std::uint64_t seed) : options(settings) {
     check(options.inputs > 0 && options.outputs > 0 && options.width > 0 && options.heads > 0 &&
@@ -87,14 +99,23 @@ struct Transformer {
           "; it must be in [0, 1)");
     const double deviation = options.init_deviation;
     const Index D = options.width;
+    check(options.embedded || !(options.ids || options.tied), "transformer: ids and tied weights need an ",
+          "embedding");
+    check(!options.tied || options.inputs == options.outputs, "transformer: ", options.inputs, " inputs and ",
+          options.outputs, " outputs can't have tied weights");
+    Random random(seed, stream::parameters, options.blocks.size());
     if (options.embedded) {
-      Random random(seed, stream::parameters, options.blocks.size());
       embedding = normal_parameter({options.inputs, D}, deviation, random);
-      readout = normal_parameter({D, options.outputs}, deviation, random);
+      if (!options.tied) readout = normal_parameter({D, options.outputs}, deviation, random);
     }
-    if (options.positions != Positions::none) table = sinusoidal_table(options.tokens, D);
+    if (options.positions == Positions::learned) {
+      table = normal_parameter({options.tokens, D}, deviation, random);
+    } else if (options.positions != Positions::none) {
+      table = sinusoidal_table(options.tokens, D);
+    }
+    if (options.final_norm) final_norm.emplace(D);
     for (std::size_t b = 0; b < options.blocks.size(); ++b) {
-      Random random(seed, stream::parameters, b);
+      random = Random(seed, stream::parameters, b);
       const Index seen = b == 0 && options.positions == Positions::keys ? 2 * D : D;
       Block& block = blocks.emplace_back();
       block.attention = random_self_attention(options.blocks[b], seen, D, options.heads, options.key_size,
@@ -102,7 +123,7 @@ struct Transformer {
       block.attention.unit_keys = options.unit_keys && b > 0;
       if (options.mlp > 0) {
         block.mlp = MLP{normal_parameter({D, options.mlp}, deviation, random),
-                        normal_parameter({options.mlp, D}, deviation, random)};
+                        normal_parameter({options.mlp, D}, deviation, random), options.relu};
       }
       if (options.layer_norm) block.attention_norm.emplace(D);
       if (options.layer_norm && block.mlp) block.mlp_norm.emplace(D);
@@ -112,7 +133,12 @@ struct Transformer {
   Parameters parameters() {
     Parameters result;
     const auto add = [&](const Parameters& part) { result.insert(result.end(), part.begin(), part.end()); };
-    if (options.embedded) add({{"embedding", &embedding}, {"readout", &readout}});
+    if (options.embedded) {
+      // The gradient of a tied embedding comes from its use as readout too, and is none of few rows.
+      add({{"embedding", &embedding, options.ids && !options.tied ? &embedding_apart : nullptr}});
+      if (!options.tied) add({{"readout", &readout}});
+    }
+    if (options.positions == Positions::learned) add({{"positions", &table}});
     Index number = 0;
     for (Block& block : blocks) {
       const std::string prefix = text("blocks.", number++, ".");
@@ -121,22 +147,37 @@ struct Transformer {
       if (block.attention_norm) add(block.attention_norm->parameters(prefix + "attention_norm."));
       if (block.mlp_norm) add(block.mlp_norm->parameters(prefix + "mlp_norm."));
     }
+    if (final_norm) add(final_norm->parameters("final_norm."));
     return result;
   }
 
-  // Observations (B, T, inputs) to predictions (B, T, outputs); or, if there is no embedding, tokens
-  // (B, T, D) to the residual stream after the last block, whose first channels are the prediction.
+  // Observations (B, T, inputs), or ids (B, T), to predictions (B, T, outputs); or, if there is no embedding,
+  // tokens (B, T, D) to the residual stream after the last block, whose first channels are the prediction.
   // Without `noise` nothing is dropped.
   Tensor operator()(const Tensor& x, const Noise* noise = nullptr) const {
-    const Tensor last = residual_streams(x, noise).back();
-    return options.embedded ? matmul(last, readout) : last;
+    return read_out(residual_streams(x, noise).back());
+  }
+
+  // What the model says, of its last residual stream (B, T, D).
+  Tensor read_out(Tensor last) const {
+    if (final_norm) last = (*final_norm)(last);
+    if (!options.embedded) return last;
+    return options.tied ? matmul_transposed(last, embedding) : matmul(last, readout);
+  }
+
+  // Observations (B, T, inputs) or ids (B, T) as tokens (B, T, D).
+  Tensor embed(const Tensor& x) const {
+    if (!options.embedded) return x;
+    return options.ids ? Embedding{embedding, embedding_apart}(x) : matmul(x, embedding);
   }
 
   // The residual streams (B, T, D) before the first block and after each.
   std::vector<Tensor> residual_streams(const Tensor& x, const Noise* noise = nullptr) const {
-    Tensor tokens = options.embedded ? matmul(x, embedding) : x;
+    Tensor tokens = embed(x);
     if (options.masked_channels > 0) tokens = zero_channels(tokens, options.masked_channels);
-    if (options.positions == Positions::tokens) tokens = add_positions(tokens, table);
+    if (options.positions == Positions::tokens || options.positions == Positions::learned) {
+      tokens = add_positions(tokens, table);
+    }
     std::vector<Tensor> streams = {tokens};
     for (std::size_t b = 0; b < blocks.size(); ++b) streams.push_back(after_block(b, streams.back(), noise));
     return streams;

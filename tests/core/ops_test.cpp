@@ -153,6 +153,37 @@ TEST_CASE("matmul agrees with the triple loop", "[ops]") {
   check_gradient([](const auto& in) { return matmul(in[0], in[0]); }, {random_tensor({4, 4}, 5)});
 }
 
+TEST_CASE("a product with a transposed matrix is that of its transpose", "[ops]") {
+  const std::vector<std::pair<Shape, Index>> cases = {
+      {{1, 1}, 1}, {{3, 4}, 5}, {{4}, 3}, {{2, 3, 4}, 2}, {{17, 8}, 70}, {{0, 3}, 2}, {{3, 2}, 0}};
+  std::uint64_t seed = 10;
+  for (const auto& [shape, N] : cases) {
+    const Tensor a = random_tensor(shape, ++seed), b = random_tensor({N, shape[-1]}, ++seed);
+    INFO(shape << " x " << b.shape());
+    const Tensor c = matmul_transposed(a, b);
+    CHECK(c.shape() == shape.with_last(N));
+    CHECK(largest_difference(numbers_of(c), multiply(matrix_of(a), transpose(matrix_of(b))).values()) <
+          50 * epsilon);
+    check_operation([](const auto& in) { return matmul_transposed(in[0], in[1]); }, {a, b});
+  }
+  CHECK(lacks([] { matmul_transposed(Tensor({2, 3}), Tensor({3, 4})); },
+              {"matmul_transposed: (2, 3) x (3, 4)", "3 and 4 differ"}) == "");
+  CHECK(lacks([] { matmul_transposed(Tensor({2, 3}), Tensor({3})); }, {"matmul_transposed", "a matrix"}) == "");
+}
+
+TEST_CASE("relu passes what is positive", "[ops]") {
+  Tensor x({5}, {-2, -real{0.5}, 0, real{0.5}, 3});
+  x.requires_grad();
+  Tape tape;
+  const Tensor y = relu(x);
+  CHECK(numbers_of(y) == std::vector<real>{0, 0, 0, real{0.5}, 3});
+  tape.backward(y, Tensor({5}, {1, 2, 3, 4, 5}));
+  CHECK(gradient_of(x) == std::vector<real>{0, 0, 0, 4, 5});
+  for (const Shape& shape : shapes) {
+    check_operation([](const auto& in) { return relu(in[0]); }, {away_from_bound(shape, 6)});
+  }
+}
+
 TEST_CASE("a product over nothing is zero", "[ops]") {
   for (const Shape& shape : {Shape({3, 0}), Shape({0}), Shape({2, 2, 0})}) {
     INFO(shape);

@@ -92,7 +92,7 @@ inline Matrix naive_self_attention(const SelfAttention& layer, const Matrix& see
 
 inline Matrix naive_mlp(const MLP& mlp, const Matrix& x) {
   Matrix hidden = multiply(x, matrix_of(mlp.w1));
-  for (double& number : hidden.values()) number = naive_gelu(number);
+  for (double& number : hidden.values()) number = mlp.with_relu ? std::max(number, 0.0) : naive_gelu(number);
   return multiply(hidden, matrix_of(mlp.w2));
 }
 
@@ -100,13 +100,23 @@ inline Matrix naive_mlp(const MLP& mlp, const Matrix& x) {
 inline Matrix naive_transformer(const Transformer& model, const Matrix& observations) {
   const Transformer::Options& options = model.options;
   const Index T = observations.rows(), D = options.width;
-  Matrix x = options.embedded ? multiply(observations, matrix_of(model.embedding)) : observations;
+  Matrix seen_inputs = observations;
+  if (options.ids) {  // a row with a single 1 for each
+    seen_inputs = Matrix(T, options.inputs);
+    for (Index t = 0; t < T; ++t) seen_inputs(t, static_cast<Index>(observations(t, 0))) = 1;
+  }
+  Matrix x = options.embedded ? multiply(seen_inputs, matrix_of(model.embedding)) : observations;
   Matrix positions(T, D);
   for (Index t = 0; t < T; ++t) {
     for (Index j = 0; j < D; ++j) positions(t, j) = naive_position(t, j, D);
     std::fill_n(x.row(t), options.masked_channels, 0.0);
   }
   if (options.positions == Transformer::Positions::tokens) x = sum_of(x, positions);
+  if (options.positions == Transformer::Positions::learned) {
+    for (Index t = 0; t < T; ++t) {
+      for (Index j = 0; j < D; ++j) x(t, j) += static_cast<double>(model.table[t * D + j]);
+    }
+  }
   for (std::size_t b = 0; b < model.blocks.size(); ++b) {
     const Transformer::Block& block = model.blocks[b];
     const Matrix normed = naive_norm(x, block.attention_norm);
@@ -123,6 +133,8 @@ inline Matrix naive_transformer(const Transformer& model, const Matrix& observat
     const double bound = options.clip;
     for (double& number : x.values()) number = bound > 0 ? std::clamp(number, -bound, bound) : number;
   }
+  x = naive_norm(x, model.final_norm);
+  if (options.tied) return multiply(x, transpose(matrix_of(model.embedding)));
   return options.embedded ? multiply(x, matrix_of(model.readout)) : x;
 }
 
@@ -130,7 +142,8 @@ inline Matrix naive_transformer(const Transformer& model, const Matrix& observat
 inline std::vector<double> naive_batch(const Transformer& model, const Tensor& x) {
   std::vector<double> all;
   for (Index b = 0; b < x.dim(0); ++b) {
-    const Matrix y = naive_transformer(model, reference::head_of(x, b, 0, 1));
+    const Tensor vectors = model.options.ids ? x.reshaped({x.dim(0), x.dim(1), 1}) : x;
+    const Matrix y = naive_transformer(model, reference::head_of(vectors, b, 0, 1));
     all.insert(all.end(), y.values().begin(), y.values().end());
   }
   return all;

@@ -57,6 +57,7 @@ TEST_CASE("positions stand behind every token, or are added to it", "[positions]
         check_operation([&](const auto& in) { return concatenate_positions(in[0], table); }, {x});
         if (P != D) continue;
         const Tensor z = add_positions(x, table);
+        check_operation([](const auto& in) { return add_positions(in[0], in[1]); }, {x, table});
         CHECK(z.shape() == shape);
         CHECK(numbers_of(z) == added);
         check_operation([&](const auto& in) { return add_positions(in[0], table); }, {x});

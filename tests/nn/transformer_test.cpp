@@ -39,7 +39,18 @@ std::vector<Transformer> models() {
   add([=](auto& o) { o.blocks = {linear, softmax, mesa}; o.mlp = 9; o.unit_keys = true; });
   add([](auto&) {});
   result.back().blocks[2].attention.unit_values = true;
+  add([](auto& o) { o.positions = Positions::learned; o.final_norm = true; o.mlp = 4; o.relu = true; });
+  add([](auto& o) { o.inputs = 5; o.ids = true; o.positions = Positions::learned; o.final_norm = true; });
+  add([](auto& o) { o.inputs = o.outputs = 5; o.ids = o.tied = true; o.positions = Positions::tokens; });
   return result;
+}
+
+// Observations (B, T, 3), or ids (B, T).
+Tensor some_inputs(const Transformer& model, Index B, Index T) {
+  if (!model.options.ids) return random_tensor({B, T, model.options.inputs}, 1);
+  const Tensor ids({B, T});
+  for (Index i = 0; i < ids.size(); ++i) ids[i] = static_cast<real>(i * i % model.options.inputs);
+  return ids;
 }
 
 }  // namespace
@@ -49,9 +60,9 @@ TEST_CASE("the Transformer computes its formula", "[transformer]") {
   for (const Transformer& model : models()) {
     INFO("model " << number++);
     for (const Index T : {1, 5, 7}) {
-      const Tensor x = random_tensor({3, T, 3}, 1);
+      const Tensor x = some_inputs(model, 3, T);
       const Tensor y = model(x);
-      REQUIRE(y.shape() == Shape({3, T, 2}));
+      REQUIRE(y.shape() == Shape({3, T, model.options.outputs}));
       CHECK(largest_difference(numbers_of(y), naive_batch(model, x)) < 1e4 * epsilon);
     }
   }
@@ -64,11 +75,13 @@ TEST_CASE("the Transformer's gradients agree with the definition in every weight
     if (model.options.clip > 0) model.options.clip = 1000;  // no kinks
     std::vector<Tensor> inputs;
     for (const Parameter& p : model.parameters()) inputs.push_back(*p.tensor);
-    inputs.push_back(random_tensor({2, 4, 3}, 2));
-    check_gradient([=](const auto& x) { return with_weights(model, x)(x.back()); }, inputs);
+    const Tensor ids = some_inputs(model, 2, 4);
+    if (!model.options.ids) inputs.push_back(ids);
+    const auto seen = [=](const auto& x) { return model.options.ids ? ids : x.back(); };
+    check_gradient([=](const auto& x) { return with_weights(model, x)(seen(x)); }, inputs);
     model.options.dropout = 0.3;
     const Transformer::Noise noise{.seed = 5, .first = 9};
-    check_gradient([=](const auto& x) { return with_weights(model, x)(x.back(), &noise); }, inputs);
+    check_gradient([=](const auto& x) { return with_weights(model, x)(seen(x), &noise); }, inputs);
   }
 }
 

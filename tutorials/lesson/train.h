@@ -51,16 +51,16 @@ inline std::string in_words(const std::function<double(Index)>& rate, Index upda
 
 // All fields are taken by name: one that is new, and missing here, does not compile.
 inline std::string in_words(const Transformer::Options& options) {
-  const auto& [inputs, outputs, width, blocks, heads, key_size, positions, tokens, clip, mlp, layer_norm,
-               unit_keys, embedded, masked_channels, dropout, deviation] = options;
+  const auto& [inputs, outputs, width, blocks, heads, key_size, positions, tokens, clip, mlp, relu, layer_norm,
+               final_norm, unit_keys, embedded, ids, tied, masked_channels, dropout, deviation] = options;
   std::string kinds;
   for (const Mixer& kind : blocks) {
     kinds += " (" + std::visit([](const auto& mix) { return mix.name(); }, kind) + ")";
   }
   return text("inputs ", inputs, ", outputs ", outputs, ", width ", width, ", blocks", kinds, ", heads ",
               heads, ", key size ", key_size, ", positions ", static_cast<int>(positions),
-              ", model's tokens ", tokens, ", clip ", exact_number(clip), ", MLP ", mlp, ", layer norm ",
-              layer_norm, ", unit keys ", unit_keys, ", embedded ", embedded, ", masked channels ",
+              ", model's tokens ", tokens, ", clip ", exact_number(clip), ", MLP ", mlp, ", relu ", relu,
+              ", layer norm ", layer_norm, ", final norm ", final_norm, ", ids ", ids, ", tied ", tied, ", unit keys ", unit_keys, ", embedded ", embedded, ", masked channels ",
               masked_channels, ", dropout ", exact_number(dropout), ", first deviation ",
               exact_number(deviation));
 }

@@ -134,10 +134,11 @@ void AdamW::step(double rate) {
   const auto mean_scale = static_cast<real>(1 / (1 - power(options_.beta1, updates_)));
   const auto square_scale = static_cast<real>(1 / (1 - power(options_.beta2, updates_)));
   const auto epsilon = static_cast<real>(options_.epsilon);
-  const auto decay = static_cast<real>(options_.decay);
   const auto r = static_cast<real>(rate);
   for (std::size_t k = 0; k < parameters_.size(); ++k) {
     const Tensor& p = *parameters_[k].tensor;
+    const bool decays = !options_.decays_matrices_only || p.shape().rank() >= 2;
+    const auto decay = static_cast<real>(decays ? options_.decay : 0);
     elementwise(p.size(), [=, x = p.data(), g = p.grad(), m = averages_[0][k].data(),
                            v = averages_[1][k].data()](Index i) {
       m[i] = b1 * m[i] + c1 * g[i];

@@ -72,6 +72,7 @@ class AdamW : public Optimizer {
     double beta2 = 0.999;
     double epsilon = 1e-8;
     double decay = 0;
+    bool decays_matrices_only = false;  // and no vector, such as a norm's scale or a head's λ
   };
   AdamW(Parameters parameters, const Options& options);
   void step(double rate);

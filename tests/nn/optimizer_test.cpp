@@ -118,6 +118,18 @@ TEST_CASE("the first update of Adam is the rate, whatever the gradient's size", 
   }
 }
 
+TEST_CASE("the decay of AdamW can leave vectors alone", "[optimizer]") {
+  for (const bool matrices_only : {false, true}) {
+    Tensor vector({2}, 1), matrix({2, 1}, 1);
+    for (Tensor* x : {&vector, &matrix}) x->requires_grad();
+    AdamW adam({{"vector", &vector}, {"matrix", &matrix}},
+               {.decay = 0.5, .decays_matrices_only = matrices_only});
+    adam.step(0.5);
+    CHECK(matrix[0] == real{0.75});
+    CHECK(vector[1] == (matrices_only ? real{1} : real{0.75}));
+  }
+}
+
 TEST_CASE("the decay of AdamW shrinks weights that have no gradient", "[optimizer]") {
   Fixture f;
   AdamW adam(f.parameters, {.decay = 0.5});

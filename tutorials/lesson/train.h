@@ -100,9 +100,10 @@ inline std::string in_words(const FewShot& task) {
 }
 
 inline std::string in_words(const AdamW::Options& options) {
-  const auto& [beta1, beta2, epsilon, decay] = options;
+  const auto& [beta1, beta2, epsilon, decay, matrices_only] = options;
   return text("AdamW, beta1 ", exact_number(beta1), ", beta2 ", exact_number(beta2), ", epsilon ",
-              exact_number(epsilon), ", decay ", exact_number(decay));
+              exact_number(epsilon), ", decay ", exact_number(decay),
+              matrices_only ? " of matrices" : "");
 }
 
 inline std::string in_words(const SGD::Options& options) {

@@ -11,6 +11,8 @@
 
 namespace mesagrad {
 
+inline std::string percent(double part) { return lesson::fixed_number(100 * part, 0) + " %"; }
+
 // Of a block, or of all.
 struct Answer {
   Tensor output, target;  // (B, T, D)
@@ -80,10 +82,10 @@ inline double nearest_cosine(const LinearDynamics& task, std::uint64_t seed, Ind
 // Losses per dimension.
 struct Classical {
   Index dimension;
-  double kernel, beta;          // with the best β
-  double behind, all_pairs;     // least squares without the newest pair, and with it
-  double from_authors;          // the larger of kernel's and behind's distances, in standard errors
-  double nearest;               // cosine
+  double kernel, beta;       // with the best β
+  double behind, all_pairs;  // least squares without the newest pair, and with it
+  double from_authors;       // the larger of kernel's and behind's distances, in standard errors
+  double nearest;            // cosine
 };
 
 // The authors' forty: 0.0001 to 4, as far from each other.
@@ -138,7 +140,8 @@ inline lesson::LinePlot classical_figure(const std::vector<Classical>& all) {
     behind.push_back(one.behind);
   }
   plot.line("kernel regression", d, kernel, {.points = true});
-  plot.line("kernel regression, authors", d, paper::kernel_regression, {.given = true, .like = "kernel regression"});
+  plot.line("kernel regression, authors", d, paper::kernel_regression,
+            {.given = true, .like = "kernel regression"});
   plot.line("least squares", d, behind, {.points = true});
   plot.line("least squares, authors", d, paper::least_squares, {.given = true, .like = "least squares"});
   return plot;
@@ -151,8 +154,8 @@ inline lesson::LinePlot imitation_figure(Index d, const std::vector<double>& upd
                         .title = text("Linear students of seven softmax layers, d = ", d),
                         .x = "updates",
                         .y = "error, answering 0 = 1",
-                        .caption = "Squared error of each student's answers as a part of its target's energy. "
-                                   "Do the lines still fall at the end?",
+                        .caption = "Squared error of each student's answers as a part of its target's "
+                                   "energy. Do the lines still fall at the end?",
                         .log_y = true};
   for (std::size_t block = 0; block < 7; ++block) {
     std::vector<double> line;
@@ -166,20 +169,23 @@ inline lesson::LinePlot imitation_figure(Index d, const std::vector<double>& upd
 struct Swapped {
   Index dimension;
   std::vector<double> student, removed;
+
+  // Of what the model loses without the block, the part that it does not lose with the student.
+  double saved(std::size_t block) const { return (removed[block] - student[block]) / (removed[block] - 1); }
 };
 
 inline lesson::Table swap_table(const Swapped& swapped, const std::vector<double>& missed,
                                 const paper::Linearization& authors) {
-  lesson::Table table{.title = text("The loss with one block replaced, d = ", swapped.dimension, ", teacher's = 1"),
-                      .caption = "Missed: of the energy of what the block's attention adds. The authors' are means "
-                                 "and standard deviations of five training seeds.",
-                      .columns = {"block", "missed", "student", "authors' student", "nothing"}};
+  lesson::Table table{.title = text("Loss with one block replaced, teacher's = 1, d = ", swapped.dimension),
+                      .caption = "Missed: of the energy of what the block's attention adds. Saved: of what "
+                                 "is lost with nothing in its place. The authors': five training seeds.",
+                      .columns = {"block", "missed", "nothing", "student", "saved", "authors' student"}};
   for (std::size_t block = 0; block < 7; ++block) {
-    table.row({text(block + 1), lesson::fixed_number(100 * missed[block], 0) + " %",
+    table.row({text(block + 1), percent(missed[block]), lesson::fixed_number(swapped.removed[block], 2),
                lesson::fixed_number(swapped.student[block], 2),
+               swapped.removed[block] > 1.02 ? percent(swapped.saved(block)) : "",
                text(lesson::fixed_number(authors.mean[block], 2), " ± ",
-                    lesson::fixed_number(authors.deviation[block], 2)),
-               lesson::fixed_number(swapped.removed[block], 2)});
+                    lesson::fixed_number(authors.deviation[block], 2))});
   }
   return table;
 }
@@ -189,14 +195,15 @@ inline lesson::LinePlot swap_figure(const std::vector<Swapped>& all) {
                         .title = "The loss with one block made linear, or taken out",
                         .x = "block",
                         .y = "loss, teacher's = 1",
-                        .caption = "Which blocks can be linear? Solid: the student in the block's place; thin: "
-                                   "nothing in its place; dashed: the authors' students, mean and standard "
-                                   "deviation of five training seeds.",
+                        .caption = "Which blocks can be linear? Solid: the student in the block's place; "
+                                   "thin: nothing in its place; dashed: the authors' students, mean and "
+                                   "standard deviation of five training seeds.",
                         .log_y = true};
   const std::vector<double> blocks = {1, 2, 3, 4, 5, 6, 7};
   for (const Swapped& one : all) {
     if (all.size() > 1) plot.panel(text("d = ", one.dimension));
-    const auto& authors = *std::ranges::find(paper::linearization, one.dimension, &paper::Linearization::dimension);
+    const auto& authors =
+        *std::ranges::find(paper::linearization, one.dimension, &paper::Linearization::dimension);
     plot.line("student", blocks, one.student, {.points = true});
     plot.line("authors' student", blocks, authors.mean,
               {.std = authors.deviation, .band = true, .given = true, .like = "student"});

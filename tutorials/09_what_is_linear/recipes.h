@@ -1,7 +1,6 @@
 // The models of lesson 9 and how they are trained.
 #pragma once
 #include <algorithm>
-#include <cstdlib>
 #include <vector>
 
 #include "tasks/linear_dynamics.h"
@@ -32,7 +31,7 @@ inline Transformer::Options seven_layers(Index d, const Mixer& kind) {
 inline lesson::Recipe<Transformer> teacher_recipe(const lesson::Lesson& L,
                                                   const paper::Linearization& authors) {
   const bool paper = L.scale() == lesson::Scale::paper;
-  const Index updates = L.scaled<Index>({.smoke = 20, .lesson = std::atoi(std::getenv("TUPD")), .paper = authors.updates});
+  const Index updates = L.scaled<Index>({.smoke = 20, .lesson = 1800, .paper = authors.updates});
   return {.model = seven_layers(authors.dimension, SoftmaxAttention{}),
           .optimizer = {.decay = 0.05},
           .updates = updates,
@@ -47,7 +46,7 @@ inline lesson::Recipe<Transformer> teacher_recipe(const lesson::Lesson& L,
 // constant; with fewer updates it is better if it falls.
 inline lesson::Recipe<Transformer> students_recipe(const lesson::Lesson& L, Index d) {
   const bool paper = L.scale() == lesson::Scale::paper;
-  const Index updates = L.scaled<Index>({.smoke = 20, .lesson = std::atoi(std::getenv("UPD")), .paper = 15000});
+  const Index updates = L.scaled<Index>({.smoke = 20, .lesson = 1000, .paper = 15000});
   Transformer::Options model = seven_layers(d, LinearAttention{});
   model.embedded = false;
   return {.model = model,
@@ -55,9 +54,9 @@ inline lesson::Recipe<Transformer> students_recipe(const lesson::Lesson& L, Inde
           .updates = updates,
           .batch = L.scaled<Index>({.smoke = 16, .lesson = 64, .paper = 64}),
           .rate = [=](Index n) {
-            return paper ? 1e-3 : std::atof(std::getenv("PEAK")) * static_cast<double>(updates - n) / static_cast<double>(updates);
+            return paper ? 1e-3 : 5e-3 * static_cast<double>(updates - n) / static_cast<double>(updates);
           },
-          .test_every = std::max<Index>(updates / 12, 1),
+          .test_every = std::max<Index>(updates / 10, 1),
           .test_sequences = L.scaled<Index>({.smoke = 32, .lesson = 256, .paper = 640})};
 }
 

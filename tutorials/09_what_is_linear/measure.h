@@ -84,7 +84,6 @@ struct Classical {
   Index dimension;
   double kernel, beta;       // with the best β
   double behind, all_pairs;  // least squares without the newest pair, and with it
-  double from_authors;       // the larger of kernel's and behind's distances, in standard errors
   double nearest;            // cosine
 };
 
@@ -108,20 +107,22 @@ inline Classical compare_classics(const lesson::Lesson& L, std::size_t n, Index 
   };
   const LossCurve behind = least_squares(false);
   const auto per_dimension = [d](double x) { return x / static_cast<double>(d); };
-  // The authors' sequences are no more alike than ours.
-  const auto distance = [&](double mean, double authors, double deviation) {
-    const double error = std::sqrt(1.0 / static_cast<double>(sequences) + 1.0 / paper::kernel_sequences);
-    return std::abs(per_dimension(mean) - authors) / (per_dimension(deviation) * error);
-  };
   return {.dimension = d,
           .kernel = per_dimension(kernel.mean[best]),
           .beta = kernel.t[best],
           .behind = per_dimension(behind.total()),
           .all_pairs = per_dimension(least_squares(true).total()),
-          .from_authors = std::max(
-              distance(kernel.mean[best], paper::kernel_regression[n], kernel.deviation[best]),
-              distance(behind.total(), paper::least_squares[n], behind.total_deviation)),
           .nearest = nearest_cosine(task, L.seed(), std::min<Index>(sequences, 64))};
+}
+
+// The largest difference from the authors' numbers, as a part of them.
+inline double farthest(const std::vector<Classical>& all, double Classical::*loss,
+                       const std::vector<double>& authors) {
+  double most = 0;
+  for (std::size_t n = 0; n < all.size(); ++n) {
+    most = std::max(most, std::abs(all[n].*loss / authors[n] - 1));
+  }
+  return most;
 }
 
 inline lesson::LinePlot classical_figure(const std::vector<Classical>& all) {

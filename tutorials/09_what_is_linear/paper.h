@@ -9,7 +9,6 @@ namespace mesagrad::paper {
 
 // Loss per dimension of softmax kernel regression and of least squares (newest pair left out), each with the
 // best of forty parameters, mean over 5 x 128 sequences of 4d tokens. Figure 5B.
-inline constexpr int kernel_sequences = 5 * 128;
 inline const std::vector<Index> kernel_dimensions = {4, 6, 10, 20, 40, 60};
 inline const std::vector<double> kernel_regression = {.079821, .077974, .084357, .094728, .107628, .114964};
 inline const std::vector<double> least_squares = {.032847, .028503, .026403, .024713, .023085, .022345};

@@ -19,6 +19,7 @@
 // keys and values are all made of tokens, and are multiplied. It is linear in its scores: each value is added
 // with the score itself, q_t·k_i, for a weight. Softmax puts an exponential and a quotient in between.
 #include <algorithm>
+#include <functional>
 
 #include "tasks/in_context.h"
 #include "tasks/kernel_regression.h"
@@ -247,8 +248,9 @@ void lesson_body(lesson::Lesson& L) {
     const Matrix energy = losses_of([](std::size_t, const Example& example) {
       return Tensor(example.added.shape());
     });
+    const Matrix error = errors(run.model);
     students.push_back(run.model);
-    missed.push_back(ratios(errors(run.model), energy));
+    missed.push_back(ratios(error, energy));
     std::vector<std::vector<double>> on_the_way;
     for (const Transformer& moment : run.snapshots) on_the_way.push_back(ratios(errors(moment), energy));
     L.show(imitation_figure(d, run.tested_at, on_the_way));
@@ -262,7 +264,6 @@ void lesson_body(lesson::Lesson& L) {
     // Which answers are hard to imitate? Softmax divides by a sum over the past, so what it adds is a mean,
     // with as much to say at t = 0 as later. Linear attention adds a sum, which begins with nothing and
     // grows. We expect the errors at the start.
-    const Matrix error = errors(run.model);
     L.say(text("d = ", d, ": of all targets' energy in the first quarter of the sequences ",
                percent(sum_of(error, 0, d) / sum_of(energy, 0, d)), " is missed, in the last ",
                percent(sum_of(error, 3 * d, 4 * d) / sum_of(energy, 3 * d, 4 * d)), "."));
@@ -330,12 +331,25 @@ void lesson_body(lesson::Lesson& L) {
                                 : "It is a worse student than others: this block is less linear."));
   }
 
+  // And the question that joins both halves? A softmax layer that computes the prediction as a mean of what
+  // followed similar states can't be replaced by a linear layer, unless its scores are small; and then it is
+  // no better than kernel regression with a small β. So if the teacher is better than every kernel
+  // regression, its layers together do something else; and if a layer's student saves most of what the block
+  // is worth, that layer does most of its work without the exponential, where lesson 3's reading is open to
+  // it: a step of gradient descent on the pairs. Open, not proved. A linear layer can be many things
+  // besides, and what students do not save has no explanation here at all.
+
   // -------------------------------------------------------------------------------------------
   L.step("What could have gone wrong");
   //
   // The teacher could have done kernel regression: then its loss would be no better than that, and its
   // linear students bad. Students could have been too lazy to tell anything. Blocks could have been idle, so
   // that any student would do. And there could be no difference between the first block and the others.
+  //
+  // How much a block matters is not fixed by the task. Over training seeds, block 1 made linear leaves a loss
+  // of 1.7 to 2.1, and the median of blocks 3 to 7 taken out one of 1.1 to 1.4; so the claims leave room. Our
+  // block 2 suffers more from its student than the authors' does, on all seeds that we tried; their teacher
+  // has had two and a half times as many updates.
   const bool authors_scale = L.scale() == lesson::Scale::paper;
   const double first = swap.student[0];
   const double later = median({swap.student.begin() + 2, swap.student.end()});
@@ -346,7 +360,7 @@ void lesson_body(lesson::Lesson& L) {
                "regression's loss per dimension is multiplied by ", two(many.kernel / few.kernel),
                ", that of least squares by ", two(many.behind / few.behind), "."));
   L.claim_above("d = 10: loss with a linear block 1, teacher's = 1", first,
-                authors_scale ? 1.9 : 1.7);
+                authors_scale ? 1.9 : 1.4);
   L.claim_below("d = 10: the same, median of blocks 3 to 7", later, 1.25);
   L.claim_above("d = 10: with nothing in the place of one of the blocks 3 to 7, median", idle, 1.03);
   L.claim_above("d = 10: what students save of the loss that a missing block makes, median", usual, 0.4);
@@ -370,6 +384,32 @@ void lesson_body(lesson::Lesson& L) {
 
   // -------------------------------------------------------------------------------------------
   L.step("Things to try");
+  //
+  // Say first what will happen, then change the source and run at lesson scale. What we found stands at the
+  // end; claims will fail, which is what they are for.
+  //
+  // Is it the exponential? The students miss a good part of their targets. Perhaps a thousand updates are too
+  // few for anybody. In students_recipe (recipes.h) put SoftmaxAttention{} in the place of LinearAttention{},
+  // so that each student is of its teacher's kind. How much do these miss?
+  //
+  // A mirror. W(-s) = -W s: who has seen a state has seen its mirror image, too, and what would have
+  // followed. Let kernel regression know: in `predict` (tasks/kernel_regression.cpp) count every state
+  // twice, with the scores a and -a and the next states s_{i+1} and -s_{i+1}; `top` must then be the larger
+  // of high and -low. How much does the loss fall, at d = 4 and at d = 40?
+  //
+  // Several at once. One linear layer in the place of one block costs a little. Put the students of the
+  // blocks 5 to 7 into the teacher together; then of 4 to 7, 3 to 7, 2 to 7. Do the losses multiply? Compare
+  // with nothing in these places.
+  //
+  // What we found (seed 1). Students with softmax miss less than half a percent of every target, and any of
+  // them in its block's place leaves a loss between 1.00 and 1.02: a thousand updates are plenty, and what
+  // linear students miss, a linear layer can't do. Mirrored, kernel regression falls from .080 to about .05
+  // at d = 4, but only from .109 to .095 at d = 40: twice as many neighbours are still rare. Together,
+  // linear blocks 5 to 7 leave a loss of 1.30 where nothing leaves 2.60, a little less than the product of
+  // the three alone, 1.07 · 1.12 · 1.14 = 1.36. But 4 to 7 leave 5.3 (nothing: 4.7), and 2 to 7 leave
+  // 7·10⁵⁸: a student has only seen streams of its teacher, and each linear layer multiplies three numbers
+  // of what it gets, so that a stream which leaves these bounds explodes. Softmax can't do that: it only
+  // takes means.
 }
 
 }  // namespace

@@ -325,7 +325,7 @@ void lesson_body(lesson::Lesson& L) {
                ": there is nothing that a student could save."));
   } else {
     L.say(text("d = 10: block 1's student multiplies the loss by ", lesson::fixed_number(swap.student[0], 2),
-               ", but saves ", percent(saved[0]), " of what a missing block 1 makes; the median over ",
+               ", but saves ", percent(saved[0]), " of the loss that a missing one makes; the median over ",
                "all blocks is ", percent(usual), ". ",
                saved[0] > usual ? "It is no worse a student than others; its block is needed more."
                                 : "It is a worse student than others: this block is less linear."));

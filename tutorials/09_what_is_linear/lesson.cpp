@@ -173,6 +173,7 @@ void lesson_body(lesson::Lesson& L) {
   for (const paper::Linearization& authors : chosen) {
     const Index d = authors.dimension;
     const lesson::Recipe<Transformer> recipe = teacher_recipe(L, authors);
+    if (teachers.empty()) L.setting("batch", recipe.batch);
     L.setting(text("updates of the teacher, d = ", d), recipe.updates);
     teachers.push_back(
         snapshot(lesson::train(L, text("teacher, d = ", d), bare_states(d), recipe, L.seed()).model));

@@ -12,6 +12,7 @@
 #pragma once
 #include <vector>
 
+#include "tasks/linear_dynamics.h"
 #include "tasks/loss_curve.h"
 
 namespace mesagrad {

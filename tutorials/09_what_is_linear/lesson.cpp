@@ -89,9 +89,9 @@ void lesson_body(lesson::Lesson& L) {
   // number as the unknowns of each row of W do, and divide losses by d, so that saying 0 costs 1/6. Then
   // least squares should not mind: while t < d it knows W on t of d dimensions, and pays the part 1 - t/d of
   // 1/6; half of it in the mean over the first quarter, and nearly nothing in the other three. That makes
-  // 1/6 · 1/2 · 1/4 = 1/48 = .0208, for any d. (The newest pair left out, as in the authors' code, costs a
-  // bit more, and the more the fewer pairs there are.) For kernel regression we have no formula, but a
-  // suspicion.
+  // 1/6 · 1/2 · 1/4 = 1/48 = .0208, for any d. (As the authors have it, it costs a bit more: they leave the
+  // newest pair out, and from d = 20 on their ridge is larger than it should be.) For kernel regression we
+  // have no formula, but a suspicion.
   //
   // A short sequence is a matter of luck, and cheap. So the fewer dimensions, the more sequences.
   const Index fewest = L.scaled<Index>({.smoke = 4, .lesson = 64, .paper = 512});
@@ -375,9 +375,9 @@ void lesson_body(lesson::Lesson& L) {
   L.claim_below("least squares: the same quotient", many.behind / few.behind, 0.9);
   L.claim_below("kernel regression: largest difference from the authors', as a part of it",
                 farthest(classics, &Classical::kernel, paper::kernel_regression),
-                authors_scale ? 0.04 : 0.08);
+                authors_scale ? 0.03 : 0.06);
   L.claim_below("least squares: the same", farthest(classics, &Classical::behind, paper::least_squares),
-                authors_scale ? 0.06 : 0.1);
+                authors_scale ? 0.03 : 0.06);
   if (authors_scale) {
     const paper::Linearization& authors = paper::linearization[2];
     for (std::size_t block = 1; block < 7; ++block) {

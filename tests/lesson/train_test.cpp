@@ -29,8 +29,8 @@ std::string numbers_text(const std::vector<double>& numbers) {
 }
 
 // Trains in a lesson of its own, which is interrupted after `stop` updates and resumed, or not.
-template <class Optimizer>
-std::string results_of(Recipe<LinearTransformer, Optimizer> recipe, Index stop) {
+template <class Optimizer, class Goal>
+std::string results_of(const Goal& goal, Recipe<LinearTransformer, Optimizer> recipe, Index stop) {
   Trial trial;
   const std::string file = trial.directory + "/results";
   const auto body = [&](Index last) {
@@ -39,7 +39,7 @@ std::string results_of(Recipe<LinearTransformer, Optimizer> recipe, Index stop) 
       recipe.watch = [last](Index n, double, const LinearTransformer&) {
         if (n == last) fail("stopped");
       };
-      auto run = train(L, "run", task, recipe, 3);
+      auto run = train(L, "run", goal, recipe, 3);
       std::vector<double> weights;
       for (const Parameter& p : run.model.parameters()) {
         for (Index i = 0; i < p.tensor->size(); ++i) weights.push_back(static_cast<double>((*p.tensor)[i]));
@@ -55,6 +55,25 @@ std::string results_of(Recipe<LinearTransformer, Optimizer> recipe, Index stop) 
   }
   CHECK(trial.status(body(0), stop > 0 ? "RESUME=1" : "SCALE=") == 0);
   return read_file(file);
+}
+
+template <class Optimizer>
+std::string results_of(const Recipe<LinearTransformer, Optimizer>& recipe, Index stop) {
+  return results_of(task, recipe, stop);
+}
+
+// The task again, in training with its loss or with two parts of as much.
+Objective<LinearTransformer> as_objective(const std::string& words, const Recipe<LinearTransformer>& recipe,
+                                          bool twice) {
+  return {words, task.tokens,
+          [=](const LinearTransformer& model, Index first, Index count) {
+            const Batch batch = task.batch(3, stream::training_data, first, count);
+            const Tensor loss = task.loss(model(batch.inputs), batch, recipe.batch);
+            return twice ? loss + loss : loss;
+          },
+          [=](const LinearTransformer& model) {
+            return loss_curve(task, 1, stream::test_data, recipe.test_sequences, model).total();
+          }};
 }
 
 }  // namespace
@@ -87,6 +106,56 @@ TEST_CASE("a stopped training resumes to the same bits, with any optimizer and c
   CHECK(plain != with_adam);
   CHECK(plain != with_momentum);
   CHECK(with_momentum == results_of(sgd, 7));
+}
+
+TEST_CASE("a training for an objective is that for a task, if they ask the same", "[train]") {
+  const auto recipe = small_recipe<AdamW>();
+  const std::string expected = results_of(recipe, 0);
+  CHECK(expected == results_of(as_objective("the same", recipe, false), recipe, 0));
+  CHECK(expected == results_of(as_objective("the same", recipe, false), recipe, 7));
+  auto clipped = small_recipe<AdamW>();
+  clipped.clip = {.value = 1e-3};
+  CHECK(results_of(clipped, 0) != results_of(as_objective("twice", recipe, true), clipped, 0));
+}
+
+TEST_CASE("an objective is asked for every sequence once, and tested", "[train]") {
+  Trial trial;
+  CHECK(trial.status([](Lesson& L) {
+    omp_set_num_threads(1);
+    const auto recipe = small_recipe<AdamW>();
+    const auto inner = as_objective("counted", recipe, false);
+    std::vector<Index> seen;
+    Objective<LinearTransformer> counted = inner;
+    counted.loss_of = [&](const LinearTransformer& model, Index first, Index count) {
+      for (Index i = first; i < first + count; ++i) seen.push_back(i);
+      return inner.loss_of(model, first, count);
+    };
+    double tests = 0;
+    counted.test = [&](const LinearTransformer&) { return ++tests; };
+    const auto run = train(L, "run", counted, recipe, 3);
+    std::vector<Index> all;
+    for (Index i = 0; i < 20 * 4; ++i) all.push_back(i);
+    check(seen == all, "not every sequence once");
+    check(run.test_loss == std::vector<double>{1, 2, 3, 4, 5, 6}, "other tests");
+    L.claim("tests", tests, {.expected = 6, .tolerance = 0, .from = Scale::smoke});
+  }) == 0);
+}
+
+TEST_CASE("a training does not go on for another objective", "[train][errors]") {
+  Trial trial;
+  const auto recipe = small_recipe<AdamW>();
+  const auto body = [&](const std::string& words) {
+    return [&recipe, words](Lesson& L) {
+      omp_set_num_threads(1);
+      train(L, "run", as_objective(words, recipe, false), recipe, 3);
+      fail("stopped");
+    };
+  };
+  CHECK(trial.status(body("one")) == 2);
+  CHECK(trial.status(body("two"), "RESUME=1") == 2);
+  CHECK(contains(trial.read("/stderr"), "two"));
+  CHECK(trial.status(body("one"), "RESUME=1") == 2);
+  CHECK(contains(trial.read("/stderr"), "stopped"));
 }
 
 TEST_CASE("with rates of zero nothing is learned", "[train]") {

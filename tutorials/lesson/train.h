@@ -156,14 +156,25 @@ struct Trained {
   }
 };
 
-template <Task T, class Model, class Optimizer>
-Trained<Model> train(Lesson& L, const std::string& name, const T& task,
+// What a model is trained on, if more than a task has to be said.
+template <class Model>
+struct Objective {
+  std::string in_words;  // tells it, and all that it depends on, from others
+  Index tokens = 0;      // of a sequence
+  // The part of an update's loss, of shape (), that `count` of its sequences contribute, from number `first`
+  // on: update n has the sequences n·batch .. (n + 1)·batch - 1.
+  std::function<Tensor(const Model&, Index first, Index count)> loss_of;
+  std::function<double(const Model&)> test;  // the test loss
+};
+
+template <class Model, class Optimizer>
+Trained<Model> train(Lesson& L, const std::string& name, const Objective<Model>& objective,
                      const Recipe<Model, Optimizer>& recipe, std::uint64_t seed) {
   Trained<Model> run{Model(recipe.model, seed), {}, {}, {}};
-  Training training(run.model, recipe.batch, task.tokens);
+  Training training(run.model, recipe.batch, objective.tokens);
   Optimizer optimizer(run.model.parameters(), recipe.optimizer);
   Checkpoint saved =
-      checkpoint(L, name, text(in_words(recipe), ", ", in_words(task), ", training seed ", seed));
+      checkpoint(L, name, text(in_words(recipe), ", ", objective.in_words, ", training seed ", seed));
   saved.keep("model", run.model.parameters());
   saved.keep("optimizer", optimizer);
   saved.keep("snapshots", run.snapshots, run.model);
@@ -177,14 +188,12 @@ Trained<Model> train(Lesson& L, const std::string& name, const T& task,
     if (recipe.test_every > 0 && n % recipe.test_every == 0) {
       run.snapshots.push_back(snapshot(run.model));
       run.tested_at.push_back(static_cast<double>(n));
-      run.test_loss.push_back(
-          loss_curve(task, L.seed(), stream::test_data, recipe.test_sequences, run.model).total());
+      run.test_loss.push_back(objective.test(run.model));
       if (recipe.enough && recipe.enough(run.test_loss)) break;
     }
     if (n == recipe.updates) break;
     const double loss = training([&](const Model& part, Index first, Index count) {
-      const Batch batch = task.batch(seed, stream::training_data, n * recipe.batch + first, count);
-      return task.loss(part(batch.inputs), batch, recipe.batch);
+      return objective.loss_of(part, n * recipe.batch + first, count);
     });
     clip(run.model.parameters(), recipe.clip);
     optimizer.step(L.rate(recipe.rate(n)));
@@ -192,6 +201,23 @@ Trained<Model> train(Lesson& L, const std::string& name, const T& task,
     if (recipe.watch) recipe.watch(n + 1, loss, run.model);
   }
   return run;
+}
+
+// To answer a task: in training on sequences of its own seed, in tests always on the same ones.
+template <Task T, class Model, class Optimizer>
+Trained<Model> train(Lesson& L, const std::string& name, const T& task,
+                     const Recipe<Model, Optimizer>& recipe, std::uint64_t seed) {
+  const Objective<Model> answers = {
+      .in_words = in_words(task),
+      .tokens = task.tokens,
+      .loss_of = [&](const Model& model, Index first, Index count) {
+        const Batch batch = task.batch(seed, stream::training_data, first, count);
+        return task.loss(model(batch.inputs), batch, recipe.batch);
+      },
+      .test = [&](const Model& model) {
+        return loss_curve(task, L.seed(), stream::test_data, recipe.test_sequences, model).total();
+      }};
+  return train(L, name, answers, recipe, seed);
 }
 
 // One recipe, followed from several first weights, and the losses by position of what came out.

@@ -1,0 +1,477 @@
+// Few-shot from a learned optimizer: a model gets a job that it was not trained for.
+//
+// The hybrid of lesson 8 has learned one thing, to predict the next state of a system that it never saw before.
+// To do that it learns from neighbours: it takes every pair (s_{i-1}, s_i) of its input for an example of a
+// map, and solves for the map. That is an optimizer, it is in the weights, and we have seen it at work.
+//
+// But examples of a map need not be neighbours in a sequence. A teacher has examples x_1 ↦ y_1, x_2 ↦ y_2, ...
+// of some task in no order, and wants to know y for another x. To learn a task from few examples is called
+// few-shot learning; and a sequence that is made up to put a model to some use is called a prompt. So write
+// the examples one behind the other,
+//
+//     x_1  y_1  x_2  y_2  ...  x_n
+//
+// and read the model's prediction of "the next state". Nobody trained it on such a thing. Does its optimizer
+// do the job? What does it make of our prompt that we did not mean? And when it misunderstands us, can we
+// help it without a change to one of its weights?
+//
+// Large language models are used like that every day: trained to continue texts, they are shown a few examples
+// of a task and continue them. Here the model is so small that we know what it does with its examples, and can
+// say in advance where it must go wrong.
+#include <algorithm>
+
+#include "nn/tuned_tokens.h"
+#include "tasks/in_context.h"
+#include "tutorials/11_few_shot/measure.h"
+#include "tutorials/11_few_shot/paper.h"
+#include "tutorials/lesson/train.h"
+#include "tutorials/lesson/transformer_recipe.h"
+
+using namespace mesagrad;
+
+namespace {
+
+using Separated = TunedTokens<Transformer>;  // a model with a separator of its own
+using Prefixed = TunedTokens<Separated>;     // and with a prefix before that
+
+struct Candidate {
+  std::string name;
+  Transformer::Options model;
+  const paper::FewShotResults* authors;
+};
+
+// Small models by day, the authors' over night.
+std::vector<Candidate> candidates_for(const lesson::Lesson& L, const PromptSizes& sizes) {
+  const bool paper = L.scale() == lesson::Scale::paper;
+  Transformer::Options hybrid{.inputs = sizes.dimension,
+                              .outputs = sizes.dimension,
+                              .width = paper ? 40 : 20,
+                              .blocks = {SoftmaxAttention{}, MesaLayer{}},
+                              .heads = paper ? 4 : 2,
+                              .key_size = paper ? 20 : 10,
+                              .tokens = sizes.tokens,
+                              .clip = 1};
+  std::vector<Candidate> all = {{"hybrid", hybrid, &paper::hybrid}};
+  if (paper) {
+    Transformer::Options softmax = hybrid;
+    softmax.blocks = std::vector<Mixer>(7, SoftmaxAttention{});
+    softmax.clip = 0;
+    all.push_back({"softmax, 7 layers", softmax, &paper::softmax_7});
+  }
+  return all;
+}
+
+// How tokens before a frozen model are learned. Adam, which is AdamW without decay (lesson 2): nothing pulls
+// them to zero but the loss.
+template <class Model>
+lesson::Recipe<TunedTokens<Model>> tuning(const lesson::Lesson& L, const Model& model,
+                                          const std::vector<Index>& at, Index width) {
+  const Index updates = L.scaled<Index>({.smoke = 20, .lesson = 1200, .paper = 5000});
+  const bool paper = L.scale() == lesson::Scale::paper;
+  return {.model = {.model = model, .at = at, .width = width},
+          .optimizer = {.decay = 0},
+          .updates = updates,
+          .batch = L.scaled<Index>({.smoke = 16, .lesson = 64, .paper = 64}),
+          .clip = {},
+          .rate = [=](Index n) {
+            return paper ? 1e-3 : 1e-2 * static_cast<double>(updates - n) / static_cast<double>(updates);
+          },
+          .test_every = std::max<Index>(updates / 40, 1),
+          .test_sequences = 256};
+}
+
+std::string loss_text(double x) { return lesson::fixed_number(x, 3); }
+
+// What each layout costs a model, pair by pair.
+struct Costs {
+  LossCurve plain = {}, random = {}, zero = {}, tuned = {}, prefixed = {};
+};
+
+void lesson_body(lesson::Lesson& L) {
+  // -------------------------------------------------------------------------------------------
+  L.step("Prompts");
+  //
+  // For each prompt a random orthogonal W, as for the sequences that the model knows, and examples with x
+  // uniform in (-1, 1)^d and y = W x + a little noise. So x and y look like states: neither is longer than
+  // the other, and nothing in a token tells which of the two it is.
+  //
+  // We use three layouts of the same pairs: one behind the other; with a token behind each pair that
+  // separates it from the next; and with separators and some tokens in front of all, a prefix. What stands
+  // in these extra tokens is up to us. For now they are vectors of zeros.
+  const PromptSizes sizes = L.scale() == lesson::Scale::paper ? PromptSizes{10, 224, 20, 40, 27, 20}
+                                                              : PromptSizes{5, 64, 6, 9, 9, 9};
+  const FewShot plain_full{.dimension = sizes.dimension, .tokens = sizes.tokens};
+  FewShot separated_full = plain_full;
+  separated_full.separator = true;
+  FewShot prefixed = separated_full;
+  prefixed.prefix = sizes.prefix;
+  const Index pairs = prefixed.pairs();  // as many in all three layouts
+  const FewShot plain = with_pairs(plain_full, pairs), separated = with_pairs(separated_full, pairs);
+  const Index prompts = L.scaled<Index>({.smoke = 64, .lesson = 8192, .paper = 2560});
+  L.setting("dimension", sizes.dimension);
+  L.setting("tokens", sizes.tokens);
+  L.setting("pairs", pairs);
+  L.setting("prompts", prompts);
+  L.show(prompts_figure({"x y x y ...", "x y separator x y separator ...",
+                         text("prefix of ", sizes.prefix, ", then x y separator ...")},
+                        {plain, separated, prefixed}, L.seed()));
+
+  // -------------------------------------------------------------------------------------------
+  L.step("What least squares makes of them");
+  //
+  // The model believes that it reads a sequence. To it x_1 ↦ y_1 is an example, and y_1 ↦ x_2 is one as good.
+  // Half of its pairs are spurious: they are examples of nothing, because x_2 was drawn without a look at y_1.
+  // What will the best linear regression do with so many false examples? Take least squares and n pairs of
+  // each kind, with many of them. As x and y have independent numbers of mean 0 and variance σ² = 1/3, the
+  // sums of lesson 1 come near to
+  //
+  //     A = Σ x xᵀ + Σ y yᵀ ≈ 2n σ² I         C = Σ y_i x_iᵀ + Σ x_{i+1} y_iᵀ ≈ n σ² W + 0
+  //
+  // so that C A⁻¹ comes near to W/2. Every second example was "no idea", and the answer is half of the right
+  // one. It misses by ½W x, half of y, and the loss is of the second order: a quarter of what it costs to
+  // say 0. That is as far as this optimizer can get with this prompt, however long it is.
+  //
+  // A prompt of a thousand pairs should show it.
+  const double zero_cost = cost_of_zero(plain), asymptote = zero_cost / 4;
+  constexpr double ridge = 0.1;
+  const auto tested = [&](const FewShot& task, const auto& predictor) {
+    return by_pair(loss_curve(task, L.seed(), stream::test_data, prompts, predictor));
+  };
+  const auto regression = [](double weight) { return least_squares_predictor({.ridge = weight}); };
+  const Index long_prompts = L.scaled<Index>({.smoke = 4, .lesson = 64, .paper = 64});
+  const LossCurve long_curve = loss_curve(with_pairs(plain, 1000), L.seed(), stream::test_data, long_prompts,
+                                          regression(ridge));
+  const double late = lesson::mean({long_curve.mean.begin() + 900, long_curve.mean.end()});
+  L.say(text("Least squares on prompts of 1000 pairs: the last hundred cost ",
+             lesson::fixed_number(late / zero_cost, 4), " of what it costs to say 0; derived: 0.25."));
+
+  // How does it get there? Not straight. Before pair i there are 2i pairs of neighbours, and a half of them
+  // are noise that a map of d by d numbers can be bent to fit. As long as there are fewer pairs than
+  // dimensions, it fits all of them exactly, the false ones too. Where their number reaches d there is just
+  // one map that does, and it can be a monster: wherever two inputs are nearly the same and their "labels"
+  // are not, the map has to be steep. So with more examples the predictions get worse first. In a
+  // plot of the loss that is a peak near 2i = d. (Statisticians know it as the first half of double descent. On
+  // sequences there was none: without false pairs a map that fits all examples is the right one.)
+  //
+  // The ridge is what tames it: the penalty makes steep maps expensive. With .001, which served so well
+  // for sequences, it does not; we take .1. And one more yardstick knows what we know: least squares that
+  // learns from the true pairs alone.
+  const LossCurve all_pairs = tested(plain, regression(ridge)), explosive = tested(plain, regression(0.001)),
+                  true_pairs = tested(plain, least_squares_predictor({.ridge = ridge, .teaches = [&](Index i) {
+                                        return plain.is_example(i);
+                                      }}));
+  const std::vector<double> ends = {0, static_cast<double>(pairs - 1)};
+  const auto with_levels = [&](lesson::LinePlot& plot) {
+    plot.line("saying 0", ends, {zero_cost, zero_cost}, {.dashed = true, .thin = true});
+    plot.line("a quarter of it", ends, {asymptote, asymptote}, {.dashed = true, .thin = true});
+  };
+  const auto by_pairs = [&](lesson::LinePlot plot) {
+    plot.x = "pair";
+    plot.y = "loss";
+    plot.y_low = 0;
+    plot.y_high = 2 * zero_cost;
+    return plot;
+  };
+  lesson::LinePlot yardsticks = by_pairs(
+      {.name = "yardsticks",
+       .title = "Least squares on prompts without separators",
+       .caption = text("Look at the pairs around ", sizes.dimension / 2,
+                       ", before which there are as many pairs of neighbours as dimensions, and at what "
+                       "the ridge does there. What lies above the figure is cut off.")});
+  yardsticks.curve("all pairs, ridge .1", all_pairs);
+  yardsticks.curve("all pairs, ridge .001", explosive);
+  yardsticks.curve("true pairs only", true_pairs);
+  with_levels(yardsticks);
+  L.show(yardsticks);
+  const auto peak_text = [](const LossCurve& curve) {
+    const Index peak = peak_of(curve);
+    return text(loss_text(curve.mean[static_cast<std::size_t>(peak)]), " at pair ", peak);
+  };
+  L.say(text("The worst after pair 0: ", peak_text(all_pairs), " with a ridge of .1, ", peak_text(explosive),
+             " with .001, ", peak_text(true_pairs), " from true pairs alone; saying 0 costs ",
+             loss_text(zero_cost), "."));
+
+  // -------------------------------------------------------------------------------------------
+  L.step("A yardstick that is not what it says");
+  //
+  // The authors compare with least squares too, with a ridge of .001, in ten dimensions. In their figure the
+  // peak is a gentle one, 2.2 at pair 4. By what we just saw it should be a monster. What did they draw?
+  //
+  // Something that stops early. Newton's method (lesson 6 has the exact way) brings X near to A⁻¹ by
+  // X ← X(2I - A X), from I divided by the sum of A's eigenvalues. Along an eigenvector with the
+  // eigenvalue a, a step squares what is missing: (1 - a X) becomes (1 - a X)². After six steps that is the
+  // 64th power of (1 - a/Σ): next to nothing if a is one of the large eigenvalues, but if it is tiny, nearly
+  // all is missing still. So who stops early leaves the steep maps out, as a ridge does.
+  const FewShot ten{.dimension = 10, .tokens = 135};
+  const Index checked = L.scaled<Index>({.smoke = 32, .lesson = 1280, .paper = 5120});
+  const auto in_ten = [&](const Predictor& predictor) {
+    return by_pair(loss_curve(ten, L.seed(), stream::analysis_data, checked, predictor));
+  };
+  const InContext stored_way{.ridge = 0.001, .newest_pair = false};
+  const ChebyshevCoefficients c = published_coefficients(6);
+  const LossCurve exact = in_ten(least_squares_predictor(stored_way)),
+                  newtons = in_ten(predict_with(newton(6), stored_way)),
+                  polynomial = in_ten(predict_with(chebyshev(c.alpha, c.beta), stored_way));
+  lesson::Table stored{.title = "Least squares in ten dimensions, ridge .001",
+                       .caption = "The newest pair left out, as in the authors' code. What is stored is the mean "
+                                  "of 640 prompts.",
+                       .columns = {"pair", "exact", "Newton, 6 steps", "Proposition 2, 6 iterations", "stored"}};
+  const auto stored_row = [&](const std::string& name, const auto& number_of) {
+    stored.row({name, loss_text(number_of(exact.mean)), loss_text(number_of(newtons.mean)),
+                loss_text(number_of(polynomial.mean)), loss_text(number_of(paper::least_squares))});
+  };
+  for (const std::size_t i : {0u, 1u, 2u, 3u, 4u, 5u, 6u, 8u, 12u, 24u, 67u}) {
+    stored_row(text(i), [i](const std::vector<double>& curve) { return curve[i]; });
+  }
+  stored_row("mean", lesson::mean);
+  L.show(stored);
+  L.compare("least squares, as six steps of Newton's method, mean of 68 pairs", newtons.total(),
+            lesson::mean(paper::least_squares));
+
+  // -------------------------------------------------------------------------------------------
+  L.step("A model that predicts sequences");
+  //
+  // Now the model: one layer of softmax attention to bind neighbours, one mesa-layer to solve for the map, as in
+  // lesson 8 but for its size; trained to predict states of linear systems, and nothing else. It sees as many
+  // tokens as the longest prompt will have.
+  const LinearDynamics dynamics{
+      .dimension = sizes.dimension, .tokens = sizes.tokens, .inputs = Tokens::raw};
+  const std::vector<Candidate> candidates = candidates_for(L, sizes);
+  std::vector<Transformer> models;
+  for (const Candidate& one : candidates) {
+    auto recipe = lesson::transformer_recipe(L, one.model, {3000, 3e-3, 15000});
+    recipe.batch = L.scaled<Index>({.smoke = 32, .lesson = 64, .paper = 128});
+    recipe.test_every = 0;
+    models.push_back(lesson::train(L, one.name, dynamics, recipe, L.seed()).model);
+    const double loss = loss_curve(dynamics, L.seed(), stream::test_data, 1024, models.back()).total();
+    const double best =
+        loss_curve(dynamics, L.seed(), stream::test_data, 1024, least_squares_predictor({})).total();
+    L.say(text(one.name, ": mean loss ", loss_text(loss), " on sequences; least squares loses ",
+               loss_text(best), ", saying 0 ", loss_text(zero_cost), "."));
+  }
+
+  // -------------------------------------------------------------------------------------------
+  L.step("The prompt as it is");
+  //
+  // What do we expect? If the model's optimizer works like regression on all neighbours, its loss should
+  // first rise with the number of examples. (The authors saw that early ascent, and that language models
+  // show it too.) Later it should fall to a quarter of the cost of saying 0, and no further. If the model
+  // knew what we mean, it would follow the true pairs instead.
+  //
+  // Pair 0 is a case of its own: there are no examples, and saying 0 is the best that can be done. In training
+  // the first state counts little among so many, and what a model says to it is not learned with much care.
+  std::vector<Costs> costs;
+  lesson::LinePlot believer = by_pairs({.name = "plain",
+                                        .title = "A model of sequences reads x y x y ...",
+                                        .caption = "Does the loss rise at first, and where does it end? "
+                                                   "Thin: least squares, ridge .1, as before."});
+  for (std::size_t m = 0; m < models.size(); ++m) {
+    costs.push_back({.plain = tested(plain, models[m])});
+    believer.panel(candidates[m].name);
+    believer.curve("model", costs[m].plain);
+    believer.curve("all pairs", all_pairs, {.thin = true});
+    believer.curve("true pairs only", true_pairs, {.thin = true});
+    with_levels(believer);
+    if (L.scale() == lesson::Scale::paper) {
+      const std::vector<double>& given = candidates[m].authors->plain;
+      believer.line("authors' model", costs[m].plain.t, given, {.given = true, .like = "model"});
+    }
+  }
+  L.show(believer);
+  for (std::size_t m = 0; m < models.size(); ++m) {
+    const LossCurve& curve = costs[m].plain;
+    const Index peak = peak_of(curve);
+    const double ascent = curve.mean[static_cast<std::size_t>(peak)] - curve.mean[1];
+    const double error = std::hypot(curve.standard_error(peak), curve.standard_error(1));
+    L.say(text(candidates[m].name, ": ", loss_text(curve.mean[0]), " at pair 0, ", loss_text(curve.mean[1]),
+               " at pair 1, at worst ", peak_text(curve),
+               ascent > 3 * error ? ", an ascent of " : ", no clear ascent: ", loss_text(ascent), " with an error of ",
+               loss_text(error), "; at the last pair ", loss_text(curve.mean.back()), ", where a quarter is ",
+               loss_text(asymptote), "."));
+  }
+
+  // -------------------------------------------------------------------------------------------
+  L.step("A separator");
+  //
+  // Can we help? Put a token v between the pairs. Now the model sees x ↦ y, y ↦ v and v ↦ x', and if v is a
+  // vector of zeros the two spurious ones become harmless. What has the input 0 adds nothing to A and C; what has
+  // the label 0 adds y yᵀ to A and nothing to C. So C has only true examples, and nothing random is left to
+  // fit. A is the same sum as before: the answer is W/2 again, in the end. We expect no ascent, and the
+  // same end.
+  //
+  // Any other v adds Σ v yᵀ and Σ x' vᵀ to C, which is noise. So zero should be the best separator, for
+  // regression. For the model that is not a theorem; it was never trained on vectors of zeros. So let it tell
+  // us: make v a parameter, the only one, start with random normal numbers, and go down the gradient of the
+  // prompts' loss. The gradient goes through all layers down to the separators; the weights stay as
+  // they are. This is called prompt tuning.
+  std::vector<lesson::Trained<Separated>> separators;
+  lesson::LinePlot path = lesson::by_updates(
+      {.name = "separator",
+       .title = "The separator while it is tuned",
+       .caption = "Left: its entries. Right: the loss with it, and with a vector of zeros in its place. Where "
+                  "do the entries end?"});
+  for (std::size_t m = 0; m < models.size(); ++m) {
+    const auto recipe = tuning(L, models[m], separated_full.separator_at(), sizes.dimension);
+    separators.push_back(
+        lesson::train(L, text(candidates[m].name, ", separator"), separated_full, recipe, L.seed()));
+    const lesson::Trained<Separated>& run = separators.back();
+    path.panel(text(candidates[m].name, ": entries"));
+    for (Index j = 0; j < std::min<Index>(sizes.dimension, 5); ++j) {
+      std::vector<double> entry;
+      for (const Separated& moment : run.snapshots) entry.push_back(moment.tokens[j]);
+      path.line(text("entry ", j + 1), run.tested_at, entry);
+    }
+    path.panel(text(candidates[m].name, ": loss"));
+    path.line("tuned", run.tested_at, run.test_loss);
+    const double zero =
+        loss_curve(separated_full, L.seed(), stream::test_data, recipe.test_sequences, models[m]).total();
+    path.line("zeros", {run.tested_at.front(), run.tested_at.back()}, {zero, zero}, {.dashed = true});
+  }
+  path.y = "";
+  L.show(path);
+  for (std::size_t m = 0; m < models.size(); ++m) {
+    costs[m].random = tested(separated, separators[m].snapshots.front());
+    costs[m].zero = tested(separated, models[m]);
+    costs[m].tuned = tested(separated, separators[m].model);
+    L.say(text(candidates[m].name, ": the separator's largest entry was ",
+               loss_text(largest_entry(separators[m].snapshots.front().tokens)), " and is ",
+               lesson::fixed_number(largest_entry(separators[m].model.tokens), 4), "; the mean loss was ",
+               loss_text(costs[m].random.total()), " with the random one, is ",
+               lesson::fixed_number(costs[m].tuned.total(), 4), " with the tuned one and ",
+               lesson::fixed_number(costs[m].zero.total(), 4), " with zeros; without separators it was ",
+               loss_text(costs[m].plain.total()), "."));
+  }
+
+  // -------------------------------------------------------------------------------------------
+  L.step("A prefix");
+  //
+  // Half of y remains, and no separator can bring it back. What else can a prompt do? Tokens in front of all
+  // pairs are examples too, of whatever we like; for a model they can be more, a message that here
+  // something else begins. So we tune a prefix, with the separator frozen. Where should it help? The first pairs have few
+  // examples before them, and pair 0 has none: there the prefix is all that the model has seen. Late pairs
+  // should hardly notice it.
+  std::vector<lesson::Trained<Prefixed>> prefixes;
+  for (std::size_t m = 0; m < models.size(); ++m) {
+    Separated frozen = separators[m].model;
+    frozen.at = prefixed.separator_at();
+    auto recipe = tuning(L, frozen, prefixed.prefix_at(), sizes.dimension);
+    recipe.batch = L.scaled<Index>({.smoke = 16, .lesson = 64, .paper = 128});
+    prefixes.push_back(lesson::train(L, text(candidates[m].name, ", prefix"), prefixed, recipe, L.seed()));
+    costs[m].prefixed = tested(prefixed, prefixes.back().model);
+  }
+  const LossCurve zero_pairs = tested(separated, regression(ridge));
+  lesson::LinePlot all = by_pairs({.name = "variants",
+                                   .title = "One model, five prompts",
+                                   .caption = "Compare the first pairs, and then the last. The dots of the "
+                                              "tuned separator are drawn over the line of the zeros. Thin: "
+                                              "least squares, ridge .1, on the same prompts."});
+  for (std::size_t m = 0; m < models.size(); ++m) {
+    const Costs& one = costs[m];
+    all.panel(candidates[m].name);
+    all.curve("x y x y", one.plain);
+    all.curve("separator: random", one.random);
+    all.curve("zeros", one.zero);
+    all.curve("tuned", one.tuned, {.points = true, .unjoined = true});
+    all.curve("tuned, and prefix", one.prefixed);
+    with_levels(all);
+    all.curve("least squares, x y x y", all_pairs, {.thin = true, .like = "x y x y"});
+    all.curve("least squares, zeros", zero_pairs, {.thin = true, .like = "zeros"});
+  }
+  L.show(all);
+  for (std::size_t m = 0; m < models.size(); ++m) {
+    lesson::Table table{.title = text("Loss of the ", candidates[m].name, " at pair ..."),
+                        .caption = "Least squares with a ridge of .1 on the same prompts.",
+                        .columns = {"prompt", "0", "1", "2", "3", "5", "8", "12", "last", "mean"}};
+    const auto row = [&](const std::string& name, const LossCurve& curve) {
+      std::vector<std::string> cells = {name};
+      for (const std::size_t i : {0u, 1u, 2u, 3u, 5u, 8u, 12u}) cells.push_back(loss_text(curve.mean[i]));
+      cells.push_back(loss_text(curve.mean.back()));
+      cells.push_back(loss_text(curve.total()));
+      table.row(cells);
+    };
+    row("x y x y", costs[m].plain);
+    row("separator: random", costs[m].random);
+    row("separator: zeros", costs[m].zero);
+    row("separator: tuned", costs[m].tuned);
+    row("tuned, and prefix", costs[m].prefixed);
+    row("least squares, x y x y", all_pairs);
+    row("least squares, zeros", zero_pairs);
+    row("least squares, true pairs", true_pairs);
+    L.show(table);
+  }
+
+  // -------------------------------------------------------------------------------------------
+  L.step("Two tasks in one prompt");
+  //
+  // And if the task changes in the middle? After some pairs of W come pairs of another W', without notice. At the
+  // first of them the model answers with what it knows of W, and that has nothing to do with y = W'x: it
+  // pays ½‖y‖² for what it does not know, as one who says 0, and ½‖f‖² for its answer f on top. If f is
+  // W x/2, that makes 1 + ¼ of what it costs to say 0. To know another task is worse than to know nothing.
+  //
+  // And then? For regression all pairs are equal. After n pairs of W and k of W', of which a share r = k/(n + k)
+  // is new, it has (1 - r) W/2 + r W'/2, and pays of what it costs to say 0
+  //
+  //     (1 - r/2)² + ((1 - r)/2)²
+  //
+  // if there are enough pairs. The line in the figure. It would be a surprise if the model did better: that
+  // would be a model that forgets.
+  lesson::LinePlot two = by_pairs({.name = "two-tasks",
+                                   .title = "Another task in the middle of the prompt",
+                                   .caption = text("The second task begins at pair ", sizes.shown,
+                                                   ". What does its first pair cost, compared with saying 0, "
+                                                   "and how long does it take to forget? Dashed: derived.")});
+  std::vector<std::vector<LossCurve>> switched;
+  for (std::size_t m = 0; m < models.size(); ++m) {
+    const auto around = [&](FewShot task, Index after, const auto& model) {
+      task.switch_after = after;
+      LossCurve curve = around_switch(tested(task, model), after, sizes.shown);
+      const auto end = static_cast<std::size_t>(sizes.shown + prefixed.pairs() - sizes.before);
+      for (auto* numbers : {&curve.t, &curve.mean, &curve.deviation}) numbers->resize(end);
+      return curve;
+    };
+    switched.push_back({around(plain_full, sizes.before_plain, models[m]),
+                        around(separated_full, sizes.before, separators[m].model),
+                        around(prefixed, sizes.before, prefixes[m].model)});
+    const LossCurve regressed = around(plain_full, sizes.before_plain, regression(ridge));
+    std::vector<double> k, derived;
+    for (Index i = sizes.shown; i < std::ssize(regressed.t); ++i) {
+      k.push_back(static_cast<double>(i));
+      const double r = static_cast<double>(i - sizes.shown) /
+                       static_cast<double>(sizes.before_plain + i - sizes.shown);
+      derived.push_back(zero_cost * ((1 - r / 2) * (1 - r / 2) + (1 - r) * (1 - r) / 4));
+    }
+    two.panel(candidates[m].name);
+    two.curve("x y x y", switched[m][0]);
+    two.curve("separator", switched[m][1]);
+    two.curve("and prefix", switched[m][2]);
+    two.curve("least squares", regressed, {.thin = true});
+    two.line("many pairs", k, derived, {.dashed = true});
+    two.line("saying 0", {0, regressed.t.back()}, {zero_cost, zero_cost}, {.dashed = true, .thin = true});
+  }
+  L.show(two);
+  const auto at = [&](const LossCurve& curve, Index after) {
+    return curve.mean[static_cast<std::size_t>(sizes.shown + after)];
+  };
+  for (std::size_t m = 0; m < models.size(); ++m) {
+    const std::vector<LossCurve>& s = switched[m];
+    L.say(text(candidates[m].name, ", last pair of the first task, first pair of the second, ten pairs later: ",
+               loss_text(at(s[0], -1)), ", ", loss_text(at(s[0], 0)), ", ", loss_text(at(s[0], 10)),
+               " as it is; ", loss_text(at(s[1], -1)), ", ", loss_text(at(s[1], 0)), ", ", loss_text(at(s[1], 10)),
+               " with separators; ", loss_text(at(s[2], -1)), ", ", loss_text(at(s[2], 0)), ", ",
+               loss_text(at(s[2], 10)), " with the prefix too. Saying 0 costs ", loss_text(zero_cost), "."));
+  }
+
+  // -------------------------------------------------------------------------------------------
+  L.step("What could have gone wrong");
+  //
+  // TODO
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return lesson::run({.number = 11, .title = "Few-shot from a learned optimizer",
+                      .question = "Can an optimizer that was learned on sequences be put to another use?",
+                      .source = __FILE__},
+                     argc, argv, lesson_body);
+}

@@ -55,17 +55,18 @@ inline double largest_entry(const Tensor& x) {
 
 // The mean of the first `count`.
 inline double mean_of_first(const std::vector<double>& values, std::size_t count) {
-  return lesson::mean({values.begin(), values.begin() + static_cast<std::ptrdiff_t>(std::min(count, values.size()))});
+  check(count <= values.size(), "mean of the first ", count, " of ", values.size(), " values");
+  return lesson::mean({values.begin(), values.begin() + static_cast<std::ptrdiff_t>(count)});
 }
 
 // The first tokens of one prompt in each layout: a token is a column.
-inline lesson::HeatMap prompts_figure(const std::vector<std::string>& titles, const std::vector<FewShot>& layouts,
-                                      std::uint64_t seed) {
+inline lesson::HeatMap prompts_figure(const std::vector<std::string>& titles,
+                                      const std::vector<FewShot>& layouts, std::uint64_t seed) {
   constexpr Index shown = 18;
   lesson::HeatMap figure{.name = "prompts",
                          .title = "The same pairs in three layouts",
-                         .caption = "Each column is a token, from left to right, each row one of its numbers. "
-                                    "Look for the columns of zeros, and for the first pair in each layout.",
+                         .caption = "Each column is a token, each row one of its numbers. Look for the "
+                                    "columns of zeros, and for the first pair in each layout.",
                          .columns = 1,
                          .limit = 1};
   for (std::size_t n = 0; n < layouts.size(); ++n) {

@@ -95,7 +95,8 @@ inline std::string in_words(const std::vector<Index>& places) {
 
 template <class Model>
 std::string in_words(const TunedTokens<Model>& tuned) {
-  return text("tokens ", in_words(tuned.tokens), " at", in_words(tuned.at), " before ", in_words(tuned.model));
+  return text("tokens ", in_words(tuned.tokens), " at", in_words(tuned.at), " before ",
+              in_words(tuned.model));
 }
 
 template <class Options>

@@ -201,11 +201,14 @@ void lesson_body(lesson::Lesson& L) {
   // The authors compare with least squares too, with a ridge of .001, in ten dimensions. In their figure the
   // peak is a gentle one, 2.2 at pair 4. By what we just saw it should be a monster. What did they draw?
   //
-  // Something that stops early. Newton's method (lesson 6 has the exact way) brings X near to A⁻¹ by X ← X(2I
-  // - A X), from I divided by the sum of A's eigenvalues. Along an eigenvector with the eigenvalue a, a step
-  // squares what is missing: (1 - a X) becomes (1 - a X)². After six steps that is the 64th power of (1 -
-  // a/Σ): next to nothing if a is one of the large eigenvalues, but if it is tiny, nearly all is missing
-  // still. So who stops early leaves the steep maps out, as a ridge does.
+  // Something that stops early. Newton's method (lesson 6 has the exact way) brings X near to A⁻¹ by
+  //
+  //     X ← X(2I - A X)      from      X = I/Σ,   Σ the sum of A's eigenvalues
+  //
+  // Along an eigenvector with the eigenvalue a, a step squares what is missing: 1 - aX becomes (1 - aX)².
+  // After six steps that is 1 - a/Σ to the power of 64: next to nothing if a is one of the large eigenvalues,
+  // but if it is tiny, nearly all is missing still. So who stops early leaves the steep maps out, as a ridge
+  // does. We try it, and beside it Proposition 2's six iterations (lesson 5), which stop early too.
   const FewShot ten{.dimension = 10, .tokens = 135};
   const Index checked = L.scaled<Index>({.smoke = 32, .lesson = 1280, .paper = 5120});
   const auto in_ten = [&](const Predictor& predictor) {
@@ -218,7 +221,7 @@ void lesson_body(lesson::Lesson& L) {
                   polynomial = in_ten(predict_with(chebyshev(c.alpha, c.beta), stored_way));
   lesson::Table stored{.title = "Least squares in ten dimensions, ridge .001",
                        .caption = "The newest pair left out, as in the authors' code. What is stored is the "
-                                  "mean of 640 prompts. (Proposition 2 is lesson 5's.)",
+                                  "mean of 640 prompts.",
                        .columns = {"pair", "exact", "Newton, 6 steps", "Proposition 2", "stored"}};
   const auto stored_row = [&](const std::string& name, const auto& number_of) {
     stored.row({name, loss_text(number_of(exact.mean)), loss_text(number_of(newtons.mean)),
@@ -271,9 +274,9 @@ void lesson_body(lesson::Lesson& L) {
   L.step("The prompt as it is");
   //
   // What do we expect? If the model's optimizer works like regression on all neighbours, its loss should
-  // first rise with the number of examples. (The authors saw that early ascent, and that language models show
-  // it too.) Later it should fall to a quarter of the cost of saying 0, and no further. If the model knew
-  // what we mean, it would follow the true pairs instead.
+  // first rise with the number of examples. (The authors call it early ascent; something like it has been
+  // reported of large language models.) Later it should fall to a quarter of the cost of saying 0, and no
+  // further. If the model knew what we mean, it would follow the true pairs instead.
   //
   // Pair 0 is a case of its own: there are no examples, and saying 0 is the best that can be done. In
   // training the first state counts little among so many, and what a model says to it is not learned with
@@ -399,7 +402,8 @@ void lesson_body(lesson::Lesson& L) {
   L.show(all);
   for (std::size_t m = 0; m < models.size(); ++m) {
     lesson::Table table{.title = text("Loss at pair 0, 1, ...: ", candidates[m].name),
-                        .caption = "Least squares with a ridge of .1 on the same prompts.",
+                        .caption = "Below: least squares with a ridge of .1, on the same prompts and on "
+                                   "their true pairs.",
                         .columns = {"prompt", "0", "1", "2", "3", "5", "8", "last", "mean"}};
     const auto row = [&](const std::string& name, const LossCurve& curve) {
       std::vector<std::string> cells = {name};
@@ -413,9 +417,9 @@ void lesson_body(lesson::Lesson& L) {
     row("separator: zeros", costs[m].zero);
     row("separator: tuned", costs[m].tuned);
     row("tuned, and prefix", costs[m].prefixed);
-    row("least squares, x y x y", all_pairs);
-    row("least squares, zeros", zero_pairs);
-    row("least squares, true pairs", true_pairs);
+    row("regression, x y x y", all_pairs);
+    row("regression, zeros", zero_pairs);
+    row("true pairs only", true_pairs);
     L.show(table);
   }
 
@@ -504,6 +508,9 @@ void lesson_body(lesson::Lesson& L) {
                lesson::fixed_number(largest_entry(separators[0].model.tokens), 4), "."));
   L.claim("least squares on long prompts, saying 0 = 1", late / zero_cost,
           {.expected = 0.25, .tolerance = 0.0125});
+  if (!paper) {
+    L.claim_above("least squares, ridge .1: pair 2 over pair 1", all_pairs.mean[2] / all_pairs.mean[1], 1.2);
+  }
   L.claim("Newton's six steps, compared with what is stored as least squares",
           newtons.total() / lesson::mean(paper::least_squares), {.expected = 1, .tolerance = 0.05});
   L.claim_above("exact least squares, compared with it",
@@ -545,14 +552,16 @@ void lesson_body(lesson::Lesson& L) {
         L.compare(name(text("first pair of the second task, ", layouts[n], ", saying 0 = 1")),
                   at(switched[m][n], 0) / zero_cost, authors.two_tasks[n][1] / cost_of_zero(ten));
       }
-      L.claim_above(name("loss at pair 2, at pair 1 = 1"), one.plain.mean[2] / one.plain.mean[1], 1);
-      L.claim_below(name("the same with zeros between the pairs"), one.zero.mean[2] / one.zero.mean[1], 1);
+      // The ascent of the model alone is no claim: over seven seeds pair 2 costs 1.02 to 1.11 of pair 1.
+      const auto second = [](const LossCurve& curve) { return curve.mean[2] / curve.mean[1]; };
+      L.claim_above(name("pair 2 over pair 1, with zeros between the pairs = 1"),
+                    second(one.plain) / second(one.zero), 1.1);
     }
-    L.claim_below(name("zeros between the pairs, compared with none"), part(one.zero, one.plain), 0.88);
+    L.claim_below(name("zeros between the pairs, compared with none"), part(one.zero, one.plain), 0.9);
     L.claim(name("tuned separator, compared with zeros"), part(one.tuned, one.zero),
             {.expected = 1, .tolerance = 0.01});
     L.claim_below(name("largest entry of the tuned separator"), largest, 0.05);
-    // (The authors' hybrid stands at .987.)
+    // (The authors' hybrid, which has had more practice, stands at .987.)
     L.claim_below(name("prefix, compared with separators alone"), part(one.prefixed, one.tuned),
                   paper ? 1 : 0.97);
     double first = at(switched[m][0], 0);
@@ -564,7 +573,29 @@ void lesson_body(lesson::Lesson& L) {
   // -------------------------------------------------------------------------------------------
   L.step("Things to try");
   //
-  // TODO
+  // Say first what will happen, then change the source and run. What we found stands at the end; claims will
+  // fail, which is what they are for.
+  //
+  // Trust the examples less. Half of the labels in x y x y are noise. Which `ridge` is best for such prompts,
+  // and what becomes of the ascent? For sequences .001 was better than any larger one.
+  //
+  // Other separators. Zero is best; but how near must it be? Give a tuned model the separator (c, c, c, c,
+  // c), in a copy: `Separated other = separators[0].model`, then std::fill_n over the numbers of a new
+  // `other.tokens`. At which c is nothing left of its use? When is it worse than saying 0?
+  //
+  // More practice. Train the hybrid for 9000 updates in the place of 3000. It gets better at sequences. Does
+  // it get better at x y x y? At prompts with zeros? And how much is left for the prefix to mend?
+  //
+  // What we found (seed 1). A ridge of 1 does best of those that we tried: a mean of .490 in the place of
+  // .595, and no ascent; with 10 it is .614. On sequences these two lose .065 and .239, and .001 loses .039.
+  // So the best optimizer for one kind of input is a bad one for another, and the model has only one.
+  // Separators: with c = .1 the mean loss is .564, with .3 it is .636, where zeros have .541 and no separator
+  // .681; c = 1 costs 1.09, far more than saying 0. More practice brings the loss on sequences from .053 to
+  // .044. On x y x y it brings next to nothing, .665, and the ascent grows: pair 2 costs 1.28 of pair 1, as
+  // it was 1.11, and least squares has 1.33. A better regression is misled more. With zeros .541 becomes
+  // .496. And the prefix, which made that 5 % better after 3000 updates, makes it .4 % better after 9000:
+  // pair 0 costs .95 now, not 1.26. What the prefix had to say was mostly "nothing has been seen yet", and by
+  // then the model knows.
 }
 
 }  // namespace

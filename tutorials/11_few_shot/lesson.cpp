@@ -552,8 +552,8 @@ void lesson_body(lesson::Lesson& L) {
         L.compare(name(text("first pair of the second task, ", layouts[n], ", saying 0 = 1")),
                   at(switched[m][n], 0) / zero_cost, authors.two_tasks[n][1] / cost_of_zero(ten));
       }
-      // The model's ascent alone is no claim: over seven seeds pair 2 costs 1.02 to 1.11 of pair 1, which does
-      // not leave enough room for an eighth. With zeros between them it costs .84 to .91.
+      // The model's ascent alone is no claim: over seven seeds pair 2 costs 1.02 to 1.11 of pair 1, which
+      // does not leave enough room for an eighth. With zeros between them it costs .84 to .91.
       const auto second = [](const LossCurve& curve) { return curve.mean[2] / curve.mean[1]; };
       L.claim_above(name("pair 2 over pair 1, with zeros between the pairs = 1"),
                     second(one.plain) / second(one.zero), 1.1);
@@ -592,8 +592,8 @@ void lesson_body(lesson::Lesson& L) {
   // So the best optimizer for one kind of input is a bad one for another, and the model has only one.
   // Separators: with c = .1 the mean loss is .564, with .3 it is .636, where zeros have .541 and no separator
   // .681; c = 1 costs 1.09, far more than saying 0. More practice brings the loss on sequences from .053 to
-  // .044. On x y x y it brings next to nothing, .665, and the ascent grows: pair 2 costs 1.28 of pair 1, as it
-  // was 1.11, and least squares has 1.33. A better regression is misled more. With zeros .541 becomes .496.
+  // .044. On x y x y it brings next to nothing, .665, and the ascent grows: pair 2 costs 1.28 of pair 1, not
+  // 1.11, and least squares has 1.33. A better regression is misled more. With zeros .541 becomes .496.
   // And the prefix, which made that 5 % better after 3000 updates, makes it .4 % better after 9000: pair 0
   // costs .95 now, not 1.26. (After 6000 updates of four seeds pair 2 costs 1.13 to 1.22 of pair 1, and the
   // prefix is worth between 5 % and nothing.) What it had to say was mostly "nothing has been seen yet", and

@@ -26,9 +26,10 @@ Matrix at_position(const Tensor& x, Index t, const std::vector<Index>& sequences
 
 void check_streams(const char* op, const std::vector<Tensor>& streams, const Tensor& targets) {
   check(targets.shape().rank() == 3, op, ": targets ", targets.shape(), " should be (N, T, d)");
+  const Index N = targets.dim(0), T = targets.dim(1);
   for (const Tensor& stream : streams) {
-    check(stream.shape().rank() == 3 && stream.dim(0) == targets.dim(0) && stream.dim(1) == targets.dim(1), op,
-          ": stream ", stream.shape(), " does not fit targets ", targets.shape());
+    check(stream.shape().rank() == 3 && stream.dim(0) == N && stream.dim(1) == T, op, ": stream ",
+          stream.shape(), " does not fit targets ", targets.shape());
   }
 }
 
@@ -128,7 +129,8 @@ std::vector<double> variance_explained(const std::vector<Tensor>& streams, const
   const Matrix y = centred(at_position(targets, t, all));
   const auto length = [&](const Matrix& a, Index j) { return norm_of(N, [&](Index n) { return a(n, j); }); };
   for (Index j = 0; j < d; ++j) {
-    check(length(y, j) > 0, "variance_explained: component ", j, " is the same in all sequences at position ", t);
+    check(length(y, j) > 0, "variance_explained: component ", j, " is the same in all sequences at position ",
+          t);
   }
   std::vector<double> result(streams.size());
   parallel_for(std::ssize(streams), [&](Index l) {

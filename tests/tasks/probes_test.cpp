@@ -258,10 +258,13 @@ TEST_CASE("untrained states hold no future, and the preconditioned state alone n
 
 TEST_CASE("shares of no variance are refused", "[probes][errors]") {
   const Tensor x = random_tensor({9, 3, 2}, 1);
-  CHECK(lacks([&] { variance_explained({x}, x, 3); }, {"variance_explained", "position 3", "(9, 3, 2)"}) == "");
-  CHECK(lacks([&] { variance_explained({x}, x, -1); }, {"variance_explained", "position -1"}) == "");
-  CHECK(lacks([&] { variance_explained({x}, Tensor({9, 3, 2}), 0); }, {"component 0", "position 0"}) == "");
-  CHECK(lacks([&] { variance_explained({x}, random_tensor({9, 2, 2}, 1), 0); }, {"does not fit"}) == "");
+  const auto refused = [&](const Tensor& targets, Index t, std::initializer_list<const char*> words) {
+    return lacks([&] { variance_explained({x}, targets, t); }, words);
+  };
+  CHECK(refused(x, 3, {"variance_explained", "position 3", "(9, 3, 2)"}) == "");
+  CHECK(refused(x, -1, {"variance_explained", "position -1"}) == "");
+  CHECK(refused(Tensor({9, 3, 2}), 0, {"variance_explained", "component 0", "position 0"}) == "");
+  CHECK(refused(random_tensor({9, 2, 2}, 1), 0, {"variance_explained", "does not fit"}) == "");
 }
 
 TEST_CASE("probes that do not fit are refused", "[probes][errors]") {

@@ -43,23 +43,24 @@ std::vector<double> how_far_back(const T& task, const Transformer& model, std::u
   return by_steps_back(sensitivity(first_layer, states, task.tokens - 1), task.tokens - 1, 5);
 }
 
-// What the first layer's last token misses of s_{T-1}, ..., s_{T-8}, as shares of a state's variance, `energy`.
+// What the best linear map from the first layer's last token misses of s_{T-1}, ..., s_{T-8}, as shares of
+// their variance.
 inline std::vector<double> missed_by_steps_back(const PartiallyObserved& task, const Transformer& model,
-                                                std::uint64_t seed, Index sequences, double energy) {
+                                                std::uint64_t seed, Index sequences) {
   const Tensor states = task.inputs_of(sample_states(task, seed, stream::analysis_data, 20000, sequences));
   const std::vector<double> errors = token_probe(model.residual_streams(states)[1], states, task.tokens - 1);
   std::vector<double> missed(errors.rbegin(), errors.rbegin() + 8);
-  for (double& error : missed) error /= energy;
+  for (double& error : missed) error /= task.scale * task.scale * static_cast<double>(task.hidden) / 3;
   return missed;
 }
 
-// R² of the raw features f(s_t) in the last token of the stream, before the first layer and after each.
+// R² of the raw features f(s_t) in the last token of the stream, before the first layer and after each, as
+// variance_explained finds it.
 inline std::vector<double> features_explained(const NonlinearDynamics& task, const Transformer& model,
                                               const Tensor& states, double smallest) {
   const Tensor inputs = task.inputs_of(states);
   const Features f = [&](const Matrix& s) { return task.network.raw_features(s); };
-  return variance_explained(model.residual_streams(inputs), features_of(inputs, f), task.tokens - 1,
-                            smallest);
+  return variance_explained(model.residual_streams(inputs), features_of(inputs, f), task.tokens - 1, smallest);
 }
 
 // The model, with queries and keys as long as they come.

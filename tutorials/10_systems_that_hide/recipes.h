@@ -2,6 +2,7 @@
 // the others.
 #pragma once
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tasks/nonlinear_dynamics.h"
@@ -25,7 +26,8 @@ struct Candidate {
   std::string name;
   Transformer::Options model;
   lesson::Schedule schedule;
-  std::vector<double> authors;  // their loss at each position
+  std::vector<double> authors;              // their loss at each position
+  std::vector<double> authors_missed = {};  // see paper.h
 };
 
 // For systems that hide: layers of softmax attention alone, and one below a mesa-layer.
@@ -38,10 +40,10 @@ inline std::vector<Candidate> candidates_for(const lesson::Lesson& L, const Part
   };
   return {{"softmax", model(std::vector<Mixer>(paper ? 7 : 5, SoftmaxAttention{}), 0),
            {.updates = 3000, .peak = 4e-3, .authors_updates = 20000, .authors_peak = 4e-4},
-           paper::partial_tf_7},
+           paper::partial_tf_7, paper::partial_tf_7_missed},
           {"hybrid", model({SoftmaxAttention{}, MesaLayer{}}, paper ? real{1} : real{0}),
            {.updates = 2400, .peak = 4e-3, .authors_updates = 12000, .authors_peak = 4e-4},
-           paper::partial_hybrid}};
+           paper::partial_hybrid, paper::partial_hybrid_missed}};
 }
 
 // For nonlinear ones, with an MLP in each layer and, from the second on, queries and keys of length 1. Seven
@@ -64,6 +66,27 @@ inline std::vector<Candidate> candidates_for(const lesson::Lesson& L, const Nonl
                    paper::nonlinear_tf_7});
   }
   return all;
+}
+
+// A model that was trained, and its loss on test sequences.
+struct Followed {
+  Candidate candidate;
+  lesson::Trained<Transformer> run;
+  LossCurve curve;
+
+  const std::string& name() const { return candidate.name; }
+};
+
+template <Dynamics T>
+std::vector<Followed> train_all(lesson::Lesson& L, const std::string& systems, const T& task, Index sequences) {
+  std::vector<Followed> models;
+  for (const Candidate& one : candidates_for(L, task)) {
+    const lesson::Recipe<Transformer> recipe = lesson::transformer_recipe(L, one.model, one.schedule);
+    L.setting(text("updates, ", systems, ", ", one.name), recipe.updates);
+    models.push_back({one, lesson::train(L, text(systems, ", ", one.name), task, recipe, L.seed()), {}});
+    models.back().curve = loss_curve(task, L.seed(), stream::test_data, sequences, models.back().run.model);
+  }
+  return models;
 }
 
 }  // namespace mesagrad

@@ -65,7 +65,7 @@ TEST_CASE("sensitivity to slopes whose squares are no numbers", "[token_binding]
 }
 
 TEST_CASE("sensitivities by steps back, and the mean of the older ones", "[token_binding]") {
-  CHECK(by_steps_back({1, 2, 3, 4, 5, 6}, 4, 1) == std::vector<double>{5, 4, 2});
+  CHECK(by_steps_back({1, 2, 3, 4, 5, 6}, 4, 2) == std::vector<double>{5, 4, 3, 1.5});
   CHECK(by_steps_back({1, 2}, 1, 0) == std::vector<double>{2, 1});
   for (const auto& [t, back] : {std::pair<Index, Index>{6, 1}, {4, 4}, {4, -1}, {0, 0}, {-1, 0}}) {
     const Index position = t, steps = back;

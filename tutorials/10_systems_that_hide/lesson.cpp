@@ -70,7 +70,8 @@ void lesson_body(lesson::Lesson& L) {
   std::vector<LossCurve> stacks;  // of k = 1, 2, ...
   lesson::LinePlot plot = lesson::by_position(
       {.name = "stacked",
-       .title = text("Least squares on k observations: ", task.dimension, " of ", task.hidden, " numbers are seen"),
+       .title = text("Least squares on k observations of ", task.dimension, " out of ", task.hidden,
+                     " numbers"),
        .caption = "Compare where the curves level off, and which is lowest early on.",
        .log_y = true});
   for (Index k = 1; k <= task.hidden / task.dimension + 1; ++k) {
@@ -118,14 +119,14 @@ void lesson_body(lesson::Lesson& L) {
     return loss_curve(systems, L.seed(), stream::test_data, count, predictor);
   };
   const Method six = six_iterations(PublishedFor::stacked);
-  lesson::LinePlot bump = lesson::by_position(
-      {.name = "bump",
-       .title = "Least squares on systems of 15 numbers of which 5 are seen",
-       .caption = "The loss, that at t = 0 being 1: three ways with three ridges, and two controls with the ridge "
-                  "0.001. What is above 4 is cut off. Dashed: the authors' curves, with the ridge 0.001.",
-       .y_low = 0,
-       .y_high = 4});
-  bump.y = "loss, at t = 0: 1";
+  lesson::LinePlot bump{.name = "bump",
+                        .title = "Least squares on systems of 15 numbers of which 5 are seen",
+                        .x = "position t",
+                        .y = "loss; saying 0 = 1",
+                        .caption = "Three ways with three ridges, and two controls with the ridge 0.001. What is "
+                                   "above 4 is cut off. Dashed: the authors' curves, with the ridge 0.001.",
+                        .y_low = 0,
+                        .y_high = 4};
   const auto draw = [&](const std::string& label, std::vector<double> mean, const lesson::LineStyle& style) {
     std::vector<double> t;
     for (double& loss : mean) {
@@ -166,10 +167,10 @@ void lesson_body(lesson::Lesson& L) {
   };
   const auto worst = std::ranges::max_element(ways[0][0].mean) - ways[0][0].mean.begin();
   L.say(text("The highest loss, that at t = 0 being 1, with the ridges .001, .1 and 3: exact least squares ",
-             three_peaks(ways[0]), ", with the first at t = ", worst, "; six iterations ", three_peaks(ways[1]),
-             "; on sixteen stacked ", three_peaks(ways[2]), ". With the ridge .001 and inputs of a stranger ",
-             lesson::short_number(peak(strangers), 3), ", with nothing hidden ",
-             lesson::short_number(peak(all_seen), 3), "."));
+             three_peaks(ways[0]), ", with the first at t = ", worst, "; six iterations ",
+             three_peaks(ways[1]), "; on sixteen stacked ", three_peaks(ways[2]),
+             ". With the ridge .001 and inputs of a stranger ", lesson::short_number(peak(strangers), 3),
+             ", with nothing hidden ", lesson::short_number(peak(all_seen), 3), "."));
 
   // Sixteen stacked observations have eighty dimensions, which fifty pairs never fill: the peak proper is out
   // of reach. What is left at t = 3 is the first part of the story, few pairs taken at their word. So the
@@ -209,12 +210,13 @@ void lesson_body(lesson::Lesson& L) {
   lesson::Table yardsticks{.title = "Nonlinear systems: mean loss, and loss at the last position",
                            .caption = "Saying 0 costs a half.",
                            .columns = {"", "mean", "last"}};
-  for (const auto& [name, curve] : {std::pair<const char*, const LossCurve&>{"least squares on states", on_states},
-                                    {"least squares on features", on_features},
-                                    {"Proposition 2 on states", plan_on_states},
-                                    {"Proposition 2 on features", plan_on_features}}) {
+  const auto add_yardstick = [&](const std::string& name, const LossCurve& curve) {
     yardsticks.row({name, loss_text(curve.total()), loss_text(curve.mean.back())});
-  }
+  };
+  add_yardstick("least squares on states", on_states);
+  add_yardstick("least squares on features", on_features);
+  add_yardstick("Proposition 2 on states", plan_on_states);
+  add_yardstick("Proposition 2 on features", plan_on_features);
   L.show(yardsticks);
 
   // -------------------------------------------------------------------------------------------
@@ -253,8 +255,8 @@ void lesson_body(lesson::Lesson& L) {
   lesson::LinePlot far = lesson::by_updates(
       {.name = "sensitivity",
        .title = "How strongly the first layer's last token depends on each observation",
-       .caption = "The mean length of the token's gradient by an observation, in training. Which lines leave the "
-                  "ground, and in which order? The last is the mean of all that are older than 5 back."});
+       .caption = "The mean length of the token's gradient by an observation, in training. Which lines leave "
+                  "the ground, and in which order? The last is the mean of all older than 5 back."});
   far.y = "sensitivity";
   std::vector<std::vector<double>> in_the_end;  // [model][steps back]
   for (const Followed& model : models) {
@@ -276,8 +278,8 @@ void lesson_body(lesson::Lesson& L) {
   // How long the stream's vectors are is up to a model: compare slopes with the first column, which is set to
   // 1.
   lesson::Table table{.title = "Sensitivity of the first layer's last token",
-                      .caption = "To the observation so many steps back, that to the last one = 1. The authors' "
-                                 "after 3000 updates.",
+                      .caption = "To the observation so many steps back, that to the last one = 1. The "
+                                 "authors' after 3000 updates.",
                       .columns = {"", "1 back", "2", "3", "4", "5"}};
   const auto add = [&](const std::string& name, const auto& slopes) {
     std::vector<std::string> row = {name};
@@ -297,9 +299,9 @@ void lesson_body(lesson::Lesson& L) {
                          .title = "What can be computed from the first layer's last token",
                          .x = "steps back",
                          .y = "share missed",
-                         .caption = "Share of an observation's variance that the best linear map from the token "
-                                    "misses; 1 is all of it. Dashed: the authors' models, for 15 numbers of which "
-                                    "5 are seen. Shares below 10⁻⁴ are drawn as 10⁻⁴.",
+                         .caption = "Share of an observation's variance that the best linear map from the "
+                                    "token misses; 1 is all of it. Dashed: the authors' models, for 15 "
+                                    "numbers of which 5 are seen. Shares below 10⁻⁴ are drawn as 10⁻⁴.",
                          .log_y = true};
   const Index probed = L.scaled<Index>({.smoke = 128, .lesson = 2048, .paper = 4096});
   std::vector<std::size_t> in_a_row;
@@ -319,9 +321,9 @@ void lesson_body(lesson::Lesson& L) {
   L.show(known);
   for (std::size_t m = 0; m < models.size(); ++m) {
     const std::size_t k = std::clamp<std::size_t>(in_a_row[m] - 1, 1, stacks.size());
-    L.say(text(models[m].name(), ": the token knows the last ", in_a_row[m], " observations, each but for a quarter of "
-               "its variance or less. Least squares on k = ", k, " loses ", loss_text(stacks[k - 1].total()),
-               ", the model ", loss_text(models[m].curve.total()), "."));
+    L.say(text(models[m].name(), ": the token knows the last ", in_a_row[m], " observations, each but for a "
+               "quarter of its variance or less. Least squares on k = ", k, " loses ",
+               loss_text(stacks[k - 1].total()), ", the model ", loss_text(models[m].curve.total()), "."));
   }
   const std::size_t hybrid_k = std::clamp<std::size_t>(in_a_row[1] - 1, 1, stacks.size());
 
@@ -350,7 +352,8 @@ void lesson_body(lesson::Lesson& L) {
   L.show(losses);
   for (const Followed& model : curved_models) {
     L.say(text(model.name(), ", after ", model.run.tested_at.back(), " updates: a mean loss of ",
-               loss_text(model.curve.total()), ", at the last position ", loss_text(model.curve.mean.back()), "."));
+               loss_text(model.curve.total()), ", at the last position ", loss_text(model.curve.mean.back()),
+               "."));
   }
   const double worse = lengths.total() / bent.curve.total();
   const double worse_at_last = lengths.mean.back() / bent.curve.mean.back();
@@ -372,9 +375,9 @@ void lesson_body(lesson::Lesson& L) {
   lesson::LinePlot r2 = lesson::by_updates(
       {.name = "features",
        .title = "Which share of the features' variance can be read off the stream",
-       .caption = "R² of the best linear map from the last token to f of the last state, in training: before the "
-                  "first layer, which is the state alone, and after each. Thin: the share of the loss that is "
-                  "gone."});
+       .caption = "R² of the best linear map from the last token to f of the last state, in training: before "
+                  "the first layer, which is the state alone, and after each. Thin: the share of the loss "
+                  "that is gone."});
   r2.y = "R²; share of the loss";
   const Tensor looked = sample_states(curved, L.seed(), stream::analysis_data, 0, probed);
   std::vector<std::vector<double>> explained;  // [layer][test]
@@ -417,8 +420,9 @@ void lesson_body(lesson::Lesson& L) {
   // MLPs could have done nothing, and the loss could have stayed above that of least squares on states.
   L.found(text("Systems that hide: mean losses of ", loss_text(softmax.curve.total()), " for softmax and ",
                loss_text(hybrid.curve.total()), " for the hybrid, ", loss_text(stacks[0].total()),
-               " for least squares on single observations. Nonlinear systems: ", loss_text(bent.curve.total()),
-               " for the hybrid, ", loss_text(on_states.total()), " for least squares on states."));
+               " for least squares on single observations. Nonlinear systems: ",
+               loss_text(bent.curve.total()), " for the hybrid, ", loss_text(on_states.total()),
+               " for least squares on states."));
   L.claim("the worst position of exact least squares, ridge .001", static_cast<double>(worst), {6, 0});
   L.claim_above("peak of six iterations, ridge .001, t = 0 being 1", peak(ways[1][0]), 1.3);
   L.claim_below("the same, ridge 3", peak(ways[1][2]), 1.1);
@@ -432,10 +436,10 @@ void lesson_body(lesson::Lesson& L) {
   if (paper) {
     for (const std::vector<Followed>* all : {&models, &curved_models}) {
       for (const Followed& model : *all) {
+        const std::string name = text(all == &models ? "hiding, " : "nonlinear, ", model.name());
         const double authors = lesson::mean(model.candidate.authors);
-        L.compare(text(all == &models ? "hiding, " : "nonlinear, ", model.name()), model.curve.total(), authors);
-        L.claim_below(text(all == &models ? "hiding, " : "nonlinear, ", model.name(), ": the authors' loss = 1"),
-                      model.curve.total() / authors, 1.04);
+        L.compare(name, model.curve.total(), authors);
+        L.claim_below(text(name, ": the authors' loss = 1"), model.curve.total() / authors, 1.04);
       }
     }
   } else {
@@ -451,7 +455,8 @@ void lesson_body(lesson::Lesson& L) {
                   in_the_end[m][2] / in_the_end[m][1], 0.3);
     L.claim_above(text(models[m].name(), ": slope to 2 back, that to older ones = 1"),
                   in_the_end[m][2] / in_the_end[m][6], 5);
-    L.claim_above(text(models[m].name(), ": observations known in a row"), static_cast<double>(in_a_row[m]), 2.5);
+    L.claim_above(text(models[m].name(), ": observations known in a row"), static_cast<double>(in_a_row[m]),
+                  2.5);
   }
   L.claim_below("nonlinear: loss at the last position, that of least squares on states = 1",
                 bent.curve.mean.back() / on_states.mean.back(), 0.8);

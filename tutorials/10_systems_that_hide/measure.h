@@ -60,7 +60,8 @@ inline std::vector<double> features_explained(const NonlinearDynamics& task, con
                                               const Tensor& states, double smallest) {
   const Tensor inputs = task.inputs_of(states);
   const Features f = [&](const Matrix& s) { return task.network.raw_features(s); };
-  return variance_explained(model.residual_streams(inputs), features_of(inputs, f), task.tokens - 1, smallest);
+  return variance_explained(model.residual_streams(inputs), features_of(inputs, f), task.tokens - 1,
+                            smallest);
 }
 
 // The model, with queries and keys as long as they come.

@@ -42,7 +42,7 @@ inline std::vector<Candidate> candidates_for(const lesson::Lesson& L, const Part
            {.updates = 3000, .peak = 4e-3, .authors_updates = 20000, .authors_peak = 4e-4},
            paper::partial_tf_7, paper::partial_tf_7_missed},
           {"hybrid", model({SoftmaxAttention{}, MesaLayer{}}, paper ? real{1} : real{0}),
-           {.updates = 2400, .peak = 4e-3, .authors_updates = 12000, .authors_peak = 4e-4},
+           {.updates = 4000, .peak = 4e-3, .authors_updates = 12000, .authors_peak = 4e-4},
            paper::partial_hybrid, paper::partial_hybrid_missed}};
 }
 
@@ -78,7 +78,8 @@ struct Followed {
 };
 
 template <Dynamics T>
-std::vector<Followed> train_all(lesson::Lesson& L, const std::string& systems, const T& task, Index sequences) {
+std::vector<Followed> train_all(lesson::Lesson& L, const std::string& systems, const T& task,
+                                Index sequences) {
   std::vector<Followed> models;
   for (const Candidate& one : candidates_for(L, task)) {
     const lesson::Recipe<Transformer> recipe = lesson::transformer_recipe(L, one.model, one.schedule);

@@ -123,8 +123,8 @@ void lesson_body(lesson::Lesson& L) {
                         .title = "Least squares on systems of 15 numbers of which 5 are seen",
                         .x = "position t",
                         .y = "loss; saying 0 = 1",
-                        .caption = "Three ways with three ridges, and two controls with the ridge 0.001. What is "
-                                   "above 4 is cut off. Dashed: the authors' curves, with the ridge 0.001.",
+                        .caption = "Three ways with three ridges, and two controls with the ridge 0.001. "
+                                   "Above 4 it is cut off. Dashed: the authors', with the ridge 0.001.",
                         .y_low = 0,
                         .y_high = 4};
   const auto draw = [&](const std::string& label, std::vector<double> mean, const lesson::LineStyle& style) {
@@ -177,6 +177,10 @@ void lesson_body(lesson::Lesson& L) {
   // authors' yardstick is not the best that least squares can do early on, and a model that stays below the
   // bump need not know more than a ridge.
   const double single_mean = ways[1][0].total(), stacked_mean = ways[2][0].total();
+  L.say(text("Proposition 2 with the ridge .001 has a mean loss of ", loss_text(single_mean),
+             " on single observations and ", loss_text(stacked_mean),
+             " on sixteen stacked; the authors report ", loss_text(lesson::mean(paper::partial_proposition_2)), " and ",
+             loss_text(lesson::mean(paper::partial_proposition_2_stacked)), "."));
   L.compare("Proposition 2, single observations", single_mean, lesson::mean(paper::partial_proposition_2));
   L.compare("Proposition 2, sixteen stacked", stacked_mean,
             lesson::mean(paper::partial_proposition_2_stacked));
@@ -191,11 +195,12 @@ void lesson_body(lesson::Lesson& L) {
   L.step("And for systems that are not linear?");
   //
   // Least squares on the states, as if the system were linear, should have a bump for the same reason: what a
-  // line can't follow is noise to it. So it gets the ridge that suits it best, .3. On the true features it
-  // needs hardly any. What lies between the two curves has to do with features. Proposition 2 with the
-  // authors' coefficients stands beside them, the newest pair left out. (Even at paper scale this is not the
-  // authors' curve, because their random network is another one than ours: on our network of their size
-  // Proposition 2 loses .053, on theirs .047.)
+  // line can't follow is noise to it. So it gets the ridge that suits it best, .3; and as gelu is positive
+  // for most numbers, a constant beside the state, which features with a mean other than 0 call for. On the
+  // true features least squares needs hardly any ridge. What lies between the two should have to do with
+  // features. Proposition 2 with the authors' coefficients stands beside them, the newest pair left out.
+  // (Even at paper scale this is not the authors' curve, because their random network is another one than
+  // ours: on our network of their size Proposition 2 loses .052, on theirs .047.)
   const NonlinearDynamics curved = nonlinear_systems(L);
   const Features features = [&](const Matrix& s) { return curved.network.unit_features(s); };
   const auto on_curved = [&](const Predictor& predictor) {
@@ -203,7 +208,7 @@ void lesson_body(lesson::Lesson& L) {
     return loss_curve(curved, L.seed(), stream::test_data, sequences, predictor);
   };
   const Method plan = six_iterations(PublishedFor::features);
-  const LossCurve on_states = on_curved(least_squares_predictor({.ridge = 0.3})),
+  const LossCurve on_states = on_curved(least_squares_predictor({.ridge = 0.3, .features = with_constant})),
                   on_features = on_curved(least_squares_predictor({.features = features})),
                   plan_on_states = on_curved(plan({.newest_pair = false})),
                   plan_on_features = on_curved(plan({.newest_pair = false, .features = features}));
@@ -418,6 +423,10 @@ void lesson_body(lesson::Lesson& L) {
   // The bump could have been the iterations' fault, or stayed with a larger ridge. The first layer could have
   // looked one step back, as ever, and left the rest to the layers above, or spread over all the past. The
   // MLPs could have done nothing, and the loss could have stayed above that of least squares on states.
+  //
+  // And what did go wrong: we set out to show that a first layer looks as far back as the systems demand. It
+  // looks further than one step, but not as far as we counted on, and the second of the exercises below says
+  // that need is not what decides. Nor are features all that the nonlinear model has learned: see the third.
   L.found(text("Systems that hide: mean losses of ", loss_text(softmax.curve.total()), " for softmax and ",
                loss_text(hybrid.curve.total()), " for the hybrid, ", loss_text(stacks[0].total()),
                " for least squares on single observations. Nonlinear systems: ",
@@ -443,32 +452,56 @@ void lesson_body(lesson::Lesson& L) {
       }
     }
   } else {
-    L.claim_below("hybrid: loss", hybrid.curve.total(), 0.24);
-    L.claim_below("softmax: loss", softmax.curve.total(), 0.24);
-    L.claim("hybrid: loss, that of least squares on one observation less than its token knows = 1",
-            hybrid.curve.total() / stacks[hybrid_k - 1].total(), {1, 0.07});
+    L.claim_above("hybrid: loss, that of least squares on one observation less than its token knows = 1",
+                  hybrid.curve.total() / stacks[hybrid_k - 1].total(), 0.88);
+    for (const Followed& model : models) {
+      L.claim_below(text(model.name(), ": loss, that of least squares on single observations = 1"),
+                    model.curve.total() / stacks[0].total(), 0.8);
+    }
     L.claim_below("nonlinear: loss, that of least squares on states = 1",
-                  bent.curve.total() / on_states.total(), 0.8);
+                  bent.curve.total() / on_states.total(), 0.85);
   }
   for (std::size_t m = 0; m < models.size(); ++m) {
     L.claim_above(text(models[m].name(), ": slope to 2 back, that to 1 back = 1"),
-                  in_the_end[m][2] / in_the_end[m][1], 0.3);
+                  in_the_end[m][2] / in_the_end[m][1], 0.38);
     L.claim_above(text(models[m].name(), ": slope to 2 back, that to older ones = 1"),
                   in_the_end[m][2] / in_the_end[m][6], 5);
     L.claim_above(text(models[m].name(), ": observations known in a row"), static_cast<double>(in_a_row[m]),
                   2.5);
   }
   L.claim_below("nonlinear: loss at the last position, that of least squares on states = 1",
-                bent.curve.mean.back() / on_states.mean.back(), 0.8);
+                bent.curve.mean.back() / on_states.mean.back(), 0.95);
   L.claim_above("nonlinear: loss, that of least squares on features = 1",
                 bent.curve.total() / on_features.total(), 1);
   L.claim_below("R² of the features after layer 1, before training", explained[1].front(), 0.8);
-  L.claim_above("R² of the features after layer 1, at the end", explained[1].back(), 0.8);
+  L.claim_above("R² of the features after layer 1, at the end", explained[1].back(), 0.85);
   L.claim_below("next state, probe after the last layer, last position, input = 1",
                 probes.next_left(probes.next.rows() - 1, curved.tokens - 1), 0.1);
-  L.claim_above("without the unit length: loss, as trained = 1", worse, 1.2);
+  L.claim_above("without the unit length: loss at the last position, as trained = 1", worse_at_last, 2);
 
-  // THINGS
+  // -------------------------------------------------------------------------------------------
+  L.step("Things to try");
+  //
+  // Say first what will happen, then change recipes.h and run at lesson scale. What we found stands at the
+  // end.
+  //
+  // Hide more. Ten numbers of which two are seen (hidden = 10 in hiding_systems) need five observations to
+  // tell the next, not three. Does the hybrid's first layer look further back?
+  //
+  // Hide nothing. With hidden = 2 the last observation is enough. How far back does it look now?
+  //
+  // No MLPs. Leave .mlp out of the nonlinear candidates. Does the hybrid fall back to least squares on
+  // states? And what becomes of R² after layer 1?
+  //
+  // What we found (seed 1). Hide more: no further. The token knows three observations, as before, and the
+  // loss is .539, below least squares on two (.580) but far above five (.403). Hide nothing: three again!
+  // Only the slope to the third is smaller, .3 times that to the second instead of half of it. So three is
+  // what this layer comes to hold when it is trained like this, whatever the systems hide; with six numbers
+  // one of seven seeds came to hold four after 2400 updates, and its loss was .166 instead of .22. No MLPs:
+  // R² stays at .75, where it was before training, so it is the MLPs that make features. But the loss is
+  // .057, not far above the .050 with MLPs, and below all that we could get out of least squares on states.
+  // That is the surprise which we spoke of. What else the mesa-layer has learned about such systems we do not
+  // know.
 }
 
 }  // namespace

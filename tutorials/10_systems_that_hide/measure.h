@@ -1,5 +1,6 @@
 // What lesson 10 measures, apart from losses.
 #pragma once
+#include <algorithm>
 #include <functional>
 #include <vector>
 
@@ -16,6 +17,13 @@ using Method = std::function<Predictor(const InContext&)>;
 inline Method six_iterations(PublishedFor inputs) {
   const ChebyshevCoefficients c = published_coefficients(6, inputs);
   return [c](const InContext& options) { return predict_with(chebyshev(c.alpha, c.beta), options); };
+}
+
+// States (n, d) with a 1 behind each, for which regression finds a constant.
+inline Matrix with_constant(const Matrix& states) {
+  Matrix x(states.rows(), states.columns() + 1, 1);
+  for (Index t = 0; t < x.rows(); ++t) std::copy_n(states.row(t), states.columns(), x.row(t));
+  return x;
 }
 
 // A control: the same prediction of a sequence's states, but from the states of another sequence, which know

@@ -179,7 +179,8 @@ void lesson_body(lesson::Lesson& L) {
   const double single_mean = ways[1][0].total(), stacked_mean = ways[2][0].total();
   L.say(text("Proposition 2 with the ridge .001 has a mean loss of ", loss_text(single_mean),
              " on single observations and ", loss_text(stacked_mean),
-             " on sixteen stacked; the authors report ", loss_text(lesson::mean(paper::partial_proposition_2)), " and ",
+             " on sixteen stacked; the authors report ",
+             loss_text(lesson::mean(paper::partial_proposition_2)), " and ",
              loss_text(lesson::mean(paper::partial_proposition_2_stacked)), "."));
   L.compare("Proposition 2, single observations", single_mean, lesson::mean(paper::partial_proposition_2));
   L.compare("Proposition 2, sixteen stacked", stacked_mean,
@@ -324,13 +325,15 @@ void lesson_body(lesson::Lesson& L) {
                {.given = true, .like = model.name()});
   }
   L.show(known);
+  const auto k_of = [&](std::size_t m) {  // one of them is what is predicted
+    return std::clamp<std::size_t>(in_a_row[m], 2, stacks.size() + 1) - 1;
+  };
   for (std::size_t m = 0; m < models.size(); ++m) {
-    const std::size_t k = std::clamp<std::size_t>(in_a_row[m] - 1, 1, stacks.size());
-    L.say(text(models[m].name(), ": the token knows the last ", in_a_row[m], " observations, each but for a "
-               "quarter of its variance or less. Least squares on k = ", k, " loses ",
-               loss_text(stacks[k - 1].total()), ", the model ", loss_text(models[m].curve.total()), "."));
+    L.say(text(models[m].name(), ": counted from the last one, the token knows this many observations, each "
+               "but for a quarter of its variance or less: ", in_a_row[m], ". Least squares on k = ", k_of(m),
+               " loses ", loss_text(stacks[k_of(m) - 1].total()), ", the model ",
+               loss_text(models[m].curve.total()), "."));
   }
-  const std::size_t hybrid_k = std::clamp<std::size_t>(in_a_row[1] - 1, 1, stacks.size());
 
   // -------------------------------------------------------------------------------------------
   L.step("Models of systems that are not linear");
@@ -453,7 +456,7 @@ void lesson_body(lesson::Lesson& L) {
     }
   } else {
     L.claim_above("hybrid: loss, that of least squares on one observation less than its token knows = 1",
-                  hybrid.curve.total() / stacks[hybrid_k - 1].total(), 0.88);
+                  hybrid.curve.total() / stacks[k_of(1) - 1].total(), 0.88);
     for (const Followed& model : models) {
       L.claim_below(text(model.name(), ": loss, that of least squares on single observations = 1"),
                     model.curve.total() / stacks[0].total(), 0.8);

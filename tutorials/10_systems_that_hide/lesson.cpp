@@ -266,13 +266,11 @@ void lesson_body(lesson::Lesson& L) {
   far.y = "sensitivity";
   std::vector<std::vector<double>> in_the_end;  // [model][steps back]
   for (const Followed& model : models) {
-    std::vector<std::vector<double>> lines(7);
-    for (const Transformer& moment : model.run.snapshots) {
-      L.check_interrupted();
-      in_the_end.resize(std::max(in_the_end.size(), static_cast<std::size_t>(&model - &models[0]) + 1));
-      in_the_end.back() = how_far_back(task, moment, L.seed());
-      for (std::size_t i = 0; i < 7; ++i) lines[i].push_back(in_the_end.back()[i]);
-    }
+    const auto lines = in_training(L, model.run, [&](const Transformer& moment) {
+      return how_far_back(task, moment, L.seed());
+    });
+    in_the_end.emplace_back();
+    for (const std::vector<double>& line : lines) in_the_end.back().push_back(line.back());
     far.panel(model.name());
     for (const std::size_t i : {0u, 1u, 2u, 3u, 4u, 6u}) {
       far.line(i == 6 ? "older" : text(i, " back"), model.run.tested_at, lines[i]);
@@ -388,15 +386,11 @@ void lesson_body(lesson::Lesson& L) {
                   "that is gone."});
   r2.y = "R²; share of the loss";
   const Tensor looked = sample_states(curved, L.seed(), stream::analysis_data, 0, probed);
-  std::vector<std::vector<double>> explained;  // [layer][test]
+  const auto explained = in_training(L, bent.run, [&](const Transformer& moment) {
+    return features_explained(curved, moment, looked, 0.001);
+  });
   std::vector<double> gone;
   for (const double loss : bent.run.test_loss) gone.push_back(1 - loss / bent.run.test_loss.front());
-  for (const Transformer& moment : bent.run.snapshots) {
-    L.check_interrupted();
-    const std::vector<double> now = features_explained(curved, moment, looked, 0.001);
-    explained.resize(now.size());
-    for (std::size_t l = 0; l < now.size(); ++l) explained[l].push_back(now[l]);
-  }
   for (std::size_t l = 0; l < explained.size(); ++l) {
     r2.line(l == 0 ? "before the first layer" : text("after layer ", l), bent.run.tested_at, explained[l]);
   }

@@ -51,6 +51,20 @@ std::vector<double> how_far_back(const T& task, const Transformer& model, std::u
   return by_steps_back(sensitivity(first_layer, states, task.tokens - 1), task.tokens - 1, 5);
 }
 
+// What measure(model) tells of each snapshot of a training run: a line for each of the numbers it returns.
+inline std::vector<std::vector<double>> in_training(
+    const lesson::Lesson& L, const lesson::Trained<Transformer>& run,
+    const std::function<std::vector<double>(const Transformer&)>& measure) {
+  std::vector<std::vector<double>> lines;
+  for (const Transformer& moment : run.snapshots) {
+    L.check_interrupted();
+    const std::vector<double> now = measure(moment);
+    lines.resize(now.size());
+    for (std::size_t i = 0; i < now.size(); ++i) lines[i].push_back(now[i]);
+  }
+  return lines;
+}
+
 // What the best linear map from the first layer's last token misses of s_{T-1}, ..., s_{T-8}, as shares of
 // their variance.
 inline std::vector<double> missed_by_steps_back(const PartiallyObserved& task, const Transformer& model,

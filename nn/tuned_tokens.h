@@ -39,6 +39,14 @@ struct TunedTokens {
   }
 
   Parameters parameters() { return {{"tokens", &tokens}}; }
+  Parameters frozen_parameters() {  // of all models inside
+    Parameters all = model.parameters();
+    if constexpr (requires { model.frozen_parameters(); }) {
+      const Parameters inner = model.frozen_parameters();
+      all.insert(all.end(), inner.begin(), inner.end());
+    }
+    return all;
+  }
   Tensor operator()(const Tensor& x) const { return model(add_tokens(x, tokens, at)); }
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "core/norm.h"
 
@@ -21,6 +22,33 @@ Matrix at_position(const Tensor& x, Index t, const std::vector<Index>& sequences
   double* to = result.values().data();
   for (const Index n : sequences) to = std::copy_n(x.data() + (n * T + t) * D, D, to);
   return result;
+}
+
+void check_streams(const char* op, const std::vector<Tensor>& streams, const Tensor& targets) {
+  check(targets.shape().rank() == 3, op, ": targets ", targets.shape(), " should be (N, T, d)");
+  const Index N = targets.dim(0), T = targets.dim(1);
+  for (const Tensor& stream : streams) {
+    check(stream.shape().rank() == 3 && stream.dim(0) == N && stream.dim(1) == T, op, ": stream ",
+          stream.shape(), " does not fit targets ", targets.shape());
+  }
+}
+
+// What the best linear map from a (N, D) to y (N, d) leaves of y.
+Matrix left_by_best_map(const Matrix& a, const Matrix& y, double smallest = 0) {
+  const double rounding = static_cast<double>(y.rows()) * std::numeric_limits<real>::epsilon();
+  Matrix error = multiply(a, least_squares(a, y, std::max(smallest, rounding)));
+  for (std::size_t i = 0; i < y.values().size(); ++i) error.values()[i] -= y.values()[i];
+  return error;
+}
+
+// The columns of a (N, D), less their means.
+Matrix centred(Matrix a) {
+  for (Index j = 0; j < a.columns(); ++j) {
+    double mean = 0;
+    for (Index n = 0; n < a.rows(); ++n) mean += a(n, j) / static_cast<double>(a.rows());
+    for (Index n = 0; n < a.rows(); ++n) a(n, j) -= mean;
+  }
+  return a;
 }
 
 double squared_norm(const Matrix& a) {
@@ -69,12 +97,8 @@ Matrix without_outliers(const Tensor& x) {
 }
 
 Matrix linear_probe(const std::vector<Tensor>& streams, const Tensor& targets, const Matrix& chosen) {
-  check(targets.shape().rank() == 3, "linear_probe: targets ", targets.shape(), " should be (N, T, d)");
+  check_streams("linear_probe", streams, targets);
   const Index N = targets.dim(0), T = targets.dim(1);
-  for (const Tensor& stream : streams) {
-    check(stream.shape().rank() == 3 && stream.dim(0) == N && stream.dim(1) == T,
-          "linear_probe: stream ", stream.shape(), " does not fit targets ", targets.shape());
-  }
   const bool all = chosen.values().empty();
   check(all || (chosen.rows() == N && chosen.columns() == T), "linear_probe: chosen ",
         shape_of(chosen), " does not fit targets ", targets.shape());
@@ -86,16 +110,38 @@ Matrix linear_probe(const std::vector<Tensor>& streams, const Tensor& targets, c
     }
     check(!sequences.empty(), "linear_probe: no sequence is left at position ", t);
     const auto count = static_cast<double>(sequences.size());
-    const double rounding = count * std::numeric_limits<real>::epsilon();
     const Matrix y = at_position(targets, t, sequences);
     for (Index l = 0; l < losses.rows(); ++l) {
       const Matrix a = at_position(streams[static_cast<std::size_t>(l)], t, sequences);
-      Matrix error = multiply(a, least_squares(a, y, rounding));
-      for (std::size_t i = 0; i < y.values().size(); ++i) error.values()[i] -= y.values()[i];
-      losses(l, t) = squared_norm(error) / (2 * count);
+      losses(l, t) = squared_norm(left_by_best_map(a, y)) / (2 * count);
     }
   });
   return losses;
+}
+
+std::vector<double> variance_explained(const std::vector<Tensor>& streams, const Tensor& targets, Index t,
+                                       double smallest) {
+  check_streams("variance_explained", streams, targets);
+  const Index N = targets.dim(0), d = targets.dim(2);
+  check(t >= 0 && t < targets.dim(1), "variance_explained: position ", t, " of targets ", targets.shape());
+  std::vector<Index> all(static_cast<std::size_t>(N));
+  std::iota(all.begin(), all.end(), Index{0});
+  const Matrix y = centred(at_position(targets, t, all));
+  const auto length = [&](const Matrix& a, Index j) { return norm_of(N, [&](Index n) { return a(n, j); }); };
+  for (Index j = 0; j < d; ++j) {
+    check(length(y, j) > 0, "variance_explained: component ", j, " is the same in all sequences at position ",
+          t);
+  }
+  std::vector<double> result(streams.size());
+  parallel_for(std::ssize(streams), [&](Index l) {
+    const auto i = static_cast<std::size_t>(l);
+    const Matrix error = left_by_best_map(centred(at_position(streams[i], t, all)), y, smallest);
+    for (Index j = 0; j < d; ++j) {
+      const double left = length(error, j) / length(y, j);
+      result[i] += (1 - left * left) / static_cast<double>(d);
+    }
+  });
+  return result;
 }
 
 }  // namespace mesagrad

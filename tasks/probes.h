@@ -33,4 +33,15 @@ Matrix without_outliers(const Tensor& x);
 // stream no larger than its rounding errors count as absent.
 Matrix linear_probe(const std::vector<Tensor>& streams, const Tensor& targets, const Matrix& chosen = {});
 
+// R² (L): which share of the targets' variance do the best linear maps with a bias explain at position t?
+//
+//     1 - Σ_n (targets[n, t, j] - a_l[n, t, :]·M_j - b_j)² / Σ_n (targets[n, t, j] - their mean over n)²
+//
+// in the mean over the components j. Directions in which the stream varies less than `smallest` times as much
+// as where it varies most count as absent, as do those no larger than rounding errors. Without such a bound a
+// probe finds in a stream whatever it holds, however faintly, where no layer would. Throws if a component is
+// the same in all sequences. Paper: nonlinear-feature probe.
+std::vector<double> variance_explained(const std::vector<Tensor>& streams, const Tensor& targets, Index t,
+                                       double smallest = 0);
+
 }  // namespace mesagrad

@@ -53,6 +53,20 @@ std::vector<double> sensitivity(const std::function<Tensor(const Tensor&)>& f, c
   return result;
 }
 
+std::vector<double> by_steps_back(const std::vector<double>& S, Index t, Index back) {
+  check(t < std::ssize(S) && back >= 0 && back < t, "by_steps_back: ", back, " steps back from position ", t,
+        " of ", S.size(), ", and at least one more");
+  std::vector<double> result;
+  double older = 0;
+  for (Index i = t; i >= 0; --i) {
+    const double one = S[static_cast<std::size_t>(i)];
+    if (i >= t - back) result.push_back(one);
+    else older += one / static_cast<double>(t - back);
+  }
+  result.push_back(older);
+  return result;
+}
+
 std::vector<double> token_probe(const Tensor& stream, const Tensor& states, Index t) {
   check_position("token_probe", stream, t);
   check_position("token_probe", states, t);

@@ -17,6 +17,10 @@ namespace mesagrad {
 // Paper: sensitivity of the first layer.
 std::vector<double> sensitivity(const std::function<Tensor(const Tensor&)>& f, const Tensor& x, Index t);
 
+// The same S(0 .. t) seen from t: S(t), S(t-1), ..., S(t-back), and last the mean over all that are older.
+// Throws unless there are such, 0 <= back < t.
+std::vector<double> by_steps_back(const std::vector<double>& S, Index t, Index back);
+
 // Mean squared error (T), over sequences and components, of the best linear maps from the residual stream
 // at position t, stream (N, T, D), to each of the states s_0 .. s_{T-1}, states (N, T, d). Near 0 where
 // the token at t knows the state. Like linear_probe, which it uses, it wants N much larger than D.

@@ -50,7 +50,7 @@ cp "$out/whole" "$checkpoint"
 lesson 3 OUT="$out/killed" RESUME=1 THREADS=3 >"$out/log"
 same_results 3
 
-for n in 5 6 7 8 9; do
+for n in 5 6 7 8 9 10 11; do
   echo "Lesson $n, killed in training and resumed"
   kill_in_training $n
   lesson $n OUT="$out/killed" RESUME=1 THREADS=3 >"$out/log"
@@ -66,7 +66,7 @@ same_loss() {
     fails "Lesson $1 has learned something with learning rates of zero: $losses"
 }
 outcomes='beats|wins|finds|found|outperforms|succeeds|proves|confirms|solves'
-for n in 3 7; do
+for n in 3 7 9 10 11; do
   echo "Lesson $n, with learning rates of zero"
   lesson $n OUT="$out/control" RATE=0 >"$out/log"
   page=$out/control/tutorial-$n/index.html

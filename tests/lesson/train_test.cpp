@@ -92,6 +92,34 @@ TEST_CASE("a training ends when somebody has seen enough", "[train]") {
   CHECK(results == results_of(recipe, 6));
 }
 
+TEST_CASE("a tuned model's recipe tells its frozen weights", "[train]") {
+  using Tuned = TunedTokens<Transformer>;
+  const Transformer::Options small{.inputs = 2, .outputs = 2, .width = 4, .blocks = {SoftmaxAttention{}},
+                                   .heads = 1, .key_size = 2, .tokens = 5};
+  const auto words = [](const auto& model, const std::vector<Index>& at) {
+    using Model = std::remove_cvref_t<decltype(model)>;
+    return in_words(Recipe<TunedTokens<Model>>{.model = {.model = model, .at = at, .width = 2}, .rate = {}});
+  };
+  const Transformer model(small, 1);
+  Transformer other = snapshot(model);
+  CHECK(words(other, {0, 1}) == words(model, {0, 1}));
+  CHECK(words(model, {0, -1}) != words(model, {0, 1}));
+  other.blocks[0].attention.wv[3] += real{1} / 1024;
+  CHECK(words(other, {0, 1}) != words(model, {0, 1}));
+  Transformer::Options clipped = small;
+  clipped.clip = 1;
+  CHECK(words(Transformer(clipped, 1), {0, 1}) != words(model, {0, 1}));
+  // Tuned twice: the weights, the tokens that are frozen, and their places.
+  const auto tuned = [](const Transformer& frozen, const std::vector<Index>& at, std::uint64_t seed) {
+    return Tuned({.model = frozen, .at = at, .width = 2}, seed);
+  };
+  const std::string twice = words(tuned(model, {0}, 1), {-1, 0});
+  CHECK(words(tuned(model, {0}, 1), {-1, 0}) == twice);
+  CHECK(words(tuned(other, {0}, 1), {-1, 0}) != twice);
+  CHECK(words(tuned(model, {0, -1}, 1), {-1, 0}) != twice);
+  CHECK(words(tuned(model, {0}, 2), {-1, 0}) != twice);
+}
+
 TEST_CASE("a stopped training resumes to the same bits, with any optimizer and clipping", "[train]") {
   auto adam = small_recipe<AdamW>();
   const std::string with_adam = results_of(adam, 0);

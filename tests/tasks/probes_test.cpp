@@ -106,6 +106,48 @@ TEST_CASE("copies and silent channels in a stream change nothing", "[probes]") {
   for (Index t = 0; t < 2; ++t) CHECK(std::abs(losses(1, t) / losses(0, t) - 1) < 1e3 * epsilon);
 }
 
+TEST_CASE("the variance explained is one minus the error's share, component by component", "[probes]") {
+  const Index N = 300, T = 3, t = 1;
+  const Tensor stream = random_tensor({N, T, 1}, 1), noise = random_tensor({N, T, 2}, 2), targets({N, T, 2});
+  for (Index i = 0; i < N * T; ++i) {
+    targets[2 * i] = 3 * stream[i] + noise[2 * i];
+    targets[2 * i + 1] = 100 + noise[2 * i + 1];
+  }
+  double expected = 0;
+  for (Index j = 0; j < 2; ++j) {
+    double x_sum = 0, y_sum = 0, xx = 0, xy = 0, yy = 0;
+    for (Index n = 0; n < N; ++n) {
+      x_sum += stream[n * T + t];
+      y_sum += targets[(n * T + t) * 2 + j];
+    }
+    for (Index n = 0; n < N; ++n) {
+      const double x = stream[n * T + t] - x_sum / static_cast<double>(N);
+      const double y = targets[(n * T + t) * 2 + j] - y_sum / static_cast<double>(N);
+      xx += x * x;
+      xy += x * y;
+      yy += y * y;
+    }
+    expected += xy * xy / (xx * yy) / 2;  // the square of the correlation
+  }
+  const std::vector<double> ours = variance_explained({targets, stream}, targets, t);
+  REQUIRE(ours.size() == 2);
+  CHECK(std::abs(ours[0] - 1) < 1e-6);
+  CHECK(std::abs(ours[1] / expected - 1) < 1e-6);
+  CHECK(std::abs(expected - 0.45) < 0.1);
+}
+
+TEST_CASE("what a stream holds too faintly explains nothing", "[probes]") {
+  const Tensor targets = random_tensor({300, 2, 1}, 1), noise = random_tensor({300, 2, 1}, 2);
+  const Tensor stream({300, 2, 2});  // the target a hundred times smaller than something else
+  for (Index i = 0; i < 600; ++i) {
+    stream[2 * i] = noise[i] + 5;
+    stream[2 * i + 1] = targets[i] / 100;
+  }
+  CHECK(variance_explained({stream}, targets, 1)[0] > 0.999);
+  CHECK(variance_explained({stream}, targets, 1, 0.001)[0] > 0.999);
+  CHECK(variance_explained({stream}, targets, 1, 0.1)[0] < 0.05);
+}
+
 TEST_CASE("outliers are more than two deviations above the mean length", "[probes]") {
   // At t = 0 lengths 1 and one of 5: mean 1.4 and deviation 1.2. At t = 1 the short one is none.
   const Tensor x({10, 2, 2});
@@ -212,6 +254,17 @@ TEST_CASE("untrained states hold no future, and the preconditioned state alone n
     CHECK((of_next(1, t) > 1.5 && of_next(1, t) < 1.75));
     CHECK(of_current(0, t) < 1e-10);
   }
+}
+
+TEST_CASE("shares of no variance are refused", "[probes][errors]") {
+  const Tensor x = random_tensor({9, 3, 2}, 1);
+  const auto refused = [&](const Tensor& targets, Index t, std::initializer_list<const char*> words) {
+    return lacks([&] { variance_explained({x}, targets, t); }, words);
+  };
+  CHECK(refused(x, 3, {"variance_explained", "position 3", "(9, 3, 2)"}) == "");
+  CHECK(refused(x, -1, {"variance_explained", "position -1"}) == "");
+  CHECK(refused(Tensor({9, 3, 2}), 0, {"variance_explained", "component 0", "position 0"}) == "");
+  CHECK(refused(random_tensor({9, 2, 2}, 1), 0, {"variance_explained", "does not fit"}) == "");
 }
 
 TEST_CASE("probes that do not fit are refused", "[probes][errors]") {

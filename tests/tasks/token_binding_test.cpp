@@ -64,6 +64,16 @@ TEST_CASE("sensitivity to slopes whose squares are no numbers", "[token_binding]
   }
 }
 
+TEST_CASE("sensitivities by steps back, and the mean of the older ones", "[token_binding]") {
+  CHECK(by_steps_back({1, 2, 3, 4, 5, 6}, 4, 2) == std::vector<double>{5, 4, 3, 1.5});
+  CHECK(by_steps_back({1, 2}, 1, 0) == std::vector<double>{2, 1});
+  for (const auto& [t, back] : {std::pair<Index, Index>{6, 1}, {4, 4}, {4, -1}, {0, 0}, {-1, 0}}) {
+    const Index position = t, steps = back;
+    const auto refused = [&] { by_steps_back({1, 2, 3, 4, 5, 6}, position, steps); };
+    CHECK(lacks(refused, {"by_steps_back"}) == "");
+  }
+}
+
 TEST_CASE("the token probe finds the states that a stream holds", "[token_binding]") {
   const Tensor states = random_tensor({400, 6, 2}, 1), noise = random_tensor({400, 6, 2}, 2);
   const Tensor stream({400, 6, 5});  // s_t, 0.5·s_{t-2} + noise, and a constant

@@ -114,16 +114,7 @@ void lesson_body(lesson::Lesson& L) {
     const auto first_layer = [&](const Tensor& x) {
       return fixed.after_block(0, matmul(x, fixed.embedding));
     };
-    const std::vector<double> all = sensitivity(first_layer, states, last);
-    std::vector<double> result;
-    double older = 0;
-    for (Index t = last; t >= 0; --t) {
-      const double one = all[static_cast<std::size_t>(t)];
-      if (t >= last - back) result.push_back(one);
-      else older += one / static_cast<double>(last - back);
-    }
-    result.push_back(older);
-    return result;
+    return by_steps_back(sensitivity(first_layer, states, last), last, back);
   };
   const auto first_maps = [](const Transformer& model, const Tensor& states) {
     return attention_maps(model.blocks[0].attention, matmul(states, model.embedding), model.table);

@@ -35,10 +35,11 @@ DepthProbes probe_by_depth(const T& task, const Model& model, std::uint64_t seed
           linear_probe({preconditioned}, next_states(states), usual)};
 }
 
-// Draws them at three positions, and says what they are.
+// Draws them at the positions 9, 19 and the last one, and says what they are.
 inline void show_probes(Lesson& L, const DepthProbes& probes, LinePlot plot,
                         const Place& place = Place::here()) {
   const Index layers = probes.next.rows() - 1;
+  const Index positions[] = {9, 19, probes.next.columns() - 1};
   std::vector<double> depth;
   for (Index l = 0; l <= layers; ++l) depth.push_back(static_cast<double>(l));
   plot.x = "layer";
@@ -46,7 +47,7 @@ inline void show_probes(Lesson& L, const DepthProbes& probes, LinePlot plot,
   plot.log_y = true;
   for (const bool next : {true, false}) {
     plot.panel(next ? "next state" : "preconditioned state");
-    for (const Index t : {9, 19, 49}) {
+    for (const Index t : positions) {
       std::vector<double> left;
       for (Index l = 0; l <= layers; ++l) {
         left.push_back(next ? probes.next_left(l, t) : probes.preconditioned_left(l, t));
@@ -55,7 +56,7 @@ inline void show_probes(Lesson& L, const DepthProbes& probes, LinePlot plot,
     }
   }
   L.show(plot, place);
-  for (const Index t : {9, 19, 49}) {
+  for (const Index t : positions) {
     Index best = 0;  // the layer after which the preconditioned state is easiest to read
     for (Index l = 1; l <= layers; ++l) {
       if (probes.preconditioned(l, t) < probes.preconditioned(best, t)) best = l;

@@ -1,7 +1,9 @@
 // A training run with everything around it: bar, checkpoint, tests on the way. The step itself is the one
 // that lesson 3 writes out.
 #pragma once
+#include <concepts>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -10,6 +12,7 @@
 #include "nn/optimizer.h"
 #include "nn/training.h"
 #include "nn/transformer.h"
+#include "nn/tuned_tokens.h"
 #include "tasks/few_shot.h"
 #include "tasks/linear_dynamics.h"
 #include "tasks/loss_curve.h"
@@ -69,6 +72,39 @@ inline std::string in_words(const Matrix& a) {
   Checksum all;
   all.add(a.values());
   return text("of ", a.rows(), " x ", a.columns(), " numbers ", all.text());
+}
+
+inline std::string in_words(const Tensor& a) {
+  Checksum all;
+  all.add(std::span<const real>(a.data(), static_cast<std::size_t>(a.size())));
+  return text(a.shape(), " with numbers ", all.text());
+}
+
+// A model that stays as it is, with its weights.
+inline std::string in_words(Transformer model) {
+  std::string weights;
+  for (const Parameter& p : model.parameters()) weights += text(" ", p.name, " ", in_words(*p.tensor));
+  return text(in_words(model.options), ", weights", weights);
+}
+
+inline std::string in_words(const std::vector<Index>& places) {
+  std::string all;
+  for (const Index place : places) all += text(" ", place);
+  return all;
+}
+
+template <class Model>
+std::string in_words(const TunedTokens<Model>& tuned) {
+  return text("tokens ", in_words(tuned.tokens), " at", in_words(tuned.at), " before ",
+              in_words(tuned.model));
+}
+
+template <class Options>
+  requires std::same_as<Options, typename TunedTokens<decltype(Options::model)>::Options>
+std::string in_words(const Options& options) {
+  const auto& [model, at, width, deviation] = options;
+  return text("tuned tokens at", in_words(at), " of ", width, " numbers, first deviation ",
+              exact_number(deviation), ", before a frozen model: ", in_words(model));
 }
 
 inline std::string in_words(const LinearDynamics& task) {

@@ -1,36 +1,130 @@
+// What lesson 12 measures of texts and of models.
 #pragma once
-#include <cstdlib>
-#include <cstring>
-#include <ctime>
+#include <cmath>
+#include <string>
+#include <vector>
 
+#include "core/elementary.h"
 #include "nn/generation.h"
 #include "tasks/text.h"
 #include "tasks/token_binding.h"
-#include "tutorials/lesson/train.h"
+#include "tutorials/lesson/lesson.h"
 
 namespace mesagrad {
 
-// TEXT=, or the headers of this machine's compiler, or, if it does not tell where they are, this project.
-inline Corpus text_to_learn(const lesson::Lesson& L) {
-  if (!L.options().text.empty()) return read_corpus(files_of(L.options().text));
-  const char* compiler = std::getenv("CXX");
-  std::vector<std::filesystem::path> files = standard_headers(compiler != nullptr ? compiler : "c++");
-  if (files.empty()) {
-    for (const char* folder : {"core", "nn", "tasks", "tests", "tutorials"}) {
-      for (const auto& path : files_of(folder)) files.push_back(path);
-    }
+inline std::size_t at(Index i) { return static_cast<std::size_t>(i); }
+
+// -- Texts -----------------------------------------------------------------------------------------
+
+// In one line of ASCII.
+inline std::string in_a_line(const std::string& bytes) {
+  std::string line;
+  for (const char c : bytes) {
+    if (c == '\n') line += " ⏎ ";
+    else if (c == '\t' || c == '\r') line += ' ';
+    else line += c >= ' ' && c <= '~' ? c : '?';
   }
-  return read_corpus(files);
+  return line;
 }
 
-inline double icl_score(const LossCurve& c) {
-  const Index T = std::ssize(c.mean);
-  const auto mean_of = [&](Index from, Index to) {
-    double s = 0;
-    for (Index t = from; t < to; ++t) s += c.mean[static_cast<std::size_t>(t)] / static_cast<double>(to - from);
-    return s;
-  };
-  return mean_of(7 * T / 8, T) - mean_of(T / 16, T / 8);
+inline std::string cut(const BytePairs& pieces, std::string_view text) {
+  std::string result;
+  for (const Index id : pieces.encode(text)) {
+    result += (result.empty() ? "" : "|") + in_a_line(pieces.pieces[at(id)]);
+  }
+  return result;
+}
+
+// The mean -log p of the validation text's tokens, where p is a token's share of the training text (order 0); or
+// its share of those that stand behind the same token, mixed with the former: (n_ij + c·p_j)/(n_i + c), c = 5
+// (order 1).
+struct Counted {
+  double order_0 = 0, order_1 = 0;
+};
+inline Counted counted(const TextWindows& text) {
+  const Index V = text.vocabulary;
+  std::vector<double> single(at(V), 1), followed(at(V));
+  Matrix pairs(V, V);
+  for (const Index id : text.training) ++single[at(id)];
+  for (std::size_t t = 1; t < text.training.size(); ++t) {
+    ++pairs(text.training[t - 1], text.training[t]);
+    ++followed[at(text.training[t - 1])];
+  }
+  const auto all = static_cast<double>(std::ssize(text.training) + V);
+  constexpr double c = 5;
+  Counted loss;
+  const auto n = static_cast<double>(text.validation.size() - 1);
+  for (std::size_t t = 1; t < text.validation.size(); ++t) {
+    const Index i = text.validation[t - 1], j = text.validation[t];
+    const double p = single[at(j)] / all;
+    loss.order_0 -= logarithm(p) / n;
+    loss.order_1 -= logarithm((pairs(i, j) + c * p) / (followed[at(i)] + c)) / n;
+  }
+  return loss;
+}
+
+// -- Losses ----------------------------------------------------------------------------------------
+
+inline double mean_between(const LossCurve& curve, Index from, Index to) {
+  double sum = 0;
+  for (Index t = from; t < to; ++t) sum += curve.mean[at(t)];
+  return sum / static_cast<double>(to - from);
+}
+
+// The mean loss of the last eighth of the positions, minus that of the second sixteenth.
+inline double in_context_score(const LossCurve& curve) {
+  const Index T = std::ssize(curve.mean);
+  return mean_between(curve, 7 * T / 8, T) - mean_between(curve, T / 16, T / 8);
+}
+
+// A line of means over sixteenths of the positions.
+inline void add_sixteenths(lesson::LinePlot& plot, const std::string& label, const LossCurve& curve,
+                           const lesson::LineStyle& style = {.points = true}) {
+  const Index T = std::ssize(curve.mean);
+  std::vector<double> x, y;
+  for (Index n = 0; n < 16; ++n) {
+    const Index from = n * T / 16, to = (n + 1) * T / 16;
+    x.push_back(static_cast<double>(from + to - 1) / 2);
+    y.push_back(mean_between(curve, from, to));
+  }
+  plot.line(label, x, y, style);
+}
+
+// -- Attention -------------------------------------------------------------------------------------
+
+// Of each head of the first layer, mean over the windows x (B, T).
+inline std::vector<Matrix> first_maps(const Transformer& model, const Tensor& x) {
+  const Transformer::Block& block = model.blocks[0];
+  return attention_maps(block.attention, (*block.attention_norm)(model.residual_streams(x)[0]));
+}
+
+// The mean share that tokens from the sixth on give to the one before them.
+inline double one_back(const Matrix& map) {
+  double sum = 0;
+  for (Index t = 5; t < map.rows(); ++t) sum += map(t, t - 1) / static_cast<double>(map.rows() - 5);
+  return sum;
+}
+
+inline void add_maps(lesson::HeatMap& figure, const std::string& name, const std::vector<Matrix>& maps) {
+  constexpr Index shown = 16;
+  figure.row_titles.push_back(name);
+  for (const Matrix& map : maps) {
+    std::vector<double> cells;
+    for (Index t = 0; t < shown; ++t) {
+      for (Index s = 0; s < shown; ++s) cells.push_back(map(t, s));
+    }
+    figure.panel("", shown, shown, cells);
+  }
+}
+
+// Operations of one update, of a model's matrices alone: 2 for each number and token forward, 4 backward.
+inline double operations(Transformer model, double tokens) {
+  double numbers = 0;
+  for (const Parameter& p : model.parameters()) {
+    const bool multiplied = p.name != "embedding" && p.name != "positions" && p.tensor->shape().rank() == 2;
+    if (multiplied) numbers += static_cast<double>(p.tensor->size());
+  }
+  return 6 * numbers * tokens;
 }
 
 }  // namespace mesagrad

@@ -64,7 +64,7 @@ void lesson_body(lesson::Lesson& L) {
       static_cast<double>(corpus.validation.size()) / static_cast<double>(task.validation.size());
   L.setting("pieces", V);
   L.setting("tokens of a window", task.tokens);
-  L.say(text("We read ", corpus.files, " files, ", fixed_number(bytes / 1e6, 1), " million bytes. The first pieces "
+  L.say(text("We read ", corpus.files, " files, ", lesson::short_number(bytes / 1e6, 3), " million bytes. The first pieces "
              "that are made: \"", in_a_line(pieces.pieces[256]), "\", \"", in_a_line(pieces.pieces[257]), "\", \"",
              in_a_line(pieces.pieces[258]), "\"; the last: \"", in_a_line(pieces.pieces.back()),
              "\". So a token is ", fixed_number(bytes_per_token, 2), " bytes long in the mean."));
@@ -118,7 +118,7 @@ void lesson_body(lesson::Lesson& L) {
   // as a whole, all parameters together, is longer than 1, it is scaled to length 1. Lesson 3 cut each number;
   // this keeps the direction.
   double seconds = 0;
-  const Index windows = L.scaled<Index>({.smoke = 64, .lesson = 1536, .paper = 4096});
+  const Index windows = L.scaled<Index>({.smoke = 64, .lesson = 4096, .paper = 8192});
   const auto read = [&](const std::string& name, const std::string& file, const Mixer& second) {
     const lesson::Recipe<Transformer> recipe = text_recipe(L, task, second);
     const auto start = std::chrono::steady_clock::now();

@@ -54,8 +54,8 @@ inline Transformer::Options two_layers(Index symbols, Index tokens, Index width,
 }
 
 // The learning rate rises to a peak and falls by a cosine.
-inline lesson::Recipe<Transformer> recipe_of(const Transformer::Options& model, Index updates, Index batch,
-                                             double peak) {
+inline lesson::Recipe<Transformer> recipe_of(const lesson::Lesson& L, const Transformer::Options& model,
+                                             Index updates, Index batch, double peak) {
   return {.model = model,
           .optimizer = {.beta2 = 0.95, .decay = 0.01},
           .updates = updates,
@@ -66,21 +66,22 @@ inline lesson::Recipe<Transformer> recipe_of(const Transformer::Options& model, 
                                .warmup = std::min<Index>(100, updates / 2),
                                .total = updates},
           .test_every = std::max<Index>(updates / 10, 1),
-          .test_sequences = 128};
+          .test_sequences = L.scaled<Index>({.smoke = 32, .lesson = 128, .paper = 512})};
 }
 
 inline lesson::Recipe<Transformer> text_recipe(const lesson::Lesson& L, const TextWindows& text,
                                                const Mixer& second) {
   const Index width = L.scaled<Index>({.smoke = 32, .lesson = 64, .paper = 128});
-  return recipe_of(two_layers(text.vocabulary, text.tokens, width, 4, second),
-                   L.scaled<Index>({.smoke = 16, .lesson = 800, .paper = 5000}), 16,
+  return recipe_of(L, two_layers(text.vocabulary, text.tokens, width, 4, second),
+                   L.scaled<Index>({.smoke = 12, .lesson = 800, .paper = 5000}), 16,
                    L.scaled<double>({.smoke = 5e-3, .lesson = 5e-3, .paper = 3e-3}));
 }
 
 inline lesson::Recipe<Transformer> bigram_recipe(const lesson::Lesson& L, const Bigram& language,
                                                  const Mixer& second) {
-  return recipe_of(two_layers(language.symbols, language.tokens, 48, 3, second),
-                   L.scaled<Index>({.smoke = 16, .lesson = 1000, .paper = 3000}), 32, 4e-3);
+  return recipe_of(L, two_layers(language.symbols, language.tokens, 48, 3, second),
+                   L.scaled<Index>({.smoke = 10, .lesson = 1000, .paper = 3000}),
+                   L.scaled<Index>({.smoke = 8, .lesson = 32, .paper = 32}), 4e-3);
 }
 
 }  // namespace mesagrad

@@ -64,12 +64,12 @@ void lesson_body(lesson::Lesson& L) {
       static_cast<double>(corpus.validation.size()) / static_cast<double>(task.validation.size());
   L.setting("pieces", V);
   L.setting("tokens of a window", task.tokens);
-  L.say(text("We read ", corpus.files, " files, ", lesson::short_number(bytes / 1e6, 3), " million bytes. The first pieces "
-             "that are made: \"", in_a_line(pieces.pieces[256]), "\", \"", in_a_line(pieces.pieces[257]), "\", \"",
-             in_a_line(pieces.pieces[258]), "\"; the last: \"", in_a_line(pieces.pieces.back()),
-             "\". So a token is ", fixed_number(bytes_per_token, 2), " bytes long in the mean."));
-  L.say(text("A line, cut into 1 of these ", V, " pieces after the other: ",
-             cut(pieces, "template<typename _Tp> inline const _Tp& max(const _Tp& __a, const _Tp& __b)")));
+  L.say(text("We read ", corpus.files, " files, ", lesson::short_number(bytes / 1e6, 3), " million bytes. The first "
+             "pieces that are made, where ␣ is a space: ", piece_by_piece(pieces, {256, 257, 258, 259, 260}),
+             "; the last: ", piece_by_piece(pieces, {V - 3, V - 2, V - 1}), ". So a token is ",
+             fixed_number(bytes_per_token, 2), " bytes long in the mean."));
+  const std::vector<Index> cut = pieces.encode("template<typename _Tp> const _Tp& max(const _Tp& __a, const _Tp& __b)");
+  L.say(text("A line of 69 bytes, cut into ", cut.size(), " pieces: ", piece_by_piece(pieces, cut)));
 
   // -------------------------------------------------------------------------------------------
   L.step("How surprised is a model?");
@@ -149,19 +149,23 @@ void lesson_body(lesson::Lesson& L) {
   // mesa-layer can make a map that predicts y from x, by least squares.
   //
   // So expect one head at least whose map is a line just below the diagonal. What would surprise us: two layers
-  // that predict better than counts of order 1 without one.
+  // that predict better than counts of pairs without one.
   const Tensor looked_at =
       task.batch(L.seed(), stream::analysis_data, 0, L.scaled<Index>({.smoke = 8, .lesson = 64, .paper = 64})).inputs;
-  const auto copying = [](const std::vector<Matrix>& maps) {
-    double most = 0;
-    for (const Matrix& map : maps) most = std::max(most, one_back(map));
-    return most;
-  };
-  const double before = copying(first_maps(Transformer(recipe.model, L.seed()), looked_at));
   const std::vector<Matrix> maps = first_maps(softmax.model, looked_at);
-  L.say(text("Before training no head of the first layer gives more than ", fixed_number(before, 2),
-             " of its attention to the token before; now the one that looks there most gives it ",
-             fixed_number(copying(maps), 2), "."));
+  const std::vector<Matrix> untrained = first_maps(Transformer(recipe.model, L.seed()), looked_at);
+  const double copies = most_back(maps, 1);
+  lesson::HeatMap figure = map_figure("first-layer", "Where the first layer looks, before and after training", 4);
+  add_maps(figure, "before", untrained);
+  add_maps(figure, "after", maps);
+  L.show(figure);
+  L.say(text("Before training no head of the first layer gives more than ", fixed_number(most_back(untrained, 1), 2),
+             " of its attention to the token before. After training the one that looks there most gives it ",
+             fixed_number(copies, 2), ", and the one that looks most at the eight tokens before gives these ",
+             fixed_number(most_back(maps, 8), 2), " (before training: ", fixed_number(most_back(untrained, 8), 2), "). ",
+             copies > 0.5 ? "So there is a head that copies the token before." : copies > 0.2
+                 ? "So a head that copies the token before is forming."
+                 : "So no head copies the token before."));
 
   // -------------------------------------------------------------------------------------------
   L.step("Linear attention and a mesa-layer in the second one's place");
@@ -189,25 +193,6 @@ void lesson_body(lesson::Lesson& L) {
              gap > 0.1 ? " down" : "", ", from mesa to softmax ", fixed_number(mesa.loss() - softmax.loss(), 3),
              ". Counting pairs gave ", fixed_number(counts.order_1, 3), "."));
 
-  lesson::HeatMap figure{.name = "first-layer",
-                         .title = "Where the first layer looks, by what is above it",
-                         .caption = "Mean attention of the first 16 tokens over 64 windows: from above, the tokens that "
-                                    "look; from left to right, the tokens looked at. Look for a line just "
-                                    "below the diagonal: the token before.",
-                         .columns = 4,
-                         .row_titles = {},
-                         .column_titles = {"head 1", "head 2", "head 3", "head 4"},
-                         .limit = 1};
-  for (const Reader* one : {&softmax, &linear, &mesa}) {
-    add_maps(figure, one->name, first_maps(one->model, looked_at));
-  }
-  L.show(figure);
-  const double linear_copies = copying(first_maps(linear.model, looked_at));
-  const double mesa_copies = copying(first_maps(mesa.model, looked_at));
-  L.say(text("Heads are in no order. The one that looks at the token before most gives it ",
-             fixed_number(copying(maps), 2), " of its attention below softmax, ", fixed_number(linear_copies, 2),
-             " below linear attention, ", fixed_number(mesa_copies, 2), " below the mesa-layer."));
-
   // -------------------------------------------------------------------------------------------
   L.step("Does a model learn while it reads?");
   //
@@ -231,6 +216,29 @@ void lesson_body(lesson::Lesson& L) {
   L.show(position);
   L.say(text("In-context scores: softmax ", fixed_number(softmax.score, 3), ", mesa ", fixed_number(mesa.score, 3),
              ", linear ", fixed_number(linear.score, 3), "."));
+
+  // But what was learned in context? The name of the file's classes, which tokens are frequent here: any
+  // such thing lowers the loss. A sharper question is whether a model can use an example, "x was followed
+  // by y". So let it read the same twice: the first half of each window, and then once more. Whoever looks up
+  // what followed should not be surprised by anything in the second reading.
+  const auto twice = [&](const Reader& reader) {
+    return read_twice(reader.model, task, L.seed(), L.scaled<Index>({.smoke = 16, .lesson = 512, .paper = 1024}));
+  };
+  lesson::Table again{.title = "The same half of a window, read twice",
+                      .caption = "Mean losses in nats per token. A model that looks up what followed before has next "
+                                 "to no loss at the second reading.",
+                      .columns = {"second layer", "first reading", "second reading"}};
+  double use = 0;  // of an example, at most
+  for (const Reader* one : {&softmax, &linear, &mesa}) {
+    const ReadTwice losses = twice(*one);
+    again.row({one->name, fixed_number(losses.first, 3), fixed_number(losses.again, 3)});
+    use = std::max(use, losses.first - losses.again);
+  }
+  L.show(again);
+  L.say(text("The most that a model gains by having read all of it before is ", fixed_number(use, 2), " nats. ",
+             use < 0.5 ? "None of them has learned to look up examples: the scores above are those of readers who know "
+                         "their neighbourhood, and no more."
+                       : "There are examples in what it has read, and it uses them."));
 
   // -------------------------------------------------------------------------------------------
   L.step("How much of it is scale?");
@@ -346,6 +354,10 @@ void lesson_body(lesson::Lesson& L) {
                                    "the dashed one they end."};
   add_sixteenths(plot, "Bayes", bayes, {.dashed = true});
   std::vector<std::pair<std::string, double>> above;  // Bayes
+  std::vector<double> copied;  // by the first layer
+  const Tensor symbols = language.batch(L.seed(), stream::analysis_data, 0, 64).inputs;
+  lesson::HeatMap first_layers =
+      map_figure("bigram-first-layer", "Where the first layer looks in the bigram language, by what is above it", 3);
   for (const auto& [name, second] : {std::pair<std::string, Mixer>{"softmax", SoftmaxAttention{}},
                                      {"linear", LinearAttention{plain}},
                                      {"mesa", MesaLayer{.features = plain}}}) {
@@ -353,12 +365,22 @@ void lesson_body(lesson::Lesson& L) {
     const LossCurve curve = loss_curve(language, L.seed(), stream::test_data, sequences, run.model);
     add_sixteenths(plot, name, curve);
     above.emplace_back(name, curve.total() - bayes.total());
+    const std::vector<Matrix> learned = first_maps(run.model, symbols);
+    add_maps(first_layers, name, learned);
+    copied.push_back(most_back(learned, 1));
   }
   L.show(plot);
   L.setting("updates, bigram language", bigram_recipe(L, language, SoftmaxAttention{}).updates);
   L.say(text("Bayes' rule pays ", fixed_number(bayes.total(), 3), " nats per symbol. Above that: ", above[0].first, " ",
              fixed_number(above[0].second, 3), ", ", above[1].first, " ", fixed_number(above[1].second, 3), ", ",
              above[2].first, " ", fixed_number(above[2].second, 3), "."));
+
+  // Here there is nothing but examples. Does the first layer make pairs of neighbours now?
+  L.show(first_layers);
+  L.say(text("The head of the first layer that looks most at the symbol before gives it ", fixed_number(copied[0], 2),
+             " of its attention below softmax, ", fixed_number(copied[1], 2), " below linear attention, ",
+             fixed_number(copied[2], 2), " below the mesa-layer. In text, below softmax, it was ",
+             fixed_number(copies, 2), "."));
 
   // -------------------------------------------------------------------------------------------
   L.step("What could have gone wrong");
@@ -375,9 +397,13 @@ void lesson_body(lesson::Lesson& L) {
   L.claim_below("text: in-context score of mesa, minus that of linear", mesa.score - linear.score, -0.01);
   L.claim_above("text: what outputs of one length take from the loss of linear attention", gained, 0.2);
   L.claim_below("text: the gap that they leave between linear and mesa", gap_unit, 0.15);
-  L.claim_above("text: attention to the token before, of one head below softmax", copying(maps), 0.5);
+  L.claim_above("text: linear's loss with outputs of one length, minus mesa's as it is", ahead, 0.05);
   for (const auto& [name, distance] : above) {
     L.claim_between(text("bigram language: loss above Bayes' rule, ", name), distance, 0, 0.12);
+  }
+  for (std::size_t m = 0; m < copied.size(); ++m) {
+    L.claim_above(text("bigram language: attention to the symbol before, of one head below ", above[m].first),
+                  copied[m], 0.2);
   }
 }
 

@@ -1,5 +1,6 @@
 // What lesson 12 measures of texts and of models.
 #pragma once
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <vector>
@@ -16,22 +17,21 @@ inline std::size_t at(Index i) { return static_cast<std::size_t>(i); }
 
 // -- Texts -----------------------------------------------------------------------------------------
 
-// In one line of ASCII.
-inline std::string in_a_line(const std::string& bytes) {
+// In one line of ASCII, but for the signs that stand for ends of lines and, if wanted, for spaces.
+inline std::string in_a_line(const std::string& bytes, const std::string& space = " ") {
   std::string line;
   for (const char c : bytes) {
     if (c == '\n') line += " ⏎ ";
-    else if (c == '\t' || c == '\r') line += ' ';
-    else line += c >= ' ' && c <= '~' ? c : '?';
+    else if (c == ' ' || c == '\t' || c == '\r') line += space;
+    else line += c > ' ' && c <= '~' ? c : '?';
   }
   return line;
 }
 
-inline std::string cut(const BytePairs& pieces, std::string_view text) {
+// Of a text or of some pieces, with spaces between them.
+inline std::string piece_by_piece(const BytePairs& pieces, const std::vector<Index>& ids) {
   std::string result;
-  for (const Index id : pieces.encode(text)) {
-    result += (result.empty() ? "" : "|") + in_a_line(pieces.pieces[at(id)]);
-  }
+  for (const Index id : ids) result += (result.empty() ? "" : " ") + in_a_line(pieces.pieces[at(id)], "␣");
   return result;
 }
 
@@ -90,6 +90,25 @@ inline void add_sixteenths(lesson::LinePlot& plot, const std::string& label, con
   plot.line(label, x, y, style);
 }
 
+// The same text twice: windows of the validation text, the first half of each in the place of the second half
+// too. The mean loss of predicting the tokens of the first reading, from the second token on, and of the second.
+struct ReadTwice {
+  double first = 0, again = 0;
+};
+inline ReadTwice read_twice(const Transformer& model, const TextWindows& text, std::uint64_t seed, Index windows) {
+  const Index half = text.tokens / 2, T = 2 * half;
+  const LossCurve curve = loss_curve(windows, T, [&](Index begin, Index count, double* out) {
+    const Tensor seen = text.batch(seed, stream::test_data, begin, count).inputs;
+    std::vector<Index> ids;
+    for (Index i = 0; i < count; ++i) {
+      for (Index t = 0; t <= T; ++t) ids.push_back(static_cast<Index>(seen[i * text.tokens + t % half]));
+    }
+    const Batch batch = next_ids(ids, T);
+    cross_entropies(model(batch.inputs), batch.labels, out);
+  });
+  return {mean_between(curve, 0, half - 1), mean_between(curve, half, T)};
+}
+
 // -- Attention -------------------------------------------------------------------------------------
 
 // Of each head of the first layer, mean over the windows x (B, T).
@@ -98,11 +117,29 @@ inline std::vector<Matrix> first_maps(const Transformer& model, const Tensor& x)
   return attention_maps(block.attention, (*block.attention_norm)(model.residual_streams(x)[0]));
 }
 
-// The mean share that tokens from the sixth on give to the one before them.
-inline double one_back(const Matrix& map) {
-  double sum = 0;
-  for (Index t = 5; t < map.rows(); ++t) sum += map(t, t - 1) / static_cast<double>(map.rows() - 5);
-  return sum;
+// The mean share that tokens from the ninth on give to the `steps` tokens before them, of the head that gives most.
+inline double most_back(const std::vector<Matrix>& maps, Index steps) {
+  double most = 0;
+  for (const Matrix& map : maps) {
+    double sum = 0;
+    for (Index t = 8; t < map.rows(); ++t) {
+      for (Index s = t - steps; s < t; ++s) sum += map(t, s) / static_cast<double>(map.rows() - 8);
+    }
+    most = std::max(most, sum);
+  }
+  return most;
+}
+
+inline lesson::HeatMap map_figure(const std::string& name, const std::string& title, int heads) {
+  lesson::HeatMap figure{.name = name,
+                         .title = title,
+                         .caption = "Mean attention of the first 16 tokens of 64 sequences, head by head: from above, the "
+                                    "tokens that look; from left to right, the tokens looked at. Look for a line "
+                                    "just below the diagonal: the token before.",
+                         .columns = heads,
+                         .limit = 1};
+  for (int h = 1; h <= heads; ++h) figure.column_titles.push_back(text("head ", h));
+  return figure;
 }
 
 inline void add_maps(lesson::HeatMap& figure, const std::string& name, const std::vector<Matrix>& maps) {

@@ -16,26 +16,29 @@ Bigram::Sequence sequence(const Bigram& task, std::uint64_t i) {
   return task.sample(Random(4, stream::test_data, i));
 }
 
-double mean_of(const std::vector<double>& x) { return std::accumulate(x.begin(), x.end(), 0.0) / double(x.size()); }
+double mean_of(const std::vector<double>& x) {
+  return std::accumulate(x.begin(), x.end(), 0.0) / static_cast<double>(x.size());
+}
 
 }  // namespace
 
 TEST_CASE("rows of the bigram language are of the Dirichlet distribution", "[bigram]") {
   for (const double a : {0.15, 0.5, 1.0, 4.0}) {
     const Bigram task{.symbols = 4, .tokens = 1, .concentration = a};
-    double first = 0, square = 0;
-    constexpr int N = 4000;
-    for (int i = 0; i < N; ++i) {
-      const Matrix p = sequence(task, static_cast<std::uint64_t>(i)).follows;
+    double first = 0, square = 0, fourth = 0;
+    constexpr double N = 16000;
+    for (std::uint64_t i = 0; i < 4000; ++i) {
+      const Matrix p = sequence(task, i).follows;
       for (Index s = 0; s < 4; ++s) {
         CHECK(std::abs(std::accumulate(p.row(s), p.row(s) + 4, 0.0) - 1) < 1e-14);
-        first += p(s, 1) / (4.0 * N);
-        square += p(s, 1) * p(s, 1) / (4.0 * N);
+        first += p(s, 1) / N;
+        square += std::pow(p(s, 1), 2) / N;
+        fourth += std::pow(p(s, 1), 4) / N;
       }
     }
-    // Mean 1/S, mean square (a + 1)/(S(Sa + 1)); 16,000 numbers below 1.
-    CHECK(std::abs(first - 0.25) < 5 * 0.5 / std::sqrt(4.0 * N));
-    CHECK(std::abs(square - (a + 1) / (4 * (4 * a + 1))) < 5 * 0.5 / std::sqrt(4.0 * N));
+    // Mean 1/S, mean square (a + 1)/(S(Sa + 1)), to five standard errors.
+    CHECK(std::abs(first - 0.25) < 5 * std::sqrt((square - first * first) / N));
+    CHECK(std::abs(square - (a + 1) / (4 * (4 * a + 1))) < 5 * std::sqrt((fourth - square * square) / N));
   }
 }
 
@@ -46,11 +49,13 @@ TEST_CASE("symbols follow each other as their row says", "[bigram]") {
   for (std::size_t t = 1; t < s.ids.size(); ++t) counts(s.ids[t - 1], s.ids[t]) += 1;
   for (Index i = 0; i < 3; ++i) {
     const double n = std::accumulate(counts.row(i), counts.row(i) + 3, 0.0);
-    for (Index j = 0; j < 3; ++j) CHECK(std::abs(counts(i, j) / n - s.follows(i, j)) < 5 * 0.5 / std::sqrt(n));
+    for (Index j = 0; j < 3; ++j) {
+      CHECK(std::abs(counts(i, j) / n - s.follows(i, j)) < 5 * 0.5 / std::sqrt(n));
+    }
   }
 }
 
-// By integration over all rows: of rows drawn from the prior, weighted by how well each explains what was seen.
+// By integration: over rows drawn as the language draws them, weighted by how well each explains what was seen.
 TEST_CASE("Bayes' rule is the mean over all rows that there could have been", "[bigram]") {
   const Bigram task{.symbols = 2, .tokens = 1, .concentration = 0.5};
   const std::vector<Index> ids = {0, 1, 0, 0, 1, 1, 0, 1, 0};

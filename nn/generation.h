@@ -15,7 +15,8 @@ inline Index draw(const real* logits, Index n, Random& random) {
   const double largest = static_cast<double>(*std::max_element(logits, logits + n));
   std::vector<double> weights;
   double sum = 0;
-  for (Index j = 0; j < n; ++j) sum += weights.emplace_back(exponential(static_cast<double>(logits[j]) - largest));
+  for (Index j = 0; j < n; ++j)
+    sum += weights.emplace_back(exponential(static_cast<double>(logits[j]) - largest));
   double left = random.uniform() * sum;
   Index last = 0;
   for (Index j = 0; j < n && left >= 0; ++j) {
@@ -26,8 +27,8 @@ inline Index draw(const real* logits, Index n, Random& random) {
   return last;
 }
 
-// `ids` and `count` more. model(ids (1, T)) are logits (1, T, V), of which the last row counts; the model sees
-// no more than the last `window` ids, all at once, and works them through anew for each that it draws.
+// `ids` and `count` more. model(ids (1, T)) are logits (1, T, V), of which the last row counts; the model
+// sees no more than the last `window` ids, all at once, and works them through anew for each that it draws.
 // Throws unless there is an id to begin with and the window holds one.
 template <class Model>
 std::vector<Index> continued(const Model& model, std::vector<Index> ids, Index count, Index window,

@@ -11,8 +11,8 @@ namespace mesagrad {
 //
 //     s_0 uniform,      s_{t+1} = j with probability p_{s_t}(j)
 //
-// Inputs are s_0 .. s_{T-1}, labels s_1 .. s_T. With a = 0.15 most rows allow two or three symbols.
-// No predictor has a smaller mean loss than Bayes' rule, which knows how sequences are made and sees s_0 .. s_t:
+// Inputs are s_0 .. s_{T-1}, labels s_1 .. s_T. With a = 0.15 most rows allow two or three symbols. No
+// predictor has a smaller mean loss than Bayes' rule, which knows how sequences are made and sees s_0 .. s_t:
 //
 //     P(s_{t+1} = j) = (n_ij + a) / (n_i + S·a),      i = s_t,
 //

@@ -48,8 +48,8 @@ struct CrossEntropy {
   }
 };
 
-// What a language model sees of sequences of T + 1 ids each, one after another: the first T, and as labels the
-// last T. Throws unless T > 0 and the ids make whole sequences.
+// What a language model sees of sequences of T + 1 ids each, one after another: the first T, and as labels
+// the last T. Throws unless T > 0 and the ids make whole sequences.
 Batch next_ids(const std::vector<Index>& ids, Index tokens);
 
 }  // namespace mesagrad

@@ -16,7 +16,8 @@ constexpr char end_of_file = '\0';
 
 constexpr const char* standard_library =
     "algorithm any array atomic barrier bit bitset charconv chrono codecvt compare complex concepts "
-    "condition_variable coroutine deque exception execution filesystem format forward_list fstream functional "
+    "condition_variable coroutine deque exception execution filesystem format forward_list fstream "
+    "functional "
     "future initializer_list iomanip ios iostream istream iterator latch limits list locale map memory "
     "memory_resource mutex new numbers numeric optional ostream queue random ranges ratio regex "
     "scoped_allocator semaphore set shared_mutex source_location span sstream stack stdexcept stop_token "
@@ -104,8 +105,8 @@ std::vector<std::filesystem::path> files_of(const std::filesystem::path& path) {
 
 std::vector<std::filesystem::path> standard_headers(const std::string& compiler) {
   const std::string rule =
-      output_of(text("for header in ", standard_library, "; do echo \"#include <$header>\"; done | ", compiler,
-                     " -std=c++20 -M -MG -x c++ - 2>/dev/null"));
+      output_of(text("for header in ", standard_library, "; do echo \"#include <$header>\"; done | ",
+                     compiler, " -std=c++20 -M -MG -x c++ - 2>/dev/null"));
   std::set<std::filesystem::path> files;  // the same one may have several paths
   for (const std::string& word : words_of_rule(rule)) {
     std::error_code ignored;
@@ -120,8 +121,8 @@ Batch TextWindows::batch(std::uint64_t seed, std::uint32_t stream, Index first, 
   const std::vector<Index>& text = stream == stream::training_data ? training : validation;
   check(tokens > 0 && std::ssize(text) > tokens, "text windows: ", text.size(), " tokens have no window of ",
         tokens, " + 1");
-  check(first >= 0 && count >= 0 && count <= std::numeric_limits<Index>::max() - first, "text windows: ", count,
-        " windows from number ", first, " on");
+  check(first >= 0 && count >= 0 && count <= std::numeric_limits<Index>::max() - first,
+        "text windows: ", count, " windows from number ", first, " on");
   std::vector<Index> ids;
   for (Index i = first; i < first + count; ++i) {
     Random random(seed, stream, static_cast<std::uint64_t>(i));

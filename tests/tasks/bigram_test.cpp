@@ -55,7 +55,8 @@ TEST_CASE("symbols follow each other as their row says", "[bigram]") {
   }
 }
 
-// By integration: over rows drawn as the language draws them, weighted by how well each explains what was seen.
+// By integration: over rows drawn as the language draws them, weighted by how well each explains what was
+// seen.
 TEST_CASE("Bayes' rule is the mean over all rows that there could have been", "[bigram]") {
   const Bigram task{.symbols = 2, .tokens = 1, .concentration = 0.5};
   const std::vector<Index> ids = {0, 1, 0, 0, 1, 1, 0, 1, 0};

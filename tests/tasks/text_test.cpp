@@ -63,7 +63,8 @@ TEST_CASE("headers are what the compiler says they are", "[text]") {
   std::filesystem::create_directory(place.path / "a b");
   for (const char* file : {"vector", "a b/map", "set"}) write_file(place.path / file, "x");
   const std::string p = place.path.string();
-  const std::string rule = "-.o: " + p + "/vector \\\n " + p + "/a\\ b/map " + p + "/a\\ b/../vector missing " + p + "/none\n";
+  const std::string rule =
+      "-.o: " + p + "/vector \\\n " + p + "/a\\ b/map " + p + "/a\\ b/../vector missing " + p + "/none\n";
   write_file(place.path / "rule", rule);
   const auto real_path = std::filesystem::canonical(place.path);
   CHECK(standard_headers("cat " + p + "/rule #") == std::vector{real_path / "a b/map", real_path / "vector"});
@@ -73,7 +74,8 @@ TEST_CASE("headers are what the compiler says they are", "[text]") {
 
 TEST_CASE("windows are pieces of the text, of training text in training", "[text]") {
   Corpus corpus;
-  for (int i = 0; i < 40; ++i) corpus.training += static_cast<char>(i), corpus.validation += static_cast<char>(100 + i);
+  for (int i = 0; i < 40; ++i)
+    corpus.training += static_cast<char>(i), corpus.validation += static_cast<char>(100 + i);
   const TextWindows task(corpus, BytePairs::learn("", 256), 4);
   CHECK((task.vocabulary == 256 && task.training.size() == 40 && task.validation.size() == 40));
   std::set<real> begins;
@@ -99,7 +101,8 @@ TEST_CASE("a text that is too short has no windows", "[text][errors]") {
   Corpus corpus{"0123", "01234", 1};
   const TextWindows task(corpus, BytePairs::learn("", 256), 4);
   CHECK(task.batch(1, stream::test_data, 0, 1).inputs[0] == '0');
-  refuses("text windows: 4 tokens have no window of 4 + 1", [&] { task.batch(1, stream::training_data, 0, 1); });
+  refuses("text windows: 4 tokens have no window of 4 + 1",
+          [&] { task.batch(1, stream::training_data, 0, 1); });
   refuses("text windows", [] { TextWindows().batch(1, stream::test_data, 0, 1); });
   refuses("windows from number -1", [&] { task.batch(1, stream::test_data, -1, 1); });
 }

@@ -35,9 +35,9 @@ inline std::string piece_by_piece(const BytePairs& pieces, const std::vector<Ind
   return result;
 }
 
-// The mean -log p of the validation text's tokens, where p is a token's share of the training text (order 0); or
-// its share of those that stand behind the same token, mixed with the former: (n_ij + c·p_j)/(n_i + c), c = 5
-// (order 1).
+// The mean -log p of the validation text's tokens, where p is a token's share of the training text (order 0);
+// or its share of those that stand behind the same token, mixed with the former: (n_ij + c·p_j)/(n_i + c), c
+// = 5 (order 1).
 struct Counted {
   double order_0 = 0, order_1 = 0;
 };
@@ -91,11 +91,13 @@ inline void add_sixteenths(lesson::LinePlot& plot, const std::string& label, con
 }
 
 // The same text twice: windows of the validation text, the first half of each in the place of the second half
-// too. The mean loss of predicting the tokens of the first reading, from the second token on, and of the second.
+// too. The mean loss of predicting the tokens of the first reading, from the second token on, and of the
+// second.
 struct ReadTwice {
   double first = 0, again = 0;
 };
-inline ReadTwice read_twice(const Transformer& model, const TextWindows& text, std::uint64_t seed, Index windows) {
+inline ReadTwice read_twice(const Transformer& model, const TextWindows& text, std::uint64_t seed,
+                            Index windows) {
   const Index half = text.tokens / 2, T = 2 * half;
   const LossCurve curve = loss_curve(windows, T, [&](Index begin, Index count, double* out) {
     const Tensor seen = text.batch(seed, stream::test_data, begin, count).inputs;
@@ -117,7 +119,8 @@ inline std::vector<Matrix> first_maps(const Transformer& model, const Tensor& x)
   return attention_maps(block.attention, (*block.attention_norm)(model.residual_streams(x)[0]));
 }
 
-// The mean share that tokens from the ninth on give to the `steps` tokens before them, of the head that gives most.
+// The mean share that tokens from the ninth on give to the `steps` tokens before them, of the head that gives
+// most.
 inline double most_back(const std::vector<Matrix>& maps, Index steps) {
   double most = 0;
   for (const Matrix& map : maps) {
@@ -131,13 +134,15 @@ inline double most_back(const std::vector<Matrix>& maps, Index steps) {
 }
 
 inline lesson::HeatMap map_figure(const std::string& name, const std::string& title, int heads) {
-  lesson::HeatMap figure{.name = name,
-                         .title = title,
-                         .caption = "Mean attention of the first 16 tokens of 64 sequences, head by head: from above, the "
-                                    "tokens that look; from left to right, the tokens looked at. Look for a line "
-                                    "just below the diagonal: the token before.",
-                         .columns = heads,
-                         .limit = 1};
+  lesson::HeatMap figure{
+      .name = name,
+      .title = title,
+      .caption =
+          "Mean attention of the first 16 tokens of 64 sequences, head by head: from above, the "
+          "tokens that look; from left to right, the tokens looked at. Look for a line "
+          "just below the diagonal: the token before.",
+      .columns = heads,
+      .limit = 1};
   for (int h = 1; h <= heads; ++h) figure.column_titles.push_back(text("head ", h));
   return figure;
 }

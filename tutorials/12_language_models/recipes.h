@@ -12,8 +12,8 @@
 
 namespace mesagrad {
 
-// TEXT=, or the headers of the compiler that make uses, or, if it doesn't tell where they are, this project. At
-// smoke scale a made text that is the same on every machine: sequences of a bigram language, in letters.
+// TEXT=, or the headers of the compiler that make uses, or, if it doesn't tell where they are, this project.
+// At smoke scale a made text that is the same on every machine: sequences of a bigram language, in letters.
 inline Corpus text_to_learn(const lesson::Lesson& L) {
   if (!L.options().text.empty()) return read_corpus(files_of(L.options().text));
   if (L.scale() == lesson::Scale::smoke) {
@@ -22,7 +22,8 @@ inline Corpus text_to_learn(const lesson::Lesson& L) {
     for (Index i = 0; i < made.files; ++i) {
       std::string& to = i % 10 == 9 ? made.validation : made.training;
       const auto index = static_cast<std::uint64_t>(i);
-      for (const Index id : language.sample(Random(1, stream::analysis_data, index)).ids) to += " bcdefghijklmnop"[id];
+      for (const Index id : language.sample(Random(1, stream::analysis_data, index)).ids)
+        to += " bcdefghijklmnop"[id];
       to += '\0';
     }
     return made;
@@ -61,10 +62,9 @@ inline lesson::Recipe<Transformer> recipe_of(const lesson::Lesson& L, const Tran
           .updates = updates,
           .batch = batch,
           .clip = {.norm = 1},
-          .rate = WarmupCosine{.peak = peak,
-                               .end = 1e-5,
-                               .warmup = std::min<Index>(100, updates / 2),
-                               .total = updates},
+          .rate =
+              WarmupCosine{
+                  .peak = peak, .end = 1e-5, .warmup = std::min<Index>(100, updates / 2), .total = updates},
           .test_every = std::max<Index>(updates / 10, 1),
           .test_sequences = L.scaled<Index>({.smoke = 32, .lesson = 128, .paper = 512})};
 }

@@ -436,10 +436,11 @@ void lesson_body(lesson::Lesson& L) {
   // A score of validation text could come from text that was seen in training: whole files are kept apart,
   // but headers are like each other. That helps all models alike, so we claim orders and distances, never
   // values: your compiler's headers are not ours. (For the same reason the curves of text have no part in
-  // this run's fingerprint. Those of the bigram language have: it is the same everywhere.) The order could be
-  // that of one training run: these claims have held for seven seeds. We do not claim anything about how
-  // linear and mesa compare when both have outputs of one length, but that the old gap is not there: which is
-  // ahead then, by little, may depend on the text.
+  // this run's fingerprint. Those of the bigram language have: it is the same everywhere.) In-context scores
+  // are not claimed: from seed to seed mesa's was between .01 and .04 below that of linear attention, too
+  // little to promise it. The order could be that of one training run: these claims have held for seven
+  // seeds. We do not claim anything about how linear and mesa compare when both have outputs of one length,
+  // but that the old gap is not there: which is ahead then, by little, may depend on the text.
   //
   // And the scale could be wrong. SCALE=paper is not the authors' here, whose table of tokens alone has 38
   // million numbers; it is what fits into a night on two cores: windows of 256 tokens of 1024 pieces, width
@@ -453,7 +454,7 @@ void lesson_body(lesson::Lesson& L) {
   L.claim_above("text: linear's loss minus mesa's", gap, 0.3);
   L.claim("text: mesa's loss minus that of softmax", mesa.loss() - softmax.loss(),
           {.expected = 0, .tolerance = 0.06});
-  L.claim_below("text: in-context score of mesa, minus that of linear", mesa.score - linear.score, -0.01);
+  L.claim_below("text: what a second reading gains, at most", use, 0.3);
   L.claim_above("text: what outputs of one length take from the loss of linear attention", gained, 0.2);
   L.claim_below("text: the gap that they leave between linear and mesa", gap_unit, 0.15);
   L.claim_above("text: linear's loss with outputs of one length, minus mesa's as it is", ahead, 0.05);
@@ -479,7 +480,11 @@ void lesson_body(lesson::Lesson& L) {
   // No softmax at all. In two_layers, let the first layer be the same as the second. Does a stack of two
   // linear layers lose more by that, or one of two mesa-layers?
   //
-  @FOUND @
+  // What we found (SEED=1, with g++ 12's headers). Bytes: the loss falls from 2.85 to 1.89, and the model is
+  // much worse: 2.73 bits per byte instead of 2.08. A loss per token says nothing without the tokens.
+  // Patience: the loss falls to 2.45. The head that looks back most gives the token before .24 of its
+  // attention, in the place of .08, but the second reading still costs no less than the first, 2.54 after
+  // 2.47. No softmax: @NOSM
 }
 
 }  // namespace

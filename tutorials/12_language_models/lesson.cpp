@@ -64,7 +64,8 @@ void lesson_body(lesson::Lesson& L) {
       static_cast<double>(corpus.validation.size()) / static_cast<double>(task.validation.size());
   L.setting("pieces", V);
   L.setting("tokens of a window", task.tokens);
-  L.say(text("We read ", corpus.files, " files, ", lesson::short_number(bytes / 1e6, 3),
+  L.say(text("We read ", corpus.files, corpus.files == 1 ? " file, " : " files, ",
+             lesson::short_number(bytes / 1e6, 3),
              " million bytes. The first pieces that are made, where ␣ is a space: ",
              piece_by_piece(pieces, {256, 257, 258, 259, 260}),
              "; the last: ", piece_by_piece(pieces, {V - 3, V - 2, V - 1}), ". So a token is ",
@@ -264,12 +265,14 @@ void lesson_body(lesson::Lesson& L) {
     use = std::max(use, losses.first - losses.again);
   }
   L.show(again);
-  L.say(text(
-      "The most that a model gains by having read all of it before is ", fixed_number(use, 2), " nats. ",
-      use < 0.5
-          ? "None of them has learned to look up examples: the scores above are those of readers who know "
-            "their neighbourhood, and no more."
-          : "There are examples in what it has read, and it uses them."));
+  L.say(text("The most that a model gains by having read all of it before is ", fixed_number(use, 2),
+             " nats. ",
+             use < 0.5 ? "None of them looks up examples."
+                       : "There are examples in what it has read, and it uses them."));
+
+  // If nothing is gained, the scores above are not those of learners. They are those of readers who know their
+  // neighbourhood, the last twenty tokens or so: look where the lines become flat. Learning from examples, as
+  // the authors' models of text do, seems to need more text than this lesson has time for.
 
   // -------------------------------------------------------------------------------------------
   L.step("How much of it is scale?");

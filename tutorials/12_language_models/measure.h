@@ -2,7 +2,9 @@
 #pragma once
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/elementary.h"
@@ -33,6 +35,24 @@ inline std::string piece_by_piece(const BytePairs& pieces, const std::vector<Ind
   std::string result;
   for (const Index id : ids) result += (result.empty() ? "" : " ") + in_a_line(pieces.pieces[at(id)], "␣");
   return result;
+}
+
+// Of a text's words with letters, of four bytes and more, the share that is a word of another text.
+inline double share_of_known_words(std::string_view text, std::string_view other) {
+  const auto without_space = [](std::string_view word) {
+    return word.starts_with(' ') ? word.substr(1) : word;
+  };
+  std::set<std::string_view> known;
+  for (const std::string_view word : words_of(other)) known.insert(without_space(word));
+  double all = 0, found = 0;
+  for (const std::string_view word : words_of(text)) {
+    const std::string_view name = without_space(word);
+    const bool is_name = name.size() >= 4 && name.find_first_of("abcdefghijklmnopqrstuvwxyz") != name.npos;
+    if (!is_name) continue;
+    ++all;
+    found += known.contains(name) ? 1 : 0;
+  }
+  return all > 0 ? found / all : 0;
 }
 
 // The mean -log p of the validation text's tokens, where p is a token's share of the training text (order 0);

@@ -490,7 +490,7 @@ void lesson_body(lesson::Lesson& L) {
   // much worse: 2.73 bits per byte instead of 2.08. A loss per token says nothing without the tokens.
   // Patience: the loss falls to 2.45. The head that looks back most gives the token before .24 of its
   // attention, in the place of .08, but the second reading still costs no less than the first, 2.54 after
-  // 2.47. No softmax: two linear layers lose 3.30, where one above softmax loses 3.34; two mesa-layers lose 3.04, where one above softmax loses 2.85. So softmax below is of use to the mesa-layer, and of none to linear attention.
+  // 2.47 nats. No softmax: two linear layers lose 3.30, where one above softmax loses 3.34; two mesa-layers lose 3.04, where one above softmax loses 2.85. So softmax below is of use to the mesa-layer, and of none to linear attention.
 }
 
 }  // namespace

@@ -2,7 +2,7 @@
 
 # What you can set on the command line, as in `make tutorial-3 SEED=7`.
 ## Variables: SEED=1 SCALE=smoke|lesson|paper THREADS=2 OUT=out RATE=1 RESUME=1 SAVE_EVERY=60 REAL=float|double
-##   CXX=clang++ ARCH=native|x86-64-v3|... CPPFLAGS, CXXFLAGS, LDFLAGS and LDLIBS (yours behind ours)
+##   TEXT=file-or-folder CXX=clang++ ARCH=native|x86-64-v3|... CPPFLAGS, CXXFLAGS, LDFLAGS and LDLIBS (yours last)
 ##   STRICT=1 (a warning is an error) SANITIZE=1 RUNNER="qemu-aarch64 -L /usr/aarch64-linux-gnu"
 REAL ?= float
 ARCH ?= native
@@ -106,7 +106,7 @@ $(PROGRAMS:%=$(BUILD)/%): $(LIBRARY)
 
 bench: ## measure GFLOP/s and the share of this machine's peak
 $(TUTORIALS) bench: %: $(BUILD)/%
-	@$(RUNNER) $< $(call typed,SEED SCALE THREADS OUT RATE RESUME SAVE_EVERY)
+	@$(call typed,CXX) $(RUNNER) $< $(call typed,SEED SCALE THREADS OUT RATE RESUME SAVE_EVERY TEXT)
 tutorial-%: ; $(error there is no $@, but there are: $(TUTORIALS))
 
 # Tests use more threads than there may be idle cores; a thread that waits must not keep one busy.

@@ -21,6 +21,7 @@ constexpr std::uint32_t gradient_check = 5;
 constexpr std::uint32_t fixed_system = 6;
 constexpr std::uint32_t dropout = 7;
 constexpr std::uint32_t tuned_tokens = 8;
+constexpr std::uint32_t generation = 9;
 }  // namespace stream
 
 class Random {

@@ -4,14 +4,15 @@
 #include <cstdint>
 #include <vector>
 
+#include "nn/cross_entropy.h"
 #include "nn/loss.h"
 
 namespace mesagrad {
 
 // What a model sees of some sequences, and what it should say.
 struct Batch {
-  Tensor inputs;                      // (B, T, n)
-  Tensor labels;                      // (B, T, m)
+  Tensor inputs;                      // (B, T, n), or ids (B, T)
+  Tensor labels;                      // (B, T, m), or ids (B, T)
   std::vector<Index> positions = {};  // those that count, rising; none: all T of them
 };
 
@@ -36,5 +37,19 @@ struct SquaredError {
     squared_errors(output, batch.labels, out, batch.positions);
   }
 };
+
+// Outputs are logits (B, T, V), labels ids (B, T). In nats.
+struct CrossEntropy {
+  Tensor operator()(const Tensor& output, const Batch& batch, Index sequences) const {
+    return cross_entropy(output, batch.labels, sequences);
+  }
+  void each(const Tensor& output, const Batch& batch, double* out) const {
+    cross_entropies(output, batch.labels, out);
+  }
+};
+
+// What a language model sees of sequences of T + 1 ids each, one after another: the first T, and as labels
+// the last T. Throws unless T > 0 and the ids make whole sequences.
+Batch next_ids(const std::vector<Index>& ids, Index tokens);
 
 }  // namespace mesagrad

@@ -50,7 +50,7 @@ cp "$out/whole" "$checkpoint"
 lesson 3 OUT="$out/killed" RESUME=1 THREADS=3 >"$out/log"
 same_results 3
 
-for n in 5 6 7 8 9 10 11; do
+for n in 5 6 7 8 9 10 11 12; do
   echo "Lesson $n, killed in training and resumed"
   kill_in_training $n
   lesson $n OUT="$out/killed" RESUME=1 THREADS=3 >"$out/log"
@@ -66,7 +66,7 @@ same_loss() {
     fails "Lesson $1 has learned something with learning rates of zero: $losses"
 }
 outcomes='beats|wins|finds|found|outperforms|succeeds|proves|confirms|solves'
-for n in 3 7 9 10 11; do
+for n in 3 7 9 10 11 12; do
   echo "Lesson $n, with learning rates of zero"
   lesson $n OUT="$out/control" RATE=0 >"$out/log"
   page=$out/control/tutorial-$n/index.html
@@ -79,6 +79,7 @@ for n in 3 7 9 10 11; do
 done
 same_loss 3 'interpolation: trained layer'
 same_loss 7 'loss-hybrid: loss'
+same_loss 12 'learning: mesa'
 
 # refuses COMMAND: it must end with status 2 (1 means that a claim does not hold), and say why in exactly
 # one line.
@@ -94,8 +95,10 @@ done
 too_many() { KMP_WARNINGS=0 OMP_NUM_THREADS=100000 lesson 1 OUT="$out/smoke"; }
 small_files() { (ulimit -f 8; lesson 1 OUT="$out/smoke"); }
 no_memory() { (ulimit -v 1000000; lesson 1 OUT="$out/smoke" THREADS=1000); }
+no_text() { lesson 12 OUT="$out/smoke" TEXT=/no/such/file; }
 full() { lesson 1 OUT="$out/smoke" >/dev/full; }
 refuses too_many
+refuses no_text
 refuses small_files
 if [ -z "$SANITIZE$RUNNER" ] && [ "$(uname)" = Linux ]; then refuses no_memory; fi
 if [ -e /dev/full ]; then refuses full; fi

@@ -20,6 +20,7 @@
 #include "nn/softmax_attention.h"
 #include "nn/training.h"
 #include "nn/transformer.h"
+#include "tasks/bigram.h"
 #include "tasks/few_shot.h"
 #include "tasks/in_context.h"
 #include "tasks/linear_dynamics.h"
@@ -143,6 +144,18 @@ const std::vector<Fingerprint> fingerprints = {
     {"few-shot prompts",
      [] { return bits_of(sample_states(FewShot{.switch_after = 3}, 1, stream::test_data, 0, 20)); },
      "6dfdfa0a0e3ecdc5", "7080efae350ed5af"},
+    {"bigram language",
+     [] {
+       std::vector<double> all;
+       for (std::uint64_t i = 0; i < 20; ++i) {
+         const Bigram::Sequence one = Bigram{}.sample(Random(1, stream::test_data, i));
+         all.insert(all.end(), one.follows.values().begin(), one.follows.values().end());
+         const std::vector<double> losses = Bigram{}.bayes_losses(one.ids);
+         all.insert(all.end(), losses.begin(), losses.end());
+       }
+       return bits_of(all);
+     },
+     "c4b3d491deacc965", "c4b3d491deacc965"},
     {"linear dynamics", [] { return bits_of(sample_states(LinearDynamics{}, 1, stream::test_data, 0, 20)); },
      "f13897a2238fa5ca", "4cf373eee52f8d97"},
     {"matmul",

@@ -48,6 +48,8 @@ TEST_CASE("options are what make passes on", "[options]") {
   CHECK(none.rate == 1);
   CHECK(parse_options({"RATE=0"}).rate == 0);
   CHECK(parse_options({"RATE=.25"}).rate == .25);
+  CHECK(none.text.empty());
+  CHECK(parse_options({"TEXT=a folder"}).text == "a folder");
 }
 
 TEST_CASE("options that mean nothing are refused", "[options]") {

@@ -49,14 +49,16 @@ Options parse_options(const std::vector<std::string>& arguments) {
     const std::size_t equals = argument.find('=');
     const std::string key = argument.substr(0, equals);
     const bool known = key == "SEED" || key == "SCALE" || key == "THREADS" || key == "OUT" || key == "RATE" ||
-                       key == "RESUME" || key == "SAVE_EVERY";
+                       key == "RESUME" || key == "SAVE_EVERY" || key == "TEXT";
     check(known && equals != std::string::npos, "'", argument,
-          "' is not a setting: a lesson takes SEED=, SCALE=, THREADS=, OUT=, RATE=, RESUME= and SAVE_EVERY=");
+          "' is not a setting: a lesson takes SEED=, SCALE=, THREADS=, OUT=, RATE=, RESUME=, SAVE_EVERY= and "
+          "TEXT=");
     const std::string value = argument.substr(equals + 1);
     if (value.empty()) continue;
     if (key == "SEED") options.seed = whole_number(key, value);
     if (key == "SCALE") options.scale = scale_named(value);
     if (key == "OUT") options.out = value;
+    if (key == "TEXT") options.text = value;
     if (key == "RATE") options.rate = factor(key, value);
     if (key == "SAVE_EVERY") options.save_every = static_cast<double>(whole_number(key, value));
     if (key == "RESUME") options.resume = whole_number(key, value, 0, 1) == 1;

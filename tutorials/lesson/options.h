@@ -1,5 +1,5 @@
 // What a student can ask of a lesson on the command line: SEED=1 SCALE=lesson THREADS=2 OUT=out
-// RATE=1 RESUME=1 SAVE_EVERY=60.
+// RATE=1 RESUME=1 SAVE_EVERY=60 TEXT=.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -23,6 +23,7 @@ struct Options {
   std::string out = "out";
   bool resume = false;     // go on with a run that was killed
   double save_every = 60;  // seconds between two saves of a long training
+  std::string text = {};   // a file or folder to read, in the lesson about language; empty: its own choice
 };
 
 // An empty value keeps the default. Throws Error for anything that is not one of these settings.

@@ -13,11 +13,13 @@
 #include "nn/training.h"
 #include "nn/transformer.h"
 #include "nn/tuned_tokens.h"
+#include "tasks/bigram.h"
 #include "tasks/few_shot.h"
 #include "tasks/linear_dynamics.h"
 #include "tasks/loss_curve.h"
 #include "tasks/nonlinear_dynamics.h"
 #include "tasks/partially_observed.h"
+#include "tasks/text.h"
 #include "tutorials/lesson/lesson.h"
 #include "tutorials/lesson/writing.h"
 
@@ -63,8 +65,8 @@ inline std::string in_words(const Transformer::Options& options) {
   return text("inputs ", inputs, ", outputs ", outputs, ", width ", width, ", blocks", kinds, ", heads ",
               heads, ", key size ", key_size, ", positions ", static_cast<int>(positions),
               ", model's tokens ", tokens, ", clip ", exact_number(clip), ", MLP ", mlp, ", relu ", relu,
-              ", layer norm ", layer_norm, ", final norm ", final_norm, ", ids ", ids, ", tied ", tied, ", unit keys ", unit_keys, ", embedded ", embedded, ", masked channels ",
-              masked_channels, ", dropout ", exact_number(dropout), ", first deviation ",
+              ", layer norm ", layer_norm, ", final norm ", final_norm, ", ids ", ids, ", tied ", tied,
+              ", unit keys ", unit_keys, ", embedded ", embedded, ", masked channels ", masked_channels, ", dropout ", exact_number(dropout), ", first deviation ",
               exact_number(deviation));
 }
 
@@ -133,6 +135,20 @@ inline std::string in_words(const FewShot& task) {
   return text("few-shot, dimension ", dimension, ", tokens ", tokens, ", separator ", separator, ", prefix ",
               prefix, ", switch after ", switch_after, ", noise ", exact_number(noise), ", range ",
               exact_number(range));
+}
+
+inline std::string in_words(const Bigram& task) {
+  const auto& [symbols, tokens, concentration] = task;
+  return text("bigram language, symbols ", symbols, ", tokens ", tokens, ", concentration ",
+              exact_number(concentration));
+}
+
+inline std::string in_words(const TextWindows& task) {
+  const auto& [training, validation, vocabulary, tokens] = task;
+  Checksum all;
+  all.add(std::span<const Index>(training));
+  all.add(std::span<const Index>(validation));
+  return text("text ", all.text(), ", vocabulary ", vocabulary, ", tokens ", tokens);
 }
 
 inline std::string in_words(const AdamW::Options& options) {

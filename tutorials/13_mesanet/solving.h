@@ -118,10 +118,10 @@ inline std::vector<real> rounded_state(Index K, Index T, Index different, double
 }
 
 // The smallest eigenvalue of H, which has it negative if Cholesky's decomposition of H + shift·I fails with
-// the shift 0: by bisection, to a thousandth of `most`.
+// the shift 0: by bisection, to a millionth of `most`.
 inline double smallest_eigenvalue(const std::vector<real>& H, Index K, double most) {
   double fails = -most, works = most;  // shifts
-  for (int i = 0; i < 14; ++i) {
+  for (int i = 0; i < 20; ++i) {
     const double shift = (fails + works) / 2;
     Matrix A(K, K);
     for (Index a = 0; a < K; ++a) {

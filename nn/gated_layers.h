@@ -77,10 +77,13 @@ struct GatedMesaLayer {
   MesaSolver solver = {};
   Tensor rho = {};  // (H·K)
 
-  std::string name() const { return text("gated mesa, floor ", floor, ", solver ", solver.steps, gates.name()); }
+  std::string name() const {
+    return text("gated mesa, floor ", floor, ", solver ", solver.steps, gates.name());
+  }
   void start(Index heads, Index width, Index key_size) {
     gates.start(width, heads);
-    rho = Tensor({heads * key_size}, static_cast<real>(logarithm(exponential(1 - floor) - 1))).requires_grad();
+    rho =
+        Tensor({heads * key_size}, static_cast<real>(logarithm(exponential(1 - floor) - 1))).requires_grad();
   }
   Parameters parameters(const std::string& prefix) {
     Parameters result = gates.parameters(prefix);
@@ -91,8 +94,8 @@ struct GatedMesaLayer {
   Tensor operator()(const Tensor& q, const Tensor& k, const Tensor& v, Index heads, const Tensor& x) const {
     const Tensor keys = safe_unit_length(k, heads), decay = gates.log_decay(x, heads),
                  beta = gates.strength(x, heads);
-    const Tensor queries = gated_preconditioned_queries(safe_unit_length(q, heads), keys, decay, beta, penalty(),
-                                                        heads, solver);
+    const Tensor queries =
+        gated_preconditioned_queries(safe_unit_length(q, heads), keys, decay, beta, penalty(), heads, solver);
     return gated_linear_attention(queries, keys, v, decay, beta, heads);
   }
 };

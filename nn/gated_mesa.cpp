@@ -64,7 +64,8 @@ class DecayGradient {
 };
 
 // M <- γ M + factor·a bᵀ, for M (rows, columns)
-void decay_and_add(Index rows, Index columns, real decay, real factor, const real* a, const real* b, real* M) {
+void decay_and_add(Index rows, Index columns, real decay, real factor, const real* a, const real* b,
+                   real* M) {
   for (Index i = 0; i < rows; ++i) {
     const real f = factor * a[i];
     real* row = M + i * columns;

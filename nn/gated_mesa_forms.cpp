@@ -19,8 +19,9 @@ class Chunks {
         W_(numbers(chunk * chunk)), r_(numbers(K)), p_(numbers(K)), y_(numbers(K)), x_(numbers(K)) {}
 
   // Rows of C tokens: q, k with `stride` numbers from one to the next, v and out with `v_stride`.
-  void operator()(Index C, const real* q, const real* k, Index stride, const real* v, real* out, Index v_stride,
-                  const real* log_decay, const real* strength, Index gate_stride, Index steps) {
+  void operator()(Index C, const real* q, const real* k, Index stride, const real* v, real* out,
+                  Index v_stride, const real* log_decay, const real* strength, Index gate_stride,
+                  Index steps) {
     weigh(C, log_decay, strength, gate_stride);
     for (Index t = 0; t < C; ++t) {
       const real* w = W_.data() + t * C;
@@ -34,13 +35,15 @@ class Chunks {
       conjugate_gradients(K_, steps, product, q + t * stride, x_.data(), r_.data(), p_.data(), y_.data());
       real* o = out + t * v_stride;
       for (Index j = 0; j < V_; ++j) o[j] = since * dot(K_, x_.data(), G_.data() + j * K_);
-      for (Index i = 0; i <= t; ++i) add_multiple(V_, w[i] * dot(K_, x_.data(), k + i * stride), v + i * v_stride, o);
+      for (Index i = 0; i <= t; ++i)
+        add_multiple(V_, w[i] * dot(K_, x_.data(), k + i * stride), v + i * v_stride, o);
     }
     const real all = since_[static_cast<std::size_t>(C - 1)];
     for (real& h : H_) h *= all;
     for (real& g : G_) g *= all;
     for (Index i = 0; i < C; ++i) {
-      const real *k_i = k + i * stride, *v_i = v + i * v_stride, w = W_[static_cast<std::size_t>((C - 1) * C + i)];
+      const real *k_i = k + i * stride, *v_i = v + i * v_stride,
+                 w = W_[static_cast<std::size_t>((C - 1) * C + i)];
       for (Index j = 0; j < K_; ++j) add_multiple(K_, w * k_i[j], k_i, H_.data() + j * K_);
       for (Index j = 0; j < V_; ++j) add_multiple(K_, w * v_i[j], k_i, G_.data() + j * K_);
     }
@@ -74,7 +77,8 @@ class Chunks {
 }  // namespace
 
 Tensor chunked_gated_mesa(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& log_decay,
-                          const Tensor& strength, const Tensor& penalty, Index heads, Index chunk, Index steps) {
+                          const Tensor& strength, const Tensor& penalty, Index heads, Index chunk,
+                          Index steps) {
   const auto shapes = [&] {
     return text("chunked_gated_mesa: q ", q.shape(), ", k ", k.shape(), ", v ", v.shape(), ", penalty ",
                 penalty.shape(), ", gates ", log_decay.shape(), " and ", strength.shape());

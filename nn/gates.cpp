@@ -43,8 +43,8 @@ Tensor log_sigmoid(const Tensor& x) {
 }
 
 Tensor add_to_rows(const Tensor& x, const Tensor& shift) {
-  check(x.shape().rank() >= 1 && shift.shape() == Shape{x.dim(-1)}, "add_to_rows: x ", x.shape(), " and shift ",
-        shift.shape(), " do not fit");
+  check(x.shape().rank() >= 1 && shift.shape() == Shape{x.dim(-1)}, "add_to_rows: x ", x.shape(),
+        " and shift ", shift.shape(), " do not fit");
   const Index width = x.dim(-1);
   const Tensor out = Tape::output(x.shape(), {&x, &shift});
   for (Index i = 0; i < x.size(); ++i) out[i] = x[i] + shift[i % width];

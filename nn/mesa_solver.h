@@ -38,8 +38,8 @@ void solve_exactly(Index K, const real* H, const real* penalty, const real* q, r
 // not positive or not a number: then A is not positive, for a computer, and further steps would explode.
 // q is brought to a largest number near 1 first, so that no square vanishes; r, p, y: memory for K numbers.
 template <class Multiply>
-void conjugate_gradients(Index K, Index steps, const Multiply& multiply, const real* q, real* x, real* r, real* p,
-                         real* y) {
+void conjugate_gradients(Index K, Index steps, const Multiply& multiply, const real* q, real* x, real* r,
+                         real* p, real* y) {
   real largest = 0;
   for (Index j = 0; j < K; ++j) largest = std::abs(q[j]) > largest ? std::abs(q[j]) : largest;
   const real unit = largest > 0 ? largest : real{1};

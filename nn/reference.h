@@ -20,8 +20,8 @@ Matrix softmax_attention(const Matrix& q, const Matrix& k, const Matrix& v);
 // (Σ_{i <= t} k_i k_iᵀ + I/λ)⁻¹ q_t: the mesa-layer is linear attention with these queries.
 Matrix preconditioned_queries(const Matrix& q, const Matrix& k, double lambda);
 
-// With gates for each token (the names of nn/gated_mesa.h, here γ itself): Σ_{i<=t} Γ_ti β_i (q_t·k_i) v_i, and
-// (Σ_{i<=t} Γ_ti β_i k_i k_iᵀ + Λ)⁻¹ q_t. Every Γ_ti is multiplied out anew.
+// With gates for each token (the names of nn/gated_mesa.h, here γ itself): Σ_{i<=t} Γ_ti β_i (q_t·k_i) v_i,
+// and (Σ_{i<=t} Γ_ti β_i k_i k_iᵀ + Λ)⁻¹ q_t. Every Γ_ti is multiplied out anew.
 struct TokenGate {
   double decay, strength;
 };

@@ -43,7 +43,8 @@ Batch SwitchingDynamics::batch(std::uint64_t seed, std::uint32_t stream, Index f
   for (Index b = 0; b < count; ++b) {
     const Sequence sequence = sample(Random(seed, stream, static_cast<std::uint64_t>(first + b)));
     for (Index t = 0; t < T; ++t) {
-      real *token = result.inputs.data() + (b * T + t) * width, *label = result.labels.data() + (b * T + t) * d;
+      real *token = result.inputs.data() + (b * T + t) * width,
+           *label = result.labels.data() + (b * T + t) * d;
       for (Index i = 0; i < d; ++i) {
         token[d + i] = static_cast<real>(sequence.states(t, i));
         if (t > 0) token[2 * d + i] = static_cast<real>(sequence.states(t - 1, i));
@@ -132,8 +133,9 @@ Forgetting forgetting_of(const SwitchingDynamics& task, std::uint64_t seed, std:
                          const std::vector<double>& losses) {
   const Index T = task.tokens, d = task.dimension, quarter = T / 4;
   const Index sequences = std::ssize(losses) / T;
-  check(sequences > 0 && sequences * T == std::ssize(losses) && 2 * d < quarter, "forgetting_of: ", losses.size(),
-        " losses of sequences of ", T, " tokens, of dimension ", d, "; 2d must be less than a quarter of T");
+  check(sequences > 0 && sequences * T == std::ssize(losses) && 2 * d < quarter,
+        "forgetting_of: ", losses.size(), " losses of sequences of ", T, " tokens, of dimension ", d,
+        "; 2d must be less than a quarter of T");
   const LossCurve all = summarize(losses, T);
   Forgetting result;
   result.mean = all.total();
@@ -157,7 +159,8 @@ Forgetting forgetting_of(const SwitchingDynamics& task, std::uint64_t seed, std:
 Forgetting forgetting_of(const SwitchingDynamics& task, std::uint64_t seed, std::uint32_t stream,
                          Index sequences, const Memory& memory) {
   const Index T = task.tokens;
-  std::vector<double> losses(static_cast<std::size_t>(sequences * T)), resets(static_cast<std::size_t>(sequences));
+  std::vector<double> losses(static_cast<std::size_t>(sequences * T)),
+      resets(static_cast<std::size_t>(sequences));
   parallel_for(sequences, [&](Index b) {
     const auto sequence = task.sample(Random(seed, stream, static_cast<std::uint64_t>(b)));
     resets[static_cast<std::size_t>(b)] =

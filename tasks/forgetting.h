@@ -6,7 +6,8 @@
 
 namespace mesagrad {
 
-// Linear dynamics (tasks/linear_dynamics.h) with an orthogonal W up to some token, and another one from there:
+// Linear dynamics (tasks/linear_dynamics.h) with an orthogonal W up to some token, and another one from
+// there:
 //
 //     s_{t+1} = W s_t + noise·ε_t  for t < n,      s_{t+1} = W' s_t + noise·ε_t  for t >= n
 //
@@ -39,9 +40,9 @@ struct SwitchingDynamics {
 // for q_t = s_t/‖s_t‖, times a constant scale. They differ in what a pair does to Φ:
 struct Memory {
   enum class Kind {
-    sum,            // Φ <- γΦ + β s kᵀ: linear attention, gated
-    delta,          // Φ <- γΦ + β (s - γΦk) kᵀ: the key's old value is replaced by the new one (the delta rule)
-    least_squares   // Φ = G (H + ΛI)⁻¹ of nn/gated_mesa.h: the mesa-layer, gated
+    sum,    // Φ <- γΦ + β s kᵀ: linear attention, gated
+    delta,  // Φ <- γΦ + β (s - γΦk) kᵀ: the key's old value is replaced by the new one (the delta rule)
+    least_squares  // Φ = G (H + ΛI)⁻¹ of nn/gated_mesa.h: the mesa-layer, gated
   };
   enum class Forget {
     steadily,    // γ at every token

@@ -133,7 +133,8 @@ TEST_CASE("gated preconditioned queries solve the weighted normal equations at e
 }
 
 TEST_CASE("sizes of zero are no trouble to gated layers", "[gated]") {
-  for (const Sizes& s : {Sizes{0, 3, 2, 2, 2}, Sizes{2, 0, 2, 2, 2}, Sizes{2, 3, 2, 0, 2}, Sizes{2, 3, 2, 2, 0}}) {
+  for (const Sizes& s :
+       {Sizes{0, 3, 2, 2, 2}, Sizes{2, 0, 2, 2, 2}, Sizes{2, 3, 2, 0, 2}, Sizes{2, 3, 2, 2, 0}}) {
     INFO(s);
     const Arguments x(s);
     CHECK(linear(s.H)(x.of_linear()).shape() == x.v.shape());
@@ -338,7 +339,8 @@ TEST_CASE("layers whose gates are made of the tokens", "[gated]") {
       }
       if (p.name.starts_with("blocks.1")) inputs.push_back(p.tensor->copy());
     }
-    const bool exact = !std::holds_alternative<GatedMesaLayer>(kind) || std::get<GatedMesaLayer>(kind).solver.steps < 0;
+    const bool exact =
+        !std::holds_alternative<GatedMesaLayer>(kind) || std::get<GatedMesaLayer>(kind).solver.steps < 0;
     if (!exact) continue;
     check_gradient([&](const std::vector<Tensor>& given) {
       LinearTransformer copy = model;

@@ -53,7 +53,8 @@ std::vector<double> by_reference(const Memory& memory, const Matrix& states) {
 
 }  // namespace
 
-TEST_CASE("a switching system follows one matrix up to the switch, and another one from there", "[forgetting]") {
+TEST_CASE("a switching system follows one matrix up to the switch, and another one from there",
+          "[forgetting]") {
   SwitchingDynamics task = small;
   task.noise = 0;
   Index least = task.tokens, most = 0;
@@ -140,7 +141,8 @@ TEST_CASE("who is told of the switch, or notices it, starts anew there", "[forge
     const auto sequence = task.sample(Random(1, stream::test_data, i));
     // the rest of the sequence alone, after the switch
     SwitchingDynamics::Sequence rest{-9, Matrix(101 - sequence.switched, 10)};
-    std::copy_n(sequence.states.row(sequence.switched), rest.states.values().size(), rest.states.values().data());
+    std::copy_n(sequence.states.row(sequence.switched), rest.states.values().size(),
+                rest.states.values().data());
     const Memory plain{.penalty = 0.001};
     Memory told = plain, surprised = plain;
     told.forget = Memory::Forget::at_switch;
@@ -178,7 +180,8 @@ TEST_CASE("switching dynamics refuse what makes no sense", "[forgetting][errors]
   const auto sequence = small.sample(Random(1, stream::test_data, 3));
   CHECK(lacks([&] { losses({.decay = 1.5}, sequence); }, {"decay 1.5"}) == "");
   CHECK(lacks([&] { losses({.penalty = 0}, sequence); }, {"penalty 0"}) == "");
-  CHECK(lacks([] { forgetting_of(small, 1, stream::test_data, std::vector<double>(41)); }, {"41 losses"}) == "");
+  CHECK(lacks([] { forgetting_of(small, 1, stream::test_data, std::vector<double>(41)); }, {"41 losses"}) ==
+        "");
 }
 
 }  // namespace mesagrad

@@ -42,10 +42,13 @@ struct Learned {
   std::vector<double> decay = {};  // the mean γ of the tokens n + 1 - width .. n + 1 + width
 
   double usual() const { return lesson::mean({decay.begin(), decay.begin() + std::ssize(decay) / 2}); }
-  double at_switch() const { return decay[decay.size() / 2]; }  // of the token that brings the new W's first pair
+  double at_switch() const {
+    return decay[decay.size() / 2];
+  }  // of the token that brings the new W's first pair
 };
 
-inline Learned learn_gates(lesson::Lesson& L, SwitchingDynamics task, const Learner& learner, Index sequences) {
+inline Learned learn_gates(lesson::Lesson& L, SwitchingDynamics task, const Learner& learner,
+                           Index sequences) {
   task.cue = learner.cue;
   const auto recipe = gate_recipe(L, task, learner.kind);
   const LinearTransformer model = lesson::train(L, learner.name, task, recipe, L.seed()).model;
@@ -57,7 +60,8 @@ inline Learned learn_gates(lesson::Lesson& L, SwitchingDynamics task, const Lear
     const Tensor log_decay = gates.log_decay(task.batch(L.seed(), stream::test_data, 0, looked).inputs, 1);
     result.decay.resize(2 * width + 1);
     for (Index b = 0; b < looked; ++b) {
-      const Index n = task.sample(Random(L.seed(), stream::test_data, static_cast<std::uint64_t>(b))).switched;
+      const Index n =
+          task.sample(Random(L.seed(), stream::test_data, static_cast<std::uint64_t>(b))).switched;
       for (Index i = -width; i <= width; ++i) {
         result.decay[static_cast<std::size_t>(width + i)] +=
             exponential(static_cast<double>(log_decay[b * task.tokens + n + 1 + i])) / looked;
@@ -68,7 +72,8 @@ inline Learned learn_gates(lesson::Lesson& L, SwitchingDynamics task, const Lear
   if (const auto* mesa = std::get_if<GatedMesaLayer>(&mixer)) {
     look(mesa->gates);
     const Tensor penalty = mesa->penalty();
-    result.penalty = lesson::mean(lesson::Numbers(std::vector<real>(penalty.data(), penalty.data() + penalty.size())));
+    result.penalty =
+        lesson::mean(lesson::Numbers(std::vector<real>(penalty.data(), penalty.data() + penalty.size())));
   }
   if (const auto* linear = std::get_if<GatedLinearAttention>(&mixer)) look(linear->gates);
   return result;

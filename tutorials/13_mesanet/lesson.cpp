@@ -3,12 +3,12 @@
 // The mesa-layer of lesson 6 fits one matrix to all pairs that it has seen, and every pair counts as much as
 // every other, for ever. That is right as long as there is one matrix. But text changes its subject, and a
 // stream of measurements its source. So take lesson 1's system and exchange it on the way: up to some token
-// s_{t+1} is W s_t, and from there on W' s_t, with another orthogonal matrix. After the switch the best single
-// matrix for all pairs is a compromise between W and W', wrong for both; and the longer the past was, the
-// longer it takes the new pairs to outvote it. The better a memory is, the worse it forgets.
+// s_{t+1} is W s_t, and from there on W' s_t, with another orthogonal matrix. After the switch the best
+// single matrix for all pairs is a compromise between W and W', wrong for both; and the longer the past was,
+// the longer it takes the new pairs to outvote it. The better a memory is, the worse it forgets.
 //
-// MesaNet (von Oswald and others, 2025, arXiv 2506.05233) is the mesa-layer made fit for this, and for graphics
-// processors. It differs in three ways, and this lesson rebuilds each:
+// MesaNet (von Oswald and others, 2025, arXiv 2506.05233) is the mesa-layer made fit for this, and for
+// graphics processors. It differs in three ways, and this lesson rebuilds each:
 //
 //   gates      Every token says how much of the past is kept, γ_t, and how much it counts itself, β_t.
 //   penalty    The penalty on large numbers, a diagonal matrix Λ, is not forgotten with the pairs.
@@ -31,8 +31,7 @@ using namespace mesagrad;
 
 namespace {
 
-const SwitchingDynamics task;  // ten dimensions, a hundred tokens
-constexpr Index d = 10;
+const SwitchingDynamics task;  // d = 10: ten dimensions, a hundred tokens
 
 std::string three(double x) { return lesson::fixed_number(x, 3); }
 std::string two(double x) { return lesson::fixed_number(x, 2); }
@@ -66,11 +65,12 @@ void lesson_body(lesson::Lesson& L) {
   for (const double penalty : {0.01, 0.1, 0.25, 1.0}) mesas.push_back({.penalty = penalty});
   const Remembered linear = best("linear attention", sums), mesa = best("mesa", mesas);
   const Remembered told = best("mesa, told of the switch", {{.penalty = 0.001, .forget = at_switch}});
-  L.say(text("Of a state's own loss of ", two(forgetting_of(task, L.seed(), stream::test_data, sequences,
-                                                            {.kind = sum, .scale = 0}).mean),
-             " (saying zero), the mesa-layer leaves ", brief(mesa.result.before), " just before the switch. At "
-             "it, it pays ", two(mesa.result.at), ": twice that, as it says the state that W would have made. "
-             "Ten tokens later it still pays ", two(mesa.result.after), ", and after twenty ",
+  const double of_zero =
+      forgetting_of(task, L.seed(), stream::test_data, sequences, {.kind = sum, .scale = 0}).mean;
+  L.say(text("Of a state's own loss of ", two(of_zero), " (saying zero), the mesa-layer leaves ",
+             brief(mesa.result.before), " just before the switch. At it, it says the state that W would have "
+             "made, and pays ", two(mesa.result.at), ", ", two(mesa.result.at / of_zero), " times as much as "
+             "who says zero. Ten tokens later it still pays ", two(mesa.result.after), ", and after twenty ",
              two(mesa.result.later), "; who is told pays ", brief(told.result.after), " and ",
              brief(told.result.later), "."));
 
@@ -92,18 +92,18 @@ void lesson_body(lesson::Lesson& L) {
   //     x = gated_preconditioned_queries(q, k, log_decay, strength, penalty, heads)
   //     o = gated_linear_attention(x, k, v, log_decay, strength, heads)
   //
-  // There is a third way, between these two: the delta rule. Before a new value is written under a key, what Φ
-  // says to that key is taken away,
+  // There is a third way, between these two: the delta rule. Before a new value is written under a key, what
+  // Φ says to that key is taken away,
   //
   //     Φ_t = γ_t Φ_{t-1} + β_t (v_t - γ_t Φ_{t-1} k_t) k_tᵀ
   //
   // which is a step of gradient descent on the newest pair alone. It overwrites, and so it forgets by itself.
   //
-  // What do we expect? One γ for all tokens has to serve two masters. A short memory is soon rid of W, but has
-  // few pairs to fit even when nothing has changed, and of these the oldest weigh little. The mesa-layer can
-  // afford the shortest: ten pairs of little weight still determine a matrix, if the penalty is small next to
-  // them. Linear attention needs many pairs, so that errors in different directions cancel. For each memory we
-  // look for the best constants on a grid, on sequences of their own.
+  // What do we expect? One γ for all tokens has to serve two masters. A short memory is soon rid of W, but
+  // has few pairs to fit even when nothing has changed, and of these the oldest weigh little. The mesa-layer
+  // can afford the shortest: ten pairs of little weight still determine a matrix, if the penalty is small
+  // next to them. Linear attention needs many pairs, so that errors in different directions cancel. For each
+  // memory we look for the best constants on a grid, on sequences of their own.
   for (const double decay : {0.8, 0.85, 0.9, 0.95}) {
     for (const double scale : {0.3, 0.4, 0.5, 0.6}) {
       gated_sums.push_back({.kind = sum, .decay = decay, .scale = scale});
@@ -117,19 +117,27 @@ void lesson_body(lesson::Lesson& L) {
   }
   std::vector<Memory> heavy;
   for (const double decay : {0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95}) {
-    for (const double penalty : {0.003, 0.01, 0.03}) gated_mesas.push_back({.decay = decay, .penalty = penalty});
+    for (const double penalty : {0.003, 0.01, 0.03})
+      gated_mesas.push_back({.decay = decay, .penalty = penalty});
     heavy.push_back({.decay = decay, .penalty = 0.25});
   }
   const std::vector<Remembered> memories = {
-      linear, best("gated linear attention", gated_sums), mesa, best("delta rule", deltas),
-      best("gated delta rule", gated_deltas), best("gated mesa, Λ = .25", heavy), best("gated mesa", gated_mesas),
-      told, best("mesa, reset by surprise", {{.penalty = 0.001, .forget = on_surprise}})};
+      linear,
+      best("gated linear attention", gated_sums),
+      mesa,
+      best("delta rule", deltas),
+      best("gated delta rule", gated_deltas),
+      best("gated mesa, Λ = .25", heavy),
+      best("gated mesa", gated_mesas),
+      told,
+      best("mesa, reset by surprise", {{.penalty = 0.001, .forget = on_surprise}})};
   const Remembered &gated_linear = memories[1], &overwriting = memories[4], &penalized = memories[5],
                    &gated = memories[6], &surprised = memories[8];
   lesson::Table table{.title = "Losses of memories, and where their sequences changed",
-                      .caption = "Means over all tokens, at the last one before the switch, at the switch, and "
-                                 "10 and 20 tokens later. Compare \"before\" with \"+10\": few rows are small "
-                                 "in both.",
+                      .caption =
+                          "Means over all tokens, at the last one before the switch, at the switch, and "
+                          "10 and 20 tokens later. Compare \"before\" with \"+10\": few rows are small "
+                          "in both.",
                       .columns = {"", "γ", "β", "Λ", "mean", "before", "at", "+10", "+20"}};
   for (const Remembered& m : memories) {
     table.row({m.name, brief(m.memory.decay), brief(m.memory.strength),
@@ -152,12 +160,13 @@ void lesson_body(lesson::Lesson& L) {
     around.line(m->name, x, m->result.around);
   }
   L.show(around);
-  L.say(text("One γ for all tokens takes the mesa-layer from a mean loss of ", three(mesa.result.mean), " to ",
-             three(gated.result.mean), ", with γ = ", brief(gated.memory.decay),
-             "; before the switch, where there was nothing to forget, it now pays ", brief(gated.result.before),
-             " in the place of ", brief(mesa.result.before), ". With the published layer's least penalty, "
-             "Λ = .25, the best mean is ", three(penalized.result.mean), ", at γ = ",
-             brief(penalized.memory.decay), "."));
+  L.say(text("One γ for all tokens takes the mesa-layer from a mean loss of ", three(mesa.result.mean),
+             " to ", three(gated.result.mean), ", with γ = ", brief(gated.memory.decay),
+             "; before the switch, where there was nothing to forget, it now pays ",
+             brief(gated.result.before), " in the place of ", brief(mesa.result.before),
+             ". With the published layer's least penalty, "
+             "Λ = .25, the best mean is ",
+             three(penalized.result.mean), ", at γ = ", brief(penalized.memory.decay), "."));
 
   // Keys of length 1 explain the penalty: H has trace Σ γⁿ ≈ 1/(1 - γ), so that its ten eigenvalues are
   // 1/(10(1 - γ)) in the mean. With γ = .75 that is .4, and the small ones among them are far below .25.
@@ -179,14 +188,15 @@ void lesson_body(lesson::Lesson& L) {
   // In a layer the gates are made of the token: log γ_t = log σ(x_t·w + b), with σ(z) = 1/(1 + e⁻ᶻ) between 0
   // and 1, and β_t alike. So one layer can forget at one token and keep at another, if the token tells. To
   // learn that, it needs the gradient of a γ, which stands in all that came after it. Write the result as a
-  // sum over pairs with the weights Γ_ti = γ_{i+1}·...·γ_t = e^{c_t - c_i}, where c_t = log γ_1 + ... + log γ_t.
-  // Then c_t multiplies all that token t receives, c_i divides all that token i gives, and
+  // sum over pairs with the weights Γ_ti = γ_{i+1}·...·γ_t = e^{c_t - c_i}, where c_t = log γ_1 + ... + log
+  // γ_t. Then c_t multiplies all that token t receives, c_i divides all that token i gives, and
   //
   //     dc_t = (all terms that t receives) - (all that it gives),      dlog γ_t = Σ_{s≥t} dc_s
   //
-  // For linear attention the terms received are o_t·do_t, and those given β_t dβ_t, both at hand: the gradient
-  // costs a sum from the right. The mesa-layer's queries add -D_tᵀH_t x_t, with D_t = (H_t + Λ)⁻¹ dx_t, a second
-  // solution of the same system. (Do you see why nothing is ever divided by β or γ? They may be 0.)
+  // For linear attention the terms received are o_t·do_t, and those given β_t dβ_t, both at hand: the
+  // gradient costs a sum from the right. The mesa-layer's queries add -D_tᵀH_t x_t, with D_t = (H_t + Λ)⁻¹
+  // dx_t, a second solution of the same system. (Do you see why nothing is ever divided by β or γ? They may
+  // be 0.)
   //
   // We give the layer lesson 3's tokens [0, s_t, s_{t-1}] and one number more, the cue: 1 in the token that
   // brings the first pair of W', else 0. Or no cue, always 0. Five dimensions, 60 tokens, one head, and all
@@ -207,9 +217,10 @@ void lesson_body(lesson::Lesson& L) {
   std::vector<Learned> learned;
   for (const Learner& learner : learners) learned.push_back(learn_gates(L, small, learner, tested));
   lesson::Table gates_table{.title = "One layer, trained: losses and gates",
-                            .caption = "γ before the switch is a mean over the ten tokens before it; at the "
-                                       "switch, that of the token with the first pair of the new system. Λ is "
-                                       "a mean over its diagonal.",
+                            .caption =
+                                "γ before the switch is a mean over the ten tokens before it; at the "
+                                "switch, that of the token with the first pair of the new system. Λ is "
+                                "a mean over its diagonal.",
                             .columns = {"", "loss", "γ before", "γ at the switch", "Λ"}};
   lesson::LinePlot gates_plot{.name = "gates",
                               .title = "What trained gates keep of the past",
@@ -242,9 +253,13 @@ void lesson_body(lesson::Lesson& L) {
   // try.)
   const double by_hand = forgetting_of(small, L.seed(), stream::test_data, tested,
                                        {.penalty = 0.001, .forget = at_switch}).mean;
-  L.say(text("Where nothing has changed, the cued layer keeps ", two(cued.usual()), " of the past from token to "
-             "token. Its loss is ", three(cued.loss), "; by hand, with keys that are states, γ = 1, and told of "
-             "the switch, it would be ", three(by_hand), "."));
+  L.say(text("Where nothing has changed, the cued layer keeps ", two(cued.usual()),
+             " of the past from token to "
+             "token. Its loss is ",
+             three(cued.loss),
+             "; by hand, with keys that are states, γ = 1, and told of "
+             "the switch, it would be ",
+             three(by_hand), "."));
 
   // -------------------------------------------------------------------------------------------
   L.step("How hard to think");
@@ -256,9 +271,9 @@ void lesson_body(lesson::Lesson& L) {
   //     y = (H + Λ)p,   α = r·r/(p·y),   x += αp,   r' = r - αy,   p = r' + (r'·r'/r·r) p
   //
   // After s steps x is the best that can be made of q, (H + Λ)q, ... (H + Λ)ˢ⁻¹q, measured by the quadratic
-  // form xᵀ(H + Λ)x - 2xᵀq that it minimizes; after K steps it is exact but for rounding. Zero steps say 0, and
-  // one step goes along q: linear attention, with a step size of its own for each token. So a model can be
-  // asked to think less, or more, after it was trained: compute at test time is a dial.
+  // form xᵀ(H + Λ)x - 2xᵀq that it minimizes; after K steps it is exact but for rounding. Zero steps say 0,
+  // and one step goes along q: linear attention, with a step size of its own for each token. So a model can
+  // be asked to think less, or more, after it was trained: compute at test time is a dial.
   //
   // How many steps are enough depends on eigenvalues: their errors shrink together if they are alike. A
   // large Λ makes them alike, and answers another question than the one asked: its solution is shrunk. We
@@ -268,8 +283,9 @@ void lesson_body(lesson::Lesson& L) {
   const LinearDynamics steady_task;
   const Index solved = L.scaled<Index>({.smoke = 50, .lesson = 1000, .paper = 5000});
   lesson::Table steps_table{.title = "Mean loss after so many steps of conjugate gradients",
-                            .caption = "Ten dimensions, 50 tokens. Read a row from left to right, and then the "
-                                       "columns 2 and 10 from above.",
+                            .caption =
+                                "Ten dimensions, 50 tokens. Read a row from left to right, and then the "
+                                "columns 2 and 10 from above.",
                             .columns = {"Λ", "1", "2", "3", "5", "7", "10", "exact"}};
   lesson::LinePlot steps_plot{.name = "steps",
                               .title = "What a step of conjugate gradients is worth",
@@ -291,18 +307,20 @@ void lesson_body(lesson::Lesson& L) {
   L.show(steps_table);
   L.show(steps_plot);
   L.say(text("After three steps Λ = .25 is at ", three(after[2][2]), " and Λ = .01 at ", three(after[1][2]),
-             "; after ten, at ", three(after[2][5]), " and ", three(after[1][5]), ". And Λ = .001, which is as "
-             "good as any when solved (", three(after[0][6]), "), pays ", two(after[0][1]), " after two steps: ",
-             "with zero it would have paid 1.67."));
+             "; after ten, at ", three(after[2][5]), " and ", three(after[1][5]),
+             ". And Λ = .001, which is as "
+             "good as any when solved (",
+             three(after[0][6]), "), pays ", two(after[0][1]),
+             " after two steps: ", "with zero it would have paid 1.67."));
 
   // -------------------------------------------------------------------------------------------
   L.step("What a state can hold");
   //
   // All these layers put a past of any length into a matrix of fixed size. How many pairs does it hold? Give
   // it N keys of K = 16 numbers in random directions, each with one of 64 codes as its value, ask for each
-  // key, and take the code that is nearest to the answer. In 16 dimensions only 16 keys can be at right angles,
-  // and least squares can satisfy any 16 pairs exactly. From there on it must compromise. Softmax attention
-  // keeps all pairs, at a cost that grows with them.
+  // key, and take the code that is nearest to the answer. In 16 dimensions only 16 keys can be at right
+  // angles, and least squares can satisfy any 16 pairs exactly. From there on it must compromise. Softmax
+  // attention keeps all pairs, at a cost that grows with them.
   const Index trials = L.scaled<Index>({.smoke = 5, .lesson = 100, .paper = 1000});
   lesson::Table recall{.title = "The share of N pairs that is recalled, with keys of 16 numbers",
                        .caption = "Follow each column down, from N = K/2 to 4K.",
@@ -314,19 +332,21 @@ void lesson_body(lesson::Lesson& L) {
                 two(shares.back()[3])});
   }
   L.show(recall);
-  L.say(text("At N = K the mesa-layer recalls ", two(shares[1][2]), " and linear attention ", two(shares[1][0]),
-             "; at N = 4K it is ", two(shares[3][2]), " and ", two(shares[3][0]), ". The delta rule, which was so "
-             "good at forgetting, recalls ", two(shares[1][1]), " and ", two(shares[3][1]), "."));
+  L.say(text("At N = K the mesa-layer recalls ", two(shares[1][2]), " and linear attention ",
+             two(shares[1][0]), "; at N = 4K it is ", two(shares[3][2]), " and ", two(shares[3][0]),
+             ". The delta rule, which was so "
+             "good at forgetting, recalls ",
+             two(shares[1][1]), " and ", two(shares[3][1]), "."));
 
   // -------------------------------------------------------------------------------------------
   L.step("Three orders of the same arithmetic");
   //
   // Token by token, the recurrence needs H_t, a matrix, for each step of the solver. A graphics processor
-  // would rather multiply large matrices. So cut the sequence into chunks of C tokens, and let all tokens of a
-  // chunk make their steps side by side: what they need of the past is H before the chunk, and what they need
-  // of each other is a table of C × C scores (nn/gated_mesa_forms.h). With C = T there is no recurrence left.
-  // The results must agree; the cost of a token grows with C. We expect the recurrence to be fastest here,
-  // on a processor with a cache, which likes one small matrix.
+  // would rather multiply large matrices. So cut the sequence into chunks of C tokens, and let all tokens of
+  // a chunk make their steps side by side: what they need of the past is H before the chunk, and what they
+  // need of each other is a table of C × C scores (nn/gated_mesa_forms.h). With C = T there is no recurrence
+  // left. The results must agree; the cost of a token grows with C. We expect the recurrence to be fastest
+  // here, on a processor with a cache, which likes one small matrix.
   const Index longest = L.scaled<Index>({.smoke = 128, .lesson = 512, .paper = 1024});
   const std::vector<Form> orders = forms(longest, 32, 10, L.seed());
   lesson::Table forms_table{.title = "Ten steps of conjugate gradients, K = 32",
@@ -348,9 +368,9 @@ void lesson_body(lesson::Lesson& L) {
   // can be shown in a few lines, and beside each stands the rule that this library keeps.
   //
   // Guards. To avoid 0/0, it adds 10⁻⁵ to what conjugate gradients divides by. That is harmless for a q of
-  // length 1. But the backward pass solves the same system for the gradient, and gradients of a mean over many
-  // tokens are small, 10⁻⁴ or 10⁻⁸. Then the guard is all that counts. Ours divides by what is there, stops when
-  // the residual is 10⁻⁵ of q's own length, and answers 0 to 0.
+  // length 1. But the backward pass solves the same system for the gradient, and gradients of a mean over
+  // many tokens are small, 10⁻⁴ or 10⁻⁸. Then the guard is all that counts. Ours divides by what is there,
+  // stops when the residual is 10⁻⁵ of q's own length, and answers 0 to 0.
   constexpr Index K = 32;
   const std::vector<real> H = rounded_state(K, 200, 200, 1, 24, L.seed()), penalty(64, real{0.25});
   lesson::Table guards{.title = "Thirty steps, by the length of the right-hand side q",
@@ -373,10 +393,10 @@ void lesson_body(lesson::Lesson& L) {
   }
   L.show(guards);
 
-  // Precision. H is a sum of thousands of terms. Kept in half precision, with 11 binary digits, or as bfloat16,
-  // with 8, each sum is rounded, and H may get eigenvalues below zero, even below -Λ. Then H + Λ has a
-  // direction in which it is negative, p·y may be 0, and a step infinite. Rule: the state is kept in float,
-  // steps end where p·y is not positive, and the exact solver knows that no pivot can be below Λ.
+  // Precision. H is a sum of thousands of terms. Kept in half precision, with 11 binary digits, or as
+  // bfloat16, with 8, each sum is rounded, and H may get eigenvalues below zero, even below -Λ. Then H + Λ
+  // has a direction in which it is negative, p·y may be 0, and a step infinite. Rule: the state is kept in
+  // float, steps end where p·y is not positive, and the exact solver knows that no pivot can be below Λ.
   lesson::Table digits{.title = "H after 4096 keys, 12 different ones, K = 64",
                        .caption = "Each sum was rounded to so many binary digits. Exactly, the smallest "
                                   "eigenvalue is 0; H + Λ is positive as long as it is above -Λ.",
@@ -404,9 +424,10 @@ void lesson_body(lesson::Lesson& L) {
     Tape tape;
     tape.backward(safe_unit_length(zero_key, 1), Tensor({1, 1, 4}, 1));
   }
-  L.say(text("64 tokens of log γ = -20 above the diagonal: e¹²⁸⁰ = ", static_cast<double>(far), ", and times 0 it is ",
-             std::isnan(far * 0) ? "no number" : "0", ". A key of zeros multiplies a gradient by ",
-             brief(static_cast<double>(zero_key.grad()[0])), "."));
+  L.say(text("64 tokens of log γ = -20 above the diagonal: e¹²⁸⁰ = ", static_cast<double>(far),
+             ", and times 0 it is ", std::isnan(far * 0) ? "no number" : "0",
+             ". A key of zeros multiplies a gradient by ", brief(static_cast<double>(zero_key.grad()[0])),
+             "."));
 
   // -------------------------------------------------------------------------------------------
   L.step("What could have gone wrong");
@@ -421,16 +442,18 @@ void lesson_body(lesson::Lesson& L) {
   L.claim("mesa without forgetting: mean loss", mesa.result.mean, {.expected = 0.757, .tolerance = 0.035});
   L.claim("gated mesa: mean loss", gated.result.mean, {.expected = 0.352, .tolerance = 0.018});
   L.claim("gated delta rule: mean loss", overwriting.result.mean, {.expected = 0.406, .tolerance = 0.02});
-  L.claim("gated linear attention: mean loss", gated_linear.result.mean, {.expected = 0.857, .tolerance = 0.043});
-  L.claim_below("told of the switch, mean loss: part of the best steady γ's", told.result.mean / gated.result.mean,
-                0.65);
-  L.claim_below("reset by surprise: mean loss, part of that of who is told", surprised.result.mean / told.result.mean,
-                1.05);
+  L.claim("gated linear attention: mean loss", gated_linear.result.mean,
+          {.expected = 0.857, .tolerance = 0.043});
+  L.claim_below("told of the switch, mean loss: part of the best steady γ's",
+                told.result.mean / gated.result.mean, 0.65);
+  L.claim_below("reset by surprise: mean loss, part of that of who is told",
+                surprised.result.mean / told.result.mean, 1.05);
   L.claim("resets by surprise in a sequence", surprised.result.resets, {.expected = 1, .tolerance = 0.02});
   L.claim_below("trained: gated mesa, part of the loss without gates", steady.loss / stuck.loss, 0.55);
   L.claim_below("trained: gated mesa with cue, part of the loss without cue", cued.loss / steady.loss, 0.85);
   L.claim_below("trained: γ at the cue", cued.at_switch(), 0.2);
-  L.claim_above("trained: gated linear with cue, compared with gated mesa with cue", sum_cued.loss / cued.loss, 2);
+  L.claim_above("trained: gated linear with cue, compared with gated mesa with cue",
+                sum_cued.loss / cued.loss, 2);
   L.claim_below("three steps: loss with Λ = .25, part of that with Λ = .01", after[2][2] / after[1][2], 0.5);
   L.claim_above("ten steps: the same quotient", after[2][5] / after[1][5], 1.1);
   L.claim_above("recall at N = K: mesa less linear", shares[1][2] - shares[1][0], 0.1);
@@ -447,8 +470,8 @@ void lesson_body(lesson::Lesson& L) {
   // Say first what will happen, then change the source and run at lesson scale. What we found stands at the
   // end; claims will fail, which is what they are for.
   //
-  // Nothing to learn from. If a false pair in the first token is what keeps γ away from 1, tell the layer that
-  // it is one: in SwitchingDynamics::batch (tasks/forgetting.cpp) add
+  // Nothing to learn from. If a false pair in the first token is what keeps γ away from 1, tell the layer
+  // that it is one: in SwitchingDynamics::batch (tasks/forgetting.cpp) add
   //     if (cue && t == 0) token[3 * d] = -1;
   // so that the cue is -1 there. It can now be ignored by way of β. What becomes of the loss with a cue?
   //

@@ -19,7 +19,8 @@ struct Remembered {
 
 // Of all settings the one with the smallest mean loss on `tuned_on` sequences, tested on `sequences` others.
 inline Remembered best_of(const std::string& name, const std::vector<Memory>& grid,
-                          const SwitchingDynamics& task, std::uint64_t seed, Index tuned_on, Index sequences) {
+                          const SwitchingDynamics& task, std::uint64_t seed, Index tuned_on,
+                          Index sequences) {
   Remembered best{name, grid.front(), {}};
   double least = HUGE_VAL;
   for (const Memory& memory : grid) {
@@ -40,8 +41,8 @@ inline std::vector<double> random_direction(Index n, Random& random) {
   return x;
 }
 
-// The share of N pairs (key, code) that memories of K numbers give back when asked with the key, nearest of 64
-// codes: keys and codes have random directions. In the order sum, delta rule, least squares (Λ = .01), and
+// The share of N pairs (key, code) that memories of K numbers give back when asked with the key, nearest of
+// 64 codes: keys and codes have random directions. In the order sum, delta rule, least squares (Λ = .01), and
 // softmax attention with scores of 50 k·q, which keeps all pairs.
 inline std::vector<double> recalled(Index pairs, Index K, Index trials, std::uint64_t seed) {
   constexpr Index codes = 64;

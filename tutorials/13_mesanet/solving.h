@@ -74,8 +74,8 @@ inline std::vector<Form> forms(Index T, Index K, Index steps, std::uint64_t seed
 // -- How it breaks ----------------------------------------------------------------------------------
 
 // Conjugate gradients with 10⁻⁵ added to what they divide by, as they have been published.
-inline void guarded_conjugate_gradients(Index K, Index steps, const real* H, const real* penalty, const real* q,
-                                        real* x) {
+inline void guarded_conjugate_gradients(Index K, Index steps, const real* H, const real* penalty,
+                                        const real* q, real* x) {
   std::vector<real> r(q, q + K), p(q, q + K), y(static_cast<std::size_t>(K));
   std::fill_n(x, K, real{0});
   constexpr real guard = static_cast<real>(1e-5);

@@ -164,8 +164,7 @@ void lesson_body(lesson::Lesson& L) {
              " to ", three(gated.result.mean), ", with γ = ", brief(gated.memory.decay),
              "; before the switch, where there was nothing to forget, it now pays ",
              brief(gated.result.before), " in the place of ", brief(mesa.result.before),
-             ". With the published layer's least penalty, "
-             "Λ = .25, the best mean is ",
+             ". With the published layer's least penalty, Λ = .25, the best mean is ",
              three(penalized.result.mean), ", at γ = ", brief(penalized.memory.decay), "."));
 
   // Keys of length 1 explain the penalty: H has trace Σ γⁿ ≈ 1/(1 - γ), so that its ten eigenvalues are
@@ -253,13 +252,9 @@ void lesson_body(lesson::Lesson& L) {
   // try.)
   const double by_hand = forgetting_of(small, L.seed(), stream::test_data, tested,
                                        {.penalty = 0.001, .forget = at_switch}).mean;
-  L.say(text("Where nothing has changed, the cued layer keeps ", two(cued.usual()),
-             " of the past from token to "
-             "token. Its loss is ",
-             three(cued.loss),
-             "; by hand, with keys that are states, γ = 1, and told of "
-             "the switch, it would be ",
-             three(by_hand), "."));
+  L.say(text("Where nothing has changed, the cued layer keeps ", two(cued.usual()), " of the past from token "
+             "to token. Its loss is ", three(cued.loss), "; by hand, with keys that are states, γ = 1, and told "
+             "of the switch, it would be ", three(by_hand), "."));
 
   // -------------------------------------------------------------------------------------------
   L.step("How hard to think");
@@ -307,11 +302,9 @@ void lesson_body(lesson::Lesson& L) {
   L.show(steps_table);
   L.show(steps_plot);
   L.say(text("After three steps Λ = .25 is at ", three(after[2][2]), " and Λ = .01 at ", three(after[1][2]),
-             "; after ten, at ", three(after[2][5]), " and ", three(after[1][5]),
-             ". And Λ = .001, which is as "
-             "good as any when solved (",
-             three(after[0][6]), "), pays ", two(after[0][1]),
-             " after two steps: ", "with zero it would have paid 1.67."));
+             "; after ten, at ", three(after[2][5]), " and ", three(after[1][5]), ". Λ = .001, which is at ",
+             three(after[0][6]), " when solved, pays ", two(after[0][1]), " after two steps: with zero it would "
+             "have paid 1.67."));
 
   // -------------------------------------------------------------------------------------------
   L.step("What a state can hold");
@@ -334,9 +327,8 @@ void lesson_body(lesson::Lesson& L) {
   L.show(recall);
   L.say(text("At N = K the mesa-layer recalls ", two(shares[1][2]), " and linear attention ",
              two(shares[1][0]), "; at N = 4K it is ", two(shares[3][2]), " and ", two(shares[3][0]),
-             ". The delta rule, which was so "
-             "good at forgetting, recalls ",
-             two(shares[1][1]), " and ", two(shares[3][1]), "."));
+             ". The delta rule, which forgets so well, recalls ", two(shares[1][1]), " and ",
+             two(shares[3][1]), "."));
 
   // -------------------------------------------------------------------------------------------
   L.step("Three orders of the same arithmetic");

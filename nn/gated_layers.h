@@ -1,11 +1,12 @@
-// Gated linear attention and the mesa-layer that forgets, as kinds of attention (nn/mixer.h) whose gates are
-// made of the tokens.
+// Gated linear attention, the gated delta rule, and the mesa-layer that forgets, as kinds of attention
+// (nn/mixer.h) whose gates are made of the tokens.
 #pragma once
 #include <string>
 #include <utility>
 
 #include "core/elementary.h"
 #include "core/ops.h"
+#include "nn/gated_delta.h"
 #include "nn/gated_mesa.h"
 #include "nn/gates.h"
 #include "nn/parameters.h"
@@ -56,7 +57,7 @@ struct TokenGates {
   }
 };
 
-// Queries and keys of both kinds have length 1, by safe_unit_length.
+// Queries and keys of all three kinds have length 1, by safe_unit_length.
 struct GatedLinearAttention {
   TokenGates gates = {};
 
@@ -66,6 +67,18 @@ struct GatedLinearAttention {
   Tensor operator()(const Tensor& q, const Tensor& k, const Tensor& v, Index heads, const Tensor& x) const {
     return gated_linear_attention(safe_unit_length(q, heads), safe_unit_length(k, heads), v,
                                   gates.log_decay(x, heads), gates.strength(x, heads), heads);
+  }
+};
+
+struct GatedDeltaRule {
+  TokenGates gates = {};
+
+  std::string name() const { return "gated delta rule" + gates.name(); }
+  void start(Index heads, Index width, Index) { gates.start(width, heads); }
+  Parameters parameters(const std::string& prefix) { return gates.parameters(prefix); }
+  Tensor operator()(const Tensor& q, const Tensor& k, const Tensor& v, Index heads, const Tensor& x) const {
+    return gated_delta_rule(safe_unit_length(q, heads), safe_unit_length(k, heads), v,
+                            gates.log_decay(x, heads), gates.strength(x, heads), heads);
   }
 };
 

@@ -21,6 +21,7 @@
 namespace mesagrad {
 
 using Mixer =
-    std::variant<LinearAttention, SoftmaxAttention, MesaLayer, GatedLinearAttention, GatedMesaLayer>;
+    std::variant<LinearAttention, SoftmaxAttention, MesaLayer, GatedLinearAttention, GatedDeltaRule,
+                 GatedMesaLayer>;
 
 }  // namespace mesagrad

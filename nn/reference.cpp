@@ -116,6 +116,20 @@ Matrix gated_linear_attention(const Matrix& q, const Matrix& k, const Matrix& v,
   return out;
 }
 
+Matrix gated_delta_rule(const Matrix& q, const Matrix& k, const Matrix& v, const std::vector<TokenGate>& gates) {
+  check_shapes("reference::gated_delta_rule", q, k, v);
+  Matrix S(v.columns(), k.columns()), out(v.rows(), v.columns());
+  for (Index t = 0; t < q.rows(); ++t) {
+    const TokenGate& gate = gates.at(static_cast<std::size_t>(t));
+    for (double& s : S.values()) s *= gate.decay;
+    for (Index i = 0; i < S.rows(); ++i) {
+      add(S, i, gate.strength * (v(t, i) - dot(S, i, k, t)), k, t);
+      out(t, i) = dot(S, i, q, t);
+    }
+  }
+  return out;
+}
+
 Matrix gated_preconditioned_queries(const Matrix& q, const Matrix& k, const std::vector<TokenGate>& gates,
                                     const std::vector<double>& penalty) {
   check_shapes("reference::gated_preconditioned_queries", q, k, k);

@@ -4,6 +4,7 @@
 #include "nn/gated_mesa.h"
 
 #include "core/elementary.h"
+#include "nn/gated_delta.h"
 #include "nn/gated_mesa_forms.h"
 #include "nn/gates.h"
 #include "nn/linear_transformer.h"
@@ -57,6 +58,9 @@ auto linear(Index heads) {
   return [=](const std::vector<Tensor>& x) {
     return gated_linear_attention(x[0], x[1], x[2], x[3], x[4], heads);
   };
+}
+auto delta(Index heads) {
+  return [=](const std::vector<Tensor>& x) { return gated_delta_rule(x[0], x[1], x[2], x[3], x[4], heads); };
 }
 auto queries(Index heads, Index steps = MesaSolver::exact) {
   return [=](const std::vector<Tensor>& x) {
@@ -120,6 +124,21 @@ TEST_CASE("gated linear attention is the sum that defines it", "[gated]") {
   }
 }
 
+TEST_CASE("the gated delta rule writes what its definition writes", "[gated]") {
+  for (const Sizes& s : all_sizes) {
+    for (const Adversity adversity : adversities) {
+      INFO(s << ", adversity " << static_cast<int>(adversity));
+      Arguments x(s, adversity);
+      x.k = safe_unit_length(x.k, s.H);  // longer ones write ever larger errors
+      CHECK(error_of(delta(s.H)(x.of_linear()), s, [&](Index b, Index h) {
+              return reference::gated_delta_rule(
+                  reference::head_of(x.q, b, h, s.H), reference::head_of(x.k, b, h, s.H),
+                  reference::head_of(x.v, b, h, s.H), gates_of(x, b, h, s.H));
+            }) < tolerance);
+    }
+  }
+}
+
 TEST_CASE("gated preconditioned queries solve the weighted normal equations at every token", "[gated]") {
   for (const Sizes& s : all_sizes) {
     for (const Adversity adversity : adversities) {
@@ -138,6 +157,7 @@ TEST_CASE("sizes of zero are no trouble to gated layers", "[gated]") {
     INFO(s);
     const Arguments x(s);
     CHECK(linear(s.H)(x.of_linear()).shape() == x.v.shape());
+    CHECK(delta(s.H)(x.of_linear()).shape() == x.v.shape());
     CHECK(queries(s.H)(x.of_queries()).shape() == x.q.shape());
     CHECK(numbers_of(linear(2)(x.of_linear())) == std::vector<real>(static_cast<std::size_t>(x.v.size())));
   }
@@ -152,6 +172,7 @@ TEST_CASE("gradients of gated layers agree with the definition in every element"
         for (Index i = 0; i < x.log_decay.size(); ++i) x.log_decay[i] = std::max<real>(x.log_decay[i], -19);
       }
       check_gradient(linear(s.H), x.of_linear());
+      check_gradient(delta(s.H), x.of_linear());
       // (The exact solver takes a step to β < 0 for a rounding error, which it repairs.)
       const bool whole = adversity != Adversity::no_weight;
       if (whole) check_gradient(queries(s.H), x.of_queries());
@@ -164,6 +185,9 @@ TEST_CASE("gated layers keep what operations owe each other", "[gated]") {
   const Sizes s{2, 5, 2, 3, 2};
   const Arguments x(s);
   check_operation(linear(s.H), x.of_linear());
+  check_operation(delta(s.H), x.of_linear());
+  check_wanted_gradients(delta(s.H), x.of_linear());
+  check_added_gradients(delta(s.H), x.of_linear());
   check_operation(queries(s.H), x.of_queries());
   check_wanted_gradients(linear(s.H), x.of_linear());
   check_wanted_gradients(queries(s.H), x.of_queries());
@@ -176,6 +200,7 @@ TEST_CASE("gated layers compute the same bits on any number of threads", "[gated
   const Sizes s{8, 30, 3, 12, 12};
   const Arguments x(s);
   check_threads(linear(s.H), x.of_linear());
+  check_threads(delta(s.H), {x.q, safe_unit_length(x.k, s.H), x.v, x.log_decay, x.strength});
   check_threads(queries(s.H), x.of_queries());
   check_threads(queries(s.H, 4), x.of_queries());
 }
@@ -187,6 +212,7 @@ TEST_CASE("no past, weight, key or query: results and gradients stay finite", "[
       INFO("adversity " << static_cast<int>(adversity) << ", steps " << steps);
       const Arguments x(s, adversity);
       Arena arena;
+      CHECK(all_finite(result_and_gradients(delta(s.H), x.of_linear(), arena)));
       CHECK(all_finite(result_and_gradients(linear(s.H), x.of_linear(), arena)));
       CHECK(all_finite(result_and_gradients(queries(s.H, steps), x.of_queries(), arena)));
     }
@@ -317,6 +343,8 @@ TEST_CASE("gated layers refuse what does not fit", "[gated][errors]") {
   CHECK(lacks(with(4, Tensor({8})), {"penalty 0 is 0", "positive"}) == "");
   CHECK(lacks(with(0, x.q, 3), {"H = 3"}) == "");
   CHECK(lacks([&] { queries(2, -3)(x.of_queries()); }, {"-3 steps"}) == "");
+  CHECK(lacks([&] { gated_delta_rule(x.q, x.k, Tensor({2, 4, 10}), x.log_decay, x.strength, 2); },
+              {"gated_delta_rule: v (2, 4, 10)"}) == "");
   CHECK(lacks([&] { gated_linear_attention(x.q, x.k, Tensor({2, 4, 10}), x.log_decay, x.strength, 2); },
               {"v (2, 4, 10)"}) == "");
   CHECK(lacks([&] { chunked_gated_mesa(x.q, x.k, x.v, x.log_decay, x.strength, x.penalty, 2, 0, 3); },
@@ -326,7 +354,7 @@ TEST_CASE("gated layers refuse what does not fit", "[gated][errors]") {
 }
 
 TEST_CASE("layers whose gates are made of the tokens", "[gated]") {
-  for (const Mixer& kind : {Mixer(GatedMesaLayer{}), Mixer(GatedLinearAttention{}),
+  for (const Mixer& kind : {Mixer(GatedMesaLayer{}), Mixer(GatedLinearAttention{}), Mixer(GatedDeltaRule{}),
                             Mixer(GatedMesaLayer{.gates = {.forgets = false}, .solver = {5}})}) {
     LinearTransformer model(
         {.width = 8, .blocks = 2, .heads = 2, .key_size = 3, .kind = kind, .init_deviation = 0.3}, 1);

@@ -76,6 +76,7 @@ inline Learned learn_gates(lesson::Lesson& L, SwitchingDynamics task, const Lear
         lesson::mean(lesson::Numbers(std::vector<real>(penalty.data(), penalty.data() + penalty.size())));
   }
   if (const auto* linear = std::get_if<GatedLinearAttention>(&mixer)) look(linear->gates);
+  if (const auto* delta = std::get_if<GatedDeltaRule>(&mixer)) look(delta->gates);
   return result;
 }
 

@@ -209,6 +209,8 @@ void lesson_body(lesson::Lesson& L) {
       {"gated mesa", GatedMesaLayer{}},
       {"gated mesa, floor .25", GatedMesaLayer{.floor = 0.25}},
       {"gated mesa with cue", GatedMesaLayer{}, true},
+      {"gated delta rule", GatedDeltaRule{}},
+      {"gated delta rule with cue", GatedDeltaRule{}, true},
       {"gated linear", GatedLinearAttention{}},
       {"gated linear with cue", GatedLinearAttention{}, true}};
   const Index tested = L.scaled<Index>({.smoke = 128, .lesson = 2000, .paper = 10000});
@@ -239,11 +241,12 @@ void lesson_body(lesson::Lesson& L) {
   }
   L.show(gates_table);
   L.show(gates_plot);
-  const Learned &stuck = learned[0], &steady = learned[1], &cued = learned[3], &sum_steady = learned[4],
-                &sum_cued = learned[5];
+  const Learned &stuck = learned[0], &steady = learned[1], &cued = learned[3], &delta_steady = learned[4],
+                &delta_cued = learned[5], &sum_steady = learned[6], &sum_cued = learned[7];
   L.say(text("The cue takes the gated mesa-layer from ", three(steady.loss), " to ", three(cued.loss),
              ", and its γ at the switch from ", two(steady.at_switch()), " to ", two(cued.at_switch()),
-             "; gated linear attention goes from ", three(sum_steady.loss), " to ", three(sum_cued.loss),
+             "; the gated delta rule goes from ", three(delta_steady.loss), " to ", three(delta_cued.loss),
+             ", gated linear attention from ", three(sum_steady.loss), " to ", three(sum_cued.loss),
              ". Without gates the mesa-layer is at ", three(stuck.loss), "."));
   // Why does the cued layer not keep all of the past while nothing changes, as we would by hand? Look at the
   // first token. No state comes before s_0, so there is no pair, and by hand its key is 0. But a learned key

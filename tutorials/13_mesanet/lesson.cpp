@@ -201,7 +201,8 @@ void lesson_body(lesson::Lesson& L) {
   // brings the first pair of W', else 0. Or no cue, always 0. Five dimensions, 60 tokens, one head, and all
   // weights learned, queries and keys too. We expect: without a cue, all that a token knows is itself, and
   // nothing in a state says whether W has changed; γ can hardly be anything but a constant, as on the grid.
-  // With it, γ should be near 1 always and near 0 once. And what would surprise us: linear attention that
+  // With it, γ should be near 1 always and near 0 once. The delta rule overwrites anyway: it
+  // should need its γ less. And what would surprise us: linear attention that
   // profits much from a cue, as its trouble is not the past alone.
   const SwitchingDynamics small = {.dimension = 5, .tokens = 60};
   const std::vector<Learner> learners = {
@@ -447,8 +448,12 @@ void lesson_body(lesson::Lesson& L) {
   L.claim_below("trained: gated mesa, part of the loss without gates", steady.loss / stuck.loss, 0.55);
   L.claim_below("trained: gated mesa with cue, part of the loss without cue", cued.loss / steady.loss, 0.85);
   L.claim_below("trained: γ at the cue", cued.at_switch(), 0.2);
+  L.claim_above("trained: gated delta rule with cue, compared with gated mesa with cue",
+                delta_cued.loss / cued.loss, 1.08);
   L.claim_above("trained: gated linear with cue, compared with gated mesa with cue",
                 sum_cued.loss / cued.loss, 2);
+  L.claim("exactly solved, Λ = .01: mean loss", after[1][6], {.expected = 0.188, .tolerance = 0.01});
+  L.claim("exactly solved, Λ = .25: mean loss", after[2][6], {.expected = 0.239, .tolerance = 0.012});
   L.claim_below("three steps: loss with Λ = .25, part of that with Λ = .01", after[2][2] / after[1][2], 0.5);
   L.claim_above("ten steps: the same quotient", after[2][5] / after[1][5], 1.1);
   L.claim_above("recall at N = K: mesa less linear", shares[1][2] - shares[1][0], 0.1);

@@ -122,7 +122,8 @@ Transformer load_published_transformer(const std::filesystem::path& path, Transf
   options.blocks = {SoftmaxAttention{}};
   for (Index b = 0; file.has(block_name(b) + queries); ++b) {
     const bool mesa = file.has(block_name(b) + lambdas);
-    options.blocks.push_back(mesa ? Mixer(MesaLayer{}) : SoftmaxAttention{});
+    if (mesa) options.blocks.emplace_back(MesaLayer{});
+    else options.blocks.emplace_back(SoftmaxAttention{});
   }
   Transformer model(options, 0);
   model.embedding = file.take("input_layer.kernel", model.embedding.shape());

@@ -95,6 +95,61 @@ Matrix preconditioned_queries(const Matrix& q, const Matrix& k, double lambda) {
   return solved;
 }
 
+namespace {
+
+// What token t has kept of token i, times what that one counts: Γ_ti β_i.
+double kept(const std::vector<TokenGate>& gates, Index t, Index i) {
+  double share = gates.at(static_cast<std::size_t>(i)).strength;
+  for (Index j = i + 1; j <= t; ++j) share *= gates.at(static_cast<std::size_t>(j)).decay;
+  return share;
+}
+
+}  // namespace
+
+Matrix gated_linear_attention(const Matrix& q, const Matrix& k, const Matrix& v,
+                              const std::vector<TokenGate>& gates) {
+  check_shapes("reference::gated_linear_attention", q, k, v);
+  Matrix out(v.rows(), v.columns());
+  for (Index t = 0; t < q.rows(); ++t) {
+    for (Index i = 0; i <= t; ++i) add(out, t, kept(gates, t, i) * dot(q, t, k, i), v, i);
+  }
+  return out;
+}
+
+Matrix gated_delta_rule(const Matrix& q, const Matrix& k, const Matrix& v, const std::vector<TokenGate>& gates) {
+  check_shapes("reference::gated_delta_rule", q, k, v);
+  Matrix S(v.columns(), k.columns()), out(v.rows(), v.columns());
+  for (Index t = 0; t < q.rows(); ++t) {
+    const TokenGate& gate = gates.at(static_cast<std::size_t>(t));
+    for (double& s : S.values()) s *= gate.decay;
+    for (Index i = 0; i < S.rows(); ++i) {
+      add(S, i, gate.strength * (v(t, i) - dot(S, i, k, t)), k, t);
+      out(t, i) = dot(S, i, q, t);
+    }
+  }
+  return out;
+}
+
+Matrix gated_preconditioned_queries(const Matrix& q, const Matrix& k, const std::vector<TokenGate>& gates,
+                                    const std::vector<double>& penalty) {
+  check_shapes("reference::gated_preconditioned_queries", q, k, k);
+  const Index K = k.columns();
+  Matrix solved(q.rows(), K);
+  for (Index t = 0; t < q.rows(); ++t) {
+    Matrix A(K, K), q_t(K, 1);
+    for (Index j = 0; j < K; ++j) {
+      A(j, j) = penalty.at(static_cast<std::size_t>(j));
+      q_t(j, 0) = q(t, j);
+    }
+    for (Index i = 0; i <= t; ++i) {
+      for (Index j = 0; j < K; ++j) add(A, j, kept(gates, t, i) * k(i, j), k, i);
+    }
+    const Matrix x = cholesky_solve(A, q_t);
+    for (Index j = 0; j < K; ++j) solved(t, j) = x(j, 0);
+  }
+  return solved;
+}
+
 AttentionGradients linear_attention_gradients(const Matrix& q, const Matrix& k, const Matrix& v,
                                               const Matrix& dout) {
   AttentionGradients d = zeros("reference::linear_attention_gradients", q, k, v, dout);

@@ -4,6 +4,8 @@
 // Queries and keys are (T, K), values (T, V), a row for each token; results are a row for each token. All
 // throw if the shapes do not fit.
 #pragma once
+#include <vector>
+
 #include "core/linalg.h"
 #include "core/tensor.h"
 
@@ -17,6 +19,18 @@ Matrix softmax_attention(const Matrix& q, const Matrix& k, const Matrix& v);
 
 // (Σ_{i <= t} k_i k_iᵀ + I/λ)⁻¹ q_t: the mesa-layer is linear attention with these queries.
 Matrix preconditioned_queries(const Matrix& q, const Matrix& k, double lambda);
+
+// With gates for each token (the names of nn/gated_mesa.h, here γ itself): Σ_{i<=t} Γ_ti β_i (q_t·k_i) v_i,
+// and (Σ_{i<=t} Γ_ti β_i k_i k_iᵀ + Λ)⁻¹ q_t. Every Γ_ti is multiplied out anew.
+struct TokenGate {
+  double decay, strength;
+};
+Matrix gated_linear_attention(const Matrix& q, const Matrix& k, const Matrix& v,
+                              const std::vector<TokenGate>& gates);
+// S <- γ S + β (v_t - γ S k_t) k_tᵀ for each token in turn, and S q_t.
+Matrix gated_delta_rule(const Matrix& q, const Matrix& k, const Matrix& v, const std::vector<TokenGate>& gates);
+Matrix gated_preconditioned_queries(const Matrix& q, const Matrix& k, const std::vector<TokenGate>& gates,
+                                    const std::vector<double>& penalty);
 
 // The gradients of the arguments of an attention, for `dout`, that of its result Σ_{i <= t} w_ti v_i. With
 // dw_ti = dout_t·v_i, the gradient of a weight, and ds_ti, that of its score q_t·k_i,

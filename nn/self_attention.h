@@ -28,12 +28,18 @@ struct SelfAttention {
   //     softmax   the softmax of that over i <= t, divided by √K first
   //     mesa      R_t (x_t Wq_h) · x_i Wk_h, with the R_t of preconditioned_queries
   //
+  // and for the gated kinds what nn/gated_layers.h says.
+  //
   // With `positions`, a table of P numbers for each token, queries and keys are made of [x_t, P_t].
   Tensor operator()(const Tensor& x, const Tensor& positions = {}) const {
     const std::pair<Tensor, Tensor> qk = queries_and_keys(x, positions);
     Tensor v = matmul(x, wv);
     if (unit_values) v = unit_length(v, heads);
-    return matmul(std::visit([&](const auto& mix) { return mix(qk.first, qk.second, v, heads); }, mixer), wo);
+    const auto attend = [&](const auto& mix) {
+      if constexpr (requires { mix(v, v, v, heads, x); }) return mix(qk.first, qk.second, v, heads, x);
+      else return mix(qk.first, qk.second, v, heads);
+    };
+    return matmul(std::visit(attend, mixer), wo);
   }
 
   // Of x (B, T, D): two tensors (B, T, H·K), before a mesa-layer preconditions its queries.
@@ -73,7 +79,11 @@ inline SelfAttention random_self_attention(const Mixer& kind, Index seen, Index 
   layer.wk = weight(seen, inner);
   layer.wv = weight(width, inner);
   layer.wo = weight(inner, width);
-  std::visit([&](auto& mix) { mix.start(heads); }, layer.mixer);
+  const auto start = [&](auto& mix) {
+    if constexpr (requires { mix.start(heads, width, key_size); }) mix.start(heads, width, key_size);
+    else mix.start(heads);
+  };
+  std::visit(start, layer.mixer);
   return layer;
 }
 

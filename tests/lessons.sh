@@ -50,7 +50,7 @@ cp "$out/whole" "$checkpoint"
 lesson 3 OUT="$out/killed" RESUME=1 THREADS=3 >"$out/log"
 same_results 3
 
-for n in 5 6 7 8 9 10 11 12; do
+for n in 5 6 7 8 9 10 11 12 13; do
   echo "Lesson $n, killed in training and resumed"
   kill_in_training $n
   lesson $n OUT="$out/killed" RESUME=1 THREADS=3 >"$out/log"

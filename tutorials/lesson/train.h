@@ -15,6 +15,7 @@
 #include "nn/tuned_tokens.h"
 #include "tasks/bigram.h"
 #include "tasks/few_shot.h"
+#include "tasks/forgetting.h"
 #include "tasks/linear_dynamics.h"
 #include "tasks/loss_curve.h"
 #include "tasks/nonlinear_dynamics.h"
@@ -128,6 +129,12 @@ inline std::string in_words(const NonlinearDynamics& task) {
   const auto& [network, tokens, noise, range] = task;
   return text("nonlinear, network ", in_words(network.A), " and ", in_words(network.B), ", tokens ", tokens,
               ", noise ", exact_number(noise), ", range ", exact_number(range));
+}
+
+inline std::string in_words(const SwitchingDynamics& task) {
+  const auto& [dimension, tokens, noise, range, cue] = task;
+  return text("switching, dimension ", dimension, ", tokens ", tokens, ", noise ", exact_number(noise),
+              ", range ", exact_number(range), ", cue ", cue);
 }
 
 inline std::string in_words(const FewShot& task) {

@@ -19,6 +19,7 @@
 // clearly worse. (They print figures only, so there is no table of their numbers here.)
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <utility>
 
 #include "tutorials/12_language_models/measure.h"
@@ -258,7 +259,7 @@ void lesson_body(lesson::Lesson& L) {
           "Mean losses in nats per token. A model that looks up what followed before has next "
           "to no loss at the second reading.",
       .columns = {"second layer", "first reading", "second reading"}};
-  double use = 0;  // of an example, at most
+  double use = -std::numeric_limits<double>::infinity();  // of an example, at most
   for (const Reader* one : {&softmax, &linear, &mesa}) {
     const ReadTwice losses = twice(*one);
     again.row({one->name, fixed_number(losses.first, 3), fixed_number(losses.again, 3)});
@@ -490,7 +491,9 @@ void lesson_body(lesson::Lesson& L) {
   // much worse: 2.73 bits per byte instead of 2.08. A loss per token says nothing without the tokens.
   // Patience: the loss falls to 2.45. The head that looks back most gives the token before .24 of its
   // attention, in the place of .08, but the second reading still costs no less than the first, 2.54 after
-  // 2.47 nats. No softmax: two linear layers lose 3.30, where one above softmax loses 3.34; two mesa-layers lose 3.04, where one above softmax loses 2.85. So softmax below is of use to the mesa-layer, and of none to linear attention.
+  // 2.47 nats. No softmax: two linear layers lose 3.30, where one above softmax loses 3.34; two mesa-layers
+  // lose 3.04, where one above softmax loses 2.85. So softmax below is of use to the mesa-layer, and of none
+  // to linear attention.
 }
 
 }  // namespace

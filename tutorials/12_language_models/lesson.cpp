@@ -325,13 +325,13 @@ void lesson_body(lesson::Lesson& L) {
                                     : "there is nothing to explain: the two do not differ here."));
 
   // What to make of this? The first figure said that mesa-layers read much better than linear attention. They
-  // do; but a large part of the distance, half of it or more, was a defect of linear attention that a norm
-  // repairs, and linear models that are in use have such norms. That a layer of least squares needs no repair
-  // is worth something too: it comes with the right scale. It even suffers from the repair. One reason may be
-  // that the length of its output says something: a query that is unlike all keys before gets an answer near
-  // 0, "I don't know", and the norm makes that as loud as all others. What remains of the distance is not
-  // scale; whether it is least squares in context, this experiment can't tell, all the less if the second
-  // reading above was no better than the first.
+  // do; but a large part of the distance, about half of it or more, was a defect of linear attention that a
+  // norm repairs, and linear models that are in use have such norms. That a layer of least squares needs no
+  // repair is worth something too: it comes with the right scale. It even suffers from the repair. One reason
+  // may be that the length of its output says something: a query that is unlike all keys before gets an
+  // answer near 0, "I don't know", and the norm makes that as loud as all others. What remains of the
+  // distance is not scale; whether it is least squares in context, this experiment can't tell, all the less
+  // if the second reading above was no better than the first.
   //
   // Look at the scores in the table also. A model can have a very negative one because its early tokens are
   // bad, not because its late ones are good. A score alone ranks nothing; it must be read beside the loss.

@@ -445,9 +445,9 @@ void lesson_body(lesson::Lesson& L) {
   // values: your compiler's headers are not ours. (For the same reason the curves of text have no part in
   // this run's fingerprint. Those of the bigram language have: it is the same everywhere.) In-context scores
   // are not claimed: from seed to seed mesa's was between .01 and .04 below that of linear attention, too
-  // little to promise it. The order could be that of one training run: these claims have held for five seeds.
-  // We do not claim anything about how linear and mesa compare when both have outputs of one length, but that
-  // the old gap is not there: which is ahead then, by little, may depend on the text.
+  // little to promise it. The order could be that of one training run: these claims have held for seven
+  // seeds. We do not claim anything about how linear and mesa compare when both have outputs of one length,
+  // but that the old gap is not there: which is ahead then, by little, may depend on the text.
   //
   // And the scale could be wrong. SCALE=paper is not the authors' here, whose table of tokens alone has 38
   // million numbers; it is what fits into a night on two cores: windows of 256 tokens of 1024 pieces, width

@@ -23,7 +23,8 @@ Tensor gated_delta_rule(const Tensor& q, const Tensor& k, const Tensor& v, const
     }, B * heads * T * K * V);
   };
   // error = v_t - γ S k_t, and S becomes S_t
-  const auto step = [=](const Head& keys, const Head& values, const Gates& gates, Index t, real* S, real* error) {
+  const auto step = [=](const Head& keys, const Head& values, const Gates& gates, Index t, real* S,
+                        real* error) {
     const real *k_t = keys.row(k.data(), t), *v_t = values.row(v.data(), t), decay = gates.decay(t);
     multiply(V, K, S, k_t, error);
     for (Index j = 0; j < V; ++j) error[j] = v_t[j] - decay * error[j];

@@ -26,6 +26,9 @@ struct TokenGates {
                 weighs ? text(", weighing from ", first_strength) : "");
   }
   void start(Index width, Index heads) {
+    const auto is_gate = [](double x) { return x > 0 && x < 1; };
+    check(is_gate(first_decay) && is_gate(first_strength), "gates: the first decay is ", first_decay,
+          ", the first strength ", first_strength, "; both must be between 0 and 1");
     const auto bias = [&](double gate) {
       return Tensor({heads}, static_cast<real>(logarithm(gate / (1 - gate)))).requires_grad();
     };
@@ -94,6 +97,7 @@ struct GatedMesaLayer {
     return text("gated mesa, floor ", floor, ", solver ", solver.steps, gates.name());
   }
   void start(Index heads, Index width, Index key_size) {
+    check(floor >= 0 && floor < 1, "gated mesa-layer: the floor is ", floor, "; it must be in [0, 1)");
     gates.start(width, heads);
     rho =
         Tensor({heads * key_size}, static_cast<real>(logarithm(exponential(1 - floor) - 1))).requires_grad();

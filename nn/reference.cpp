@@ -116,7 +116,8 @@ Matrix gated_linear_attention(const Matrix& q, const Matrix& k, const Matrix& v,
   return out;
 }
 
-Matrix gated_delta_rule(const Matrix& q, const Matrix& k, const Matrix& v, const std::vector<TokenGate>& gates) {
+Matrix gated_delta_rule(const Matrix& q, const Matrix& k, const Matrix& v,
+                        const std::vector<TokenGate>& gates) {
   check_shapes("reference::gated_delta_rule", q, k, v);
   Matrix S(v.columns(), k.columns()), out(v.rows(), v.columns());
   for (Index t = 0; t < q.rows(); ++t) {

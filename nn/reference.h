@@ -28,7 +28,8 @@ struct TokenGate {
 Matrix gated_linear_attention(const Matrix& q, const Matrix& k, const Matrix& v,
                               const std::vector<TokenGate>& gates);
 // S <- γ S + β (v_t - γ S k_t) k_tᵀ for each token in turn, and S q_t.
-Matrix gated_delta_rule(const Matrix& q, const Matrix& k, const Matrix& v, const std::vector<TokenGate>& gates);
+Matrix gated_delta_rule(const Matrix& q, const Matrix& k, const Matrix& v,
+                        const std::vector<TokenGate>& gates);
 Matrix gated_preconditioned_queries(const Matrix& q, const Matrix& k, const std::vector<TokenGate>& gates,
                                     const std::vector<double>& penalty);
 

@@ -349,6 +349,14 @@ TEST_CASE("gated layers refuse what does not fit", "[gated][errors]") {
               {"v (2, 4, 10)"}) == "");
   CHECK(lacks([&] { chunked_gated_mesa(x.q, x.k, x.v, x.log_decay, x.strength, x.penalty, 2, 0, 3); },
               {"chunks of 0"}) == "");
+  const auto started = [](const auto& kind) {
+    return [kind] {
+      auto fresh = kind;
+      fresh.start(2, 4, 3);
+    };
+  };
+  CHECK(lacks(started(GatedMesaLayer{.floor = 1}), {"the floor is 1"}) == "");
+  CHECK(lacks(started(GatedLinearAttention{.gates = {.first_decay = 1}}), {"the first decay is 1"}) == "");
   CHECK(lacks([&] { add_to_rows(x.q, x.penalty.reshaped({2, 4})); }, {"shift (2, 4)"}) == "");
   CHECK(lacks([&] { safe_unit_length(x.q, 3); }, {"3 heads"}) == "");
 }

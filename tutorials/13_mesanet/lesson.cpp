@@ -201,9 +201,9 @@ void lesson_body(lesson::Lesson& L) {
   // brings the first pair of W', else 0. Or no cue, always 0. Five dimensions, 60 tokens, one head, and all
   // weights learned, queries and keys too. We expect: without a cue, all that a token knows is itself, and
   // nothing in a state says whether W has changed; γ can hardly be anything but a constant, as on the grid.
-  // With it, γ should be near 1 always and near 0 once. The delta rule overwrites anyway: it
-  // should need its γ less. And what would surprise us: linear attention that
-  // profits much from a cue, as its trouble is not the past alone.
+  // With it, γ should be near 1 always and near 0 once. The delta rule overwrites anyway: it should need its γ
+  // less. And what would surprise us: linear attention that profits much from a cue, as its trouble is not
+  // the past alone.
   const SwitchingDynamics small = {.dimension = 5, .tokens = 60};
   const std::vector<Learner> learners = {
       {"mesa", GatedMesaLayer{.gates = {.forgets = false, .weighs = false}}},
@@ -257,8 +257,8 @@ void lesson_body(lesson::Lesson& L) {
   const double by_hand = forgetting_of(small, L.seed(), stream::test_data, tested,
                                        {.penalty = 0.001, .forget = at_switch}).mean;
   L.say(text("Where nothing has changed, the cued layer keeps ", two(cued.usual()), " of the past from token "
-             "to token. Its loss is ", three(cued.loss), "; by hand, with keys that are states, γ = 1, and told "
-             "of the switch, it would be ", three(by_hand), "."));
+             "to token. Its loss is ", three(cued.loss), "; by hand, with keys that are states, γ = 1, and "
+             "told of the switch, it would be ", three(by_hand), "."));
 
   // -------------------------------------------------------------------------------------------
   L.step("How hard to think");
@@ -307,8 +307,8 @@ void lesson_body(lesson::Lesson& L) {
   L.show(steps_plot);
   L.say(text("After three steps Λ = .25 is at ", three(after[2][2]), " and Λ = .01 at ", three(after[1][2]),
              "; after ten, at ", three(after[2][5]), " and ", three(after[1][5]), ". Λ = .001, which is at ",
-             three(after[0][6]), " when solved, pays ", two(after[0][1]), " after two steps: with zero it would "
-             "have paid 1.67."));
+             three(after[0][6]), " when solved, pays ", two(after[0][1]), " after two steps: with zero it "
+             "would have paid 1.67."));
 
   // -------------------------------------------------------------------------------------------
   L.step("What a state can hold");

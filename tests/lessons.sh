@@ -66,7 +66,7 @@ same_loss() {
     fails "Lesson $1 has learned something with learning rates of zero: $losses"
 }
 outcomes='beats|wins|finds|found|outperforms|succeeds|proves|confirms|solves'
-for n in 3 7 9 10 11 12; do
+for n in 3 7 9 10 11 12 13; do
   echo "Lesson $n, with learning rates of zero"
   lesson $n OUT="$out/control" RATE=0 >"$out/log"
   page=$out/control/tutorial-$n/index.html

@@ -2,7 +2,6 @@
 
 #include <vector>
 
-#include "core/parallel.h"
 #include "core/scratch.h"
 #include "core/tape.h"
 #include "nn/gated_heads.h"
@@ -11,17 +10,10 @@ namespace mesagrad {
 
 Tensor gated_delta_rule(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& log_decay,
                         const Tensor& strength, Index heads) {
-  check_gates("gated_delta_rule", q, k, log_decay, strength, heads);
-  check(v.shape().rank() == 3 && v.dim(0) == q.dim(0) && v.dim(1) == q.dim(1) && v.dim(2) % heads == 0,
-        "gated_delta_rule: v ", v.shape(), " does not fit q ", q.shape(), " and ", heads, " heads");
-  const Index B = q.dim(0), T = q.dim(1), K = q.dim(2) / heads, V = v.dim(2) / heads;
+  const GatedArguments arguments{q, k, v, log_decay, strength, heads};
+  arguments.check_shapes("gated_delta_rule");
+  const Index T = arguments.T(), K = arguments.K(), V = arguments.V();
   const Tensor out = Tape::output(v.shape(), {&q, &k, &v, &log_decay, &strength});
-  const auto each_head = [=](const auto& f) {
-    parallel_for(B * heads, [&](Index problem) {
-      f(Head(q, heads, problem), Head(v, heads, problem),
-        Gates{log_decay.data(), strength.data(), Head(strength, heads, problem)});
-    }, B * heads * T * K * V);
-  };
   // error = v_t - γ S k_t, and S becomes S_t
   const auto step = [=](const Head& keys, const Head& values, const Gates& gates, Index t, real* S,
                         real* error) {
@@ -30,7 +22,7 @@ Tensor gated_delta_rule(const Tensor& q, const Tensor& k, const Tensor& v, const
     for (Index j = 0; j < V; ++j) error[j] = v_t[j] - decay * error[j];
     decay_and_add(V, K, decay, gates.beta(t), error, k_t, S);
   };
-  each_head([=](const Head& keys, const Head& values, const Gates& gates) {
+  arguments.each_head([=](const Head& keys, const Head& values, const Gates& gates) {
     Scratch scratch;
     real *S = scratch.take<real>(V * K), *error = scratch.take<real>(V), *o = scratch.take<real>(V);
     std::fill_n(S, V * K, real{0});
@@ -47,7 +39,7 @@ Tensor gated_delta_rule(const Tensor& q, const Tensor& k, const Tensor& v, const
     //     dP = dS - de kᵀ  dlog γ = Σ dP ⊙ P               dS_{t-1} = γ dP
     const Tensor::GradPart dq = q.grad_part(), dk = k.grad_part(), dv = v.grad_part(),
                            dlog = log_decay.grad_part(), dbeta = strength.grad_part();
-    each_head([=](const Head& keys, const Head& values, const Gates& gates) {
+    arguments.each_head([=](const Head& keys, const Head& values, const Gates& gates) {
       Scratch scratch;
       real *states = scratch.take<real>((T + 1) * V * K), *errors = scratch.take<real>(T * V);
       std::fill_n(states, V * K, real{0});

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/elementary.h"
+#include "core/parallel.h"
 #include "nn/gated_mesa.h"
 #include "nn/mesa_solver.h"
 
@@ -61,7 +62,7 @@ inline void multiply_transposed(Index rows, Index columns, const real* M, const 
 }
 
 inline void check_gates(const char* op, const Tensor& q, const Tensor& k, const Tensor& log_decay,
-                 const Tensor& strength, Index heads) {
+                        const Tensor& strength, Index heads) {
   const auto shapes = [&] {
     return text(op, ": q ", q.shape(), ", k ", k.shape(), ", log_decay ", log_decay.shape(), ", strength ",
                 strength.shape());
@@ -71,5 +72,31 @@ inline void check_gates(const char* op, const Tensor& q, const Tensor& k, const 
   const Shape gates{q.dim(0), q.dim(1), heads};
   check(log_decay.shape() == gates && strength.shape() == gates, shapes, ": expected gates ", gates);
 }
+
+// The arguments of a layer that keeps a matrix (V, K) for each head of each sequence.
+struct GatedArguments {
+  Tensor q, k, v, log_decay, strength;
+  Index heads;
+
+  Index T() const { return q.dim(1); }
+  Index K() const { return q.dim(2) / heads; }
+  Index V() const { return v.dim(2) / heads; }
+
+  void check_shapes(const char* op) const {
+    check_gates(op, q, k, log_decay, strength, heads);
+    check(v.shape().rank() == 3 && v.dim(0) == q.dim(0) && v.dim(1) == q.dim(1) && v.dim(2) % heads == 0, op,
+          ": v ", v.shape(), " does not fit q ", q.shape(), " and ", heads, " heads");
+  }
+
+  // f(its queries and keys, its values, its gates) for each of them, in parallel.
+  template <class F>
+  void each_head(const F& f) const {
+    const Index problems = q.dim(0) * heads;
+    parallel_for(problems, [&](Index problem) {
+      f(Head(q, heads, problem), Head(v, heads, problem),
+        Gates{log_decay.data(), strength.data(), Head(strength, heads, problem)});
+    }, problems * T() * K() * V());
+  }
+};
 
 }  // namespace mesagrad

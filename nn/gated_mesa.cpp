@@ -34,18 +34,11 @@ class DecayGradient {
 
 Tensor gated_linear_attention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& log_decay,
                               const Tensor& strength, Index heads) {
-  check_gates("gated_linear_attention", q, k, log_decay, strength, heads);
-  check(v.shape().rank() == 3 && v.dim(0) == q.dim(0) && v.dim(1) == q.dim(1) && v.dim(2) % heads == 0,
-        "gated_linear_attention: v ", v.shape(), " does not fit q ", q.shape(), " and ", heads, " heads");
-  const Index B = q.dim(0), T = q.dim(1), K = q.dim(2) / heads, V = v.dim(2) / heads;
+  const GatedArguments arguments{q, k, v, log_decay, strength, heads};
+  arguments.check_shapes("gated_linear_attention");
+  const Index T = arguments.T(), K = arguments.K(), V = arguments.V();
   const Tensor out = Tape::output(v.shape(), {&q, &k, &v, &log_decay, &strength});
-  const auto each_head = [=](const auto& f) {
-    parallel_for(B * heads, [&](Index problem) {
-      f(Head(q, heads, problem), Head(v, heads, problem),
-        Gates{log_decay.data(), strength.data(), Head(strength, heads, problem)});
-    }, B * heads * T * K * V);
-  };
-  each_head([=](const Head& keys, const Head& values, const Gates& gates) {
+  arguments.each_head([=](const Head& keys, const Head& values, const Gates& gates) {
     Scratch scratch;
     real *G = scratch.take<real>(V * K), *o = scratch.take<real>(V);
     std::fill_n(G, V * K, real{0});
@@ -61,7 +54,7 @@ Tensor gated_linear_attention(const Tensor& q, const Tensor& k, const Tensor& v,
     //     dv_i = β_i S_i k_i      dk_i = β_i S_iᵀ v_i      dβ_i = v_iᵀ S_i k_i
     const Tensor::GradPart dq = q.grad_part(), dk = k.grad_part(), dv = v.grad_part(),
                            dlog = log_decay.grad_part(), dbeta = strength.grad_part();
-    each_head([=](const Head& keys, const Head& values, const Gates& gates) {
+    arguments.each_head([=](const Head& keys, const Head& values, const Gates& gates) {
       Scratch scratch;
       real *M = scratch.take<real>(V * K), *a = scratch.take<real>(K), *b = scratch.take<real>(V);
       std::fill_n(M, V * K, real{0});

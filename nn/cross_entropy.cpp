@@ -83,15 +83,16 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels, Index sequences
   Tape::record("cross_entropy", loss, [=] {
     // d(log Σ exp)/dx_v = p_v, and the label's own logit is subtracted
     const real scale = static_cast<real>(loss.grad()[0] / terms);
-    const auto [dx, add] = logits.grad_part();
-    each_row(rows, V, [=, to = dx](Index row) {
+    const Tensor::GradPart dlogits = logits.grad_part();
+    each_row(rows, V, [=](Index row) {
       const real* x = logits.data() + row * V;
+      const auto [dx, add] = dlogits.from(row * V);
       const Vector largest = broadcast(normalizers[2 * row]), rest = broadcast(normalizers[2 * row + 1]);
       for (Index v = 0; v < V; v += lanes) {
         const Vector p = exponential((load(x + v) - largest) - rest);
-        store_first(std::min(lanes, V - v), scale * p, to + row * V + v, add);
+        store_first(std::min(lanes, V - v), scale * p, dx + v, add);
       }
-      to[row * V + label_of(labels, row)] -= scale;
+      dx[label_of(labels, row)] -= scale;
     });
   });
   return loss;

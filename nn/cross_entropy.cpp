@@ -1,5 +1,6 @@
 #include "nn/cross_entropy.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -8,6 +9,7 @@
 #include "core/parallel.h"
 #include "core/sum.h"
 #include "core/tape.h"
+#include "nn/counted_rows.h"
 
 namespace mesagrad {
 namespace {
@@ -47,7 +49,8 @@ double surprise(const Normalizer& all, real x) { return all.rest + (all.largest 
 
 Index label_of(const Tensor& labels, Index row) { return static_cast<Index>(labels[row]); }
 
-void check_arguments(const char* op, const Tensor& logits, const Tensor& labels) {
+CountedRows checked(const char* op, const Tensor& logits, const Tensor& labels,
+                    const std::vector<Index>& positions) {
   check(logits.shape().rank() == 3 && labels.shape().rank() == 2 && logits.dim(0) == labels.dim(0) &&
             logits.dim(1) == labels.dim(1),
         op, ": logits ", logits.shape(), " and labels ", labels.shape(), ": expected (B, T, V) and (B, T)");
@@ -57,53 +60,57 @@ void check_arguments(const char* op, const Tensor& logits, const Tensor& labels)
               labels[row] == static_cast<real>(label_of(labels, row)),
           op, ": label ", labels[row], " is none of the whole numbers 0 to ", V - 1);
   }
+  return {op, logits.dim(0), logits.dim(1), positions};
 }
 
 }  // namespace
 
-Tensor cross_entropy(const Tensor& logits, const Tensor& labels, Index sequences) {
-  check_arguments("cross_entropy", logits, labels);
-  const Index rows = labels.size(), V = logits.dim(2), T = logits.dim(1);
+Tensor cross_entropy(const Tensor& logits, const Tensor& labels, Index sequences,
+                     const std::vector<Index>& positions) {
+  const CountedRows rows = checked("cross_entropy", logits, labels, positions);
+  const Index V = logits.dim(2), T = logits.dim(1), N = rows.count();
   const Index counted = sequences != 0 ? sequences : logits.dim(0);
   check(counted > 0 && T > 0, "cross_entropy: logits ", logits.shape(), ": no mean over ", counted,
         " sequences");
-  const double terms = static_cast<double>(Shape({counted, T}).size());
+  const double terms = static_cast<double>(Shape({counted, rows.of_a_sequence()}).size());
   const Tensor loss = Tape::output({}, {&logits});
-  const Tensor normalizers = Tensor::uninitialized({rows, 2}), losses = Tensor::uninitialized({rows});
-  each_row(rows, V, [=](Index row) {
-    const real* x = logits.data() + row * V;
+  const Tensor normalizers = Tensor::uninitialized({N, 2}), losses = Tensor::uninitialized({N});
+  each_row(N, V, [=](Index n) {
+    const real* x = logits.data() + rows[n] * V;
     const Normalizer all = log_sum_exponentials(x, V);
-    normalizers[2 * row] = static_cast<real>(all.largest);
-    normalizers[2 * row + 1] = static_cast<real>(all.rest);
-    losses[row] = static_cast<real>(surprise(all, x[label_of(labels, row)]));
+    normalizers[2 * n] = static_cast<real>(all.largest);
+    normalizers[2 * n + 1] = static_cast<real>(all.rest);
+    losses[n] = static_cast<real>(surprise(all, x[label_of(labels, rows[n])]));
   });
   double sum = 0;
-  for (Index row = 0; row < rows; ++row) sum += static_cast<double>(losses[row]);
+  for (Index n = 0; n < N; ++n) sum += static_cast<double>(losses[n]);
   loss[0] = static_cast<real>(sum / terms);
   Tape::record("cross_entropy", loss, [=] {
     // d(log Σ exp)/dx_v = p_v, and the label's own logit is subtracted
     const real scale = static_cast<real>(loss.grad()[0] / terms);
     const Tensor::GradPart dlogits = logits.grad_part();
-    each_row(rows, V, [=](Index row) {
-      const real* x = logits.data() + row * V;
-      const auto [dx, add] = dlogits.from(row * V);
-      const Vector largest = broadcast(normalizers[2 * row]), rest = broadcast(normalizers[2 * row + 1]);
+    if (!positions.empty() && !dlogits.add) std::fill_n(dlogits.values, logits.size(), real{0});
+    each_row(N, V, [=](Index n) {
+      const real* x = logits.data() + rows[n] * V;
+      const auto [dx, add] = dlogits.from(rows[n] * V);
+      const Vector largest = broadcast(normalizers[2 * n]), rest = broadcast(normalizers[2 * n + 1]);
       for (Index v = 0; v < V; v += lanes) {
         const Vector p = exponential((load(x + v) - largest) - rest);
         store_first(std::min(lanes, V - v), scale * p, dx + v, add);
       }
-      dx[label_of(labels, row)] -= scale;
+      dx[label_of(labels, rows[n])] -= scale;
     });
   });
   return loss;
 }
 
-void cross_entropies(const Tensor& logits, const Tensor& labels, double* out) {
-  check_arguments("cross_entropies", logits, labels);
+void cross_entropies(const Tensor& logits, const Tensor& labels, double* out,
+                     const std::vector<Index>& positions) {
+  const CountedRows rows = checked("cross_entropies", logits, labels, positions);
   const Index V = logits.dim(2);
-  each_row(labels.size(), V, [&](Index row) {
-    const real* x = logits.data() + row * V;
-    out[row] = surprise(log_sum_exponentials(x, V), x[label_of(labels, row)]);
+  each_row(rows.count(), V, [&](Index n) {
+    const real* x = logits.data() + rows[n] * V;
+    out[n] = surprise(log_sum_exponentials(x, V), x[label_of(labels, rows[n])]);
   });
 }
 

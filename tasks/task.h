@@ -41,10 +41,10 @@ struct SquaredError {
 // Outputs are logits (B, T, V), labels ids (B, T). In nats.
 struct CrossEntropy {
   Tensor operator()(const Tensor& output, const Batch& batch, Index sequences) const {
-    return cross_entropy(output, batch.labels, sequences);
+    return cross_entropy(output, batch.labels, sequences, batch.positions);
   }
   void each(const Tensor& output, const Batch& batch, double* out) const {
-    cross_entropies(output, batch.labels, out);
+    cross_entropies(output, batch.labels, out, batch.positions);
   }
 };
 

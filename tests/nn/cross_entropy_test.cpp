@@ -4,6 +4,7 @@
 #include "nn/cross_entropy.h"
 
 #include "tests/helpers.h"
+#include "tests/odd_arguments.h"
 
 namespace mesagrad {
 namespace {
@@ -67,6 +68,44 @@ TEST_CASE("the cross entropy's gradient agrees with differences", "[cross_entrop
     const Tensor labels = random_labels(2, 3, V);
     check_operation([=](const auto& x) { return cross_entropy(x[0], labels); }, {random_tensor({2, 3, V}, 1)});
   }
+}
+
+TEST_CASE("the cross entropy of some positions is that of a batch of them alone", "[cross_entropy]") {
+  const Index B = 2, T = 5, V = 33;
+  const std::vector<Index> positions = {1, 4};
+  Tensor logits = random_tensor({B, T, V}, 1), chosen({B, 2, V});
+  const Tensor labels = random_labels(B, T, V), chosen_labels({B, 2});
+  for (Index n = 0; n < 4; ++n) {
+    const Index row = n / 2 * T + positions[static_cast<std::size_t>(n % 2)];
+    std::copy_n(logits.data() + row * V, V, chosen.data() + n * V);
+    chosen_labels[n] = labels[row];
+  }
+  logits.requires_grad();
+  chosen.requires_grad();
+  Tape tape;
+  tape.backward(cross_entropy(logits, labels, 3, positions) + cross_entropy(chosen, chosen_labels, 3));
+  std::vector<double> losses(4), expected(4);
+  cross_entropies(logits, labels, losses.data(), positions);
+  cross_entropies(chosen, chosen_labels, expected.data());
+  CHECK(losses == expected);
+  Index counted = 0;
+  for (Index row = 0; row < B * T; ++row) {
+    const bool counts = row % T == 1 || row % T == 4;
+    for (Index v = 0; v < V; ++v) {
+      CHECK(logits.grad()[row * V + v] == (counts ? chosen.grad()[counted * V + v] : 0));
+    }
+    counted += counts;
+  }
+  check_operation([=](const auto& x) { return cross_entropy(x[0], labels, 3, positions); },
+                  {random_tensor({B, T, V}, 1)});
+  const auto refused = [&](const std::vector<Index>& wrong) {
+    refuses("positions that do must rise", [&] { cross_entropy(logits, labels, 3, wrong); });
+    refuses("positions that do must rise", [&] { cross_entropies(logits, labels, losses.data(), wrong); });
+  };
+  refused({4, 1});
+  refused({1, 1});
+  refused({5});
+  refused({-1});
 }
 
 TEST_CASE("the cross entropy of large logits is exact", "[cross_entropy]") {

@@ -20,6 +20,8 @@ endif
 NUMBERS := $(shell ls tutorials | sed -n 's/^0*\([0-9]*\)_.*/\1/p')
 TUTORIALS := $(NUMBERS:%=tutorial-%)
 .PHONY: help test test-run test-lessons sanitize fingerprints clean library objects bench again $(TUTORIALS)
+ASSIGNMENTS := $(shell ls tests/course | sed -n 's/^0*\([0-9]*\)_.*/\1/p')
+DESK := course student grade assignment-% hint-% watch-%
 
 # Several goals are made one after another, each by a make of its own.
 ifneq ($(word 2,$(MAKECMDGOALS)),)
@@ -29,7 +31,8 @@ $(MAKECMDGOALS):
 	@$(MAKE) $(call quote,$@)
 
 # -- Goals that need no compiler ------------------------------------------------------------------
-else ifeq ($(filter-out help test sanitize fingerprints clean,$(MAKECMDGOALS)),)
+else ifeq ($(filter-out help test sanitize fingerprints clean $(DESK),$(MAKECMDGOALS)),)
+include tests/course/course.mk
 help: ## list what can be made
 	@{ ls tutorials | sed -n 's/^0*\([0-9]*\)_/  make tutorial-\1@/p' | tr _ ' '; \
 	  sed -n 's/^\([a-z-]*\):.*## /  make \1@/p; s/^## /  /p' Makefile; } | tr '@' '\t' | expand -t 22
@@ -65,7 +68,10 @@ $(foreach n,$(NUMBERS),$(eval own.tutorial-$n := $(call objects,tutorials/0$n_*/
 own.test-lessons := $(call objects,tutorials/[0-9]*/*.cpp)
 own.test-run := $(call objects,$(addprefix tests/,*.cpp core/*.cpp nn/*.cpp tasks/*.cpp lesson/*.cpp))
 own.bench := $(call objects,tests/bench/*.cpp)
-own.objects := $(own.test-lessons) $(own.test-run) $(own.bench) $(call objects,tests/fuzz/*.cpp)
+$(foreach n,$(ASSIGNMENTS),$(eval own.check-$n := $(call objects,tests/course/0$n_*.cpp tests/course/$n_*.cpp \
+    tests/course/check.cpp tests/course/main.cpp tests/course/exercises.cpp)))
+own.teacher := $(call objects,$(addprefix tests/course/,course.cpp grade.cpp report.cpp sandbox.cpp tree.cpp exercises.cpp))
+own.objects := $(own.test-lessons) $(own.test-run) $(own.bench) $(call objects,tests/fuzz/*.cpp tests/course/*.cpp)
 OBJECTS := $(LIBRARY) $(own.objects)
 library: $(LIBRARY)
 objects: $(OBJECTS)
@@ -91,14 +97,15 @@ include $(WHOLE)
 $(filter-out $(WHOLE:.d=),$(OBJECTS) $(CATCH)): again
 
 # What draws, prints, saves and tests has no loops to speed up: there, quick to compile matters more.
-QUICK := $(call objects,tutorials/lesson/*.cpp core/files.cpp nn/safetensors*.cpp) $(own.test-run) $(CATCH)
+QUICK := $(call objects,tutorials/lesson/*.cpp core/files.cpp nn/safetensors*.cpp tests/course/*.cpp) $(own.test-run) $(CATCH)
 $(QUICK): FLAGS := $(FLAGS:-O3=-O1)
 
 # The test framework's header, compiled once: -I$(BUILD) finds it (compilers that can't use it ignore it).
 $(CATCH): COMPILE += -x c++-header
 $(own.test-run): $(CATCH)
 
-PROGRAMS := $(TUTORIALS) test-run bench
+COURSE := $(ASSIGNMENTS:%=check-%) teacher
+PROGRAMS := $(TUTORIALS) test-run bench $(COURSE)
 $(foreach goal,$(PROGRAMS),$(eval $(BUILD)/$(goal): $(own.$(goal))))
 $(BUILD)/test-run: LIBS += $(filter -lCatch2,$(COMPILER))
 $(PROGRAMS:%=$(BUILD)/%): $(LIBRARY)
@@ -107,6 +114,8 @@ $(PROGRAMS:%=$(BUILD)/%): $(LIBRARY)
 bench: ## measure GFLOP/s and the share of this machine's peak
 $(TUTORIALS) bench: %: $(BUILD)/%
 	@$(call typed,CXX) $(RUNNER) $< $(call typed,SEED SCALE THREADS OUT RATE RESUME SAVE_EVERY TEXT)
+$(COURSE): %: $(BUILD)/% # programs that other goals run, for which build/ has one place
+	@cp $< build/$@.$$$$ && mv build/$@.$$$$ build/$@
 tutorial-%: ; $(error there is no $@, but there are: $(TUTORIALS))
 
 # Tests use more threads than there may be idle cores; a thread that waits must not keep one busy.

@@ -80,6 +80,10 @@ Predictor predict_with(ApplyInverse inverse, const InContext& options) {
     check(x.rows() == s.rows(), "predict_with: features ", shape_of(x), " of states ", shape_of(s));
     const Index T = s.rows() - 1, d = s.columns(), m = x.columns();
     Matrix A(m, m), C(d, m), prediction(T, d);
+    // exercise 1.1: for t = 0 .. T - 1, learn from pair t (pair i is input x_{i-1} and target s_i; there is no
+    // pair 0), and write C_t·inverse(A_t, x_t) to row t of the prediction. A starts as ridge·I. If
+    // options.newest_pair is false, pair t is learned after the prediction; a pair for which options.teaches
+    // says false is never learned.
     for (Index i = 0; i < m; ++i) A(i, i) = options.ridge;
     const auto learn = [&](Index i) {  // pair i; pair 0 has the input 0 and teaches nothing
       if (i <= 0 || (options.teaches && !options.teaches(i))) return;
@@ -92,24 +96,29 @@ Predictor predict_with(ApplyInverse inverse, const InContext& options) {
       const Vector f = product(C, inverse(A, x_t));
       std::copy(f.begin(), f.end(), prediction.row(t));
     }
+    // end 1.1
     return prediction;
   };
 }
 
 Predictor least_squares_predictor(const InContext& options) {
   const ApplyInverse exact = [](const Matrix& A, std::span<const double> s) {
+    // exercise 1.3: A⁻¹·s without an inverse
     Matrix b(A.rows(), 1);
     std::copy(s.begin(), s.end(), b.row(0));
     return copy_of(cholesky_solve(A, std::move(b)).values());
+    // end 1.3
   };
   return predict_with(exact, options);
 }
 
 Predictor gradient_step_predictor(double eta) {
   const ApplyInverse step = [eta](const Matrix&, std::span<const double> s) {
+    // exercise 1.4: what one step of gradient descent has in the place of A⁻¹·s
     Vector x = copy_of(s);
     for (double& value : x) value *= eta;
     return x;
+    // end 1.4
   };
   return predict_with(step);
 }
@@ -148,6 +157,7 @@ ApplyInverse chebyshev(std::vector<double> alpha, std::vector<double> beta) {
         beta.size(), " of beta; there must be as many");
   return [alpha = std::move(alpha), beta = std::move(beta)](const Matrix& A, std::span<const double> s) {
     check_system("chebyshev", A, s);
+    // exercise 1.5: the iteration in in_context.h, from x_0 = p_0 = s, with Â = A/frobenius_norm(A)
     const double norm = frobenius_norm(A);
     Vector p = copy_of(s), x = p, before = p;
     for (std::size_t k = 0; k < alpha.size(); ++k) {
@@ -160,6 +170,7 @@ ApplyInverse chebyshev(std::vector<double> alpha, std::vector<double> beta) {
     }
     for (double& value : x) value /= norm;
     return x;
+    // end 1.5
   };
 }
 
@@ -182,10 +193,13 @@ ChebyshevCoefficients published_coefficients(Index K, PublishedFor inputs) {
 
 StepSizeSearch search_step_size(const LinearDynamics& task, std::uint64_t seed, std::uint32_t stream,
                                 Index sequences) {
-  // With p_t = C_t s_t, the loss of η·p_t is (|y|² - 2η p·y + η²|p|²)/2. The three sums are collected
-  // as a "loss curve" of three positions.
   check(sequences > 0 && task.tokens > 0, "search_step_size: ", sequences, " sequences of ", task.tokens,
         " tokens; both must be positive");
+  // exercise 1.6: the three coefficients of the mean loss of a token, as a function of η, from one pass over
+  // the sequences number 0 .. sequences - 1
+  //
+  // With p_t = C_t s_t, the loss of η·p_t is (|y|² - 2η p·y + η²|p|²)/2. The three sums are collected
+  // as a "loss curve" of three positions.
   const Predictor direction = gradient_step_predictor(1);
   const LossCurve sums = loss_curve(sequences, 3, [&](Index first, Index count, double* out) {
     for (Index i = first; i < first + count; ++i, out += 3) {
@@ -203,6 +217,7 @@ StepSizeSearch search_step_size(const LinearDynamics& task, std::uint64_t seed, 
   });
   const auto T = static_cast<double>(task.tokens);
   return {sums.mean[0] / T, sums.mean[1] / T, sums.mean[2] / T};
+  // end 1.6
 }
 
 }  // namespace mesagrad

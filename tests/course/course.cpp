@@ -1,0 +1,82 @@
+// The teacher's program: course student UPTO OUT [FROM] | grade A FROM [ID] [OUT].
+#include <cstdlib>
+#include <iostream>
+#include <sstream>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "tests/course/exercises.h"
+#include "tests/course/grade.h"
+#include "tests/course/tree.h"
+
+namespace mesagrad::course {
+namespace {
+
+std::string setting(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+int number(const char* name, int most) {
+  const std::string value = setting(name);
+  check(!value.empty() && value.size() < 3 && value.find_first_not_of("0123456789") == std::string::npos &&
+            std::stoi(value) <= most,
+        name, "=", value, " is no assignment: 0 to ", most);
+  return std::stoi(value);
+}
+
+// A starter for those who have solved assignments up to UPTO, in OUT; with the answers in FROM.
+void student() {
+  const Path out = setting("OUT"), from = setting("FROM");
+  const int upto = number("UPTO", 10);
+  check(!out.empty(), "OUT=dir says where the starter goes");
+  check(!std::filesystem::exists(out) || std::filesystem::is_empty(out) ||
+            std::filesystem::exists(out / "tests/course/starter"),
+        out.string(), " holds something that is no starter");
+  Tree starter = starter_of(read_tree("."), upto, setting("ID"));
+  std::size_t carried = 0;
+  if (!from.empty()) {
+    for (const Path& file : marked_files(from)) {
+      if (!starter.contains(file)) continue;
+      const Answers answers = answers_of(file, lines_of(read_file(from / file)));
+      starter[file] = joined(splice(file, lines_of(starter[file]), answers, [](const std::string&) { return true; }));
+      carried += answers.size();
+    }
+  }
+  write_tree(out, starter);
+  std::cout << text(out.string(), ": solved up to assignment ", upto,
+                    from.empty() ? "" : text(", with ", carried, " answers of ", from.string()), ". Next: make assignment-",
+                    upto + 1, "\n");
+}
+
+int grade_submission() {
+  GradeOptions options{.assignment = number("A", 9), .submission = setting("FROM"), .student = setting("ID"),
+                       .secret = setting("SECRET")};
+  check(!options.submission.empty(), "FROM=dir says what is to be graded");
+  options.out = setting("OUT").empty() ? "out/grade" : setting("OUT");
+  std::istringstream words(setting("MAKE_COMMAND").empty() ? "/usr/bin/make" : setting("MAKE_COMMAND"));
+  options.make.clear();
+  for (std::string word; words >> word;) options.make.push_back(word);
+  std::cout << table_of(grade(options));
+  return 0;
+}
+
+int run(int argc, char** argv) {
+  const std::string what = argc == 2 ? argv[1] : "";
+  check(what == "student" || what == "grade", "usage: course student | grade, with settings in the environment");
+  if (what == "grade") return grade_submission();
+  student();
+  return 0;
+}
+
+}  // namespace
+}  // namespace mesagrad::course
+
+int main(int argc, char** argv) {
+  try {
+    return mesagrad::course::run(argc, argv);
+  } catch (const std::exception& problem) {
+    std::cerr << problem.what() << '\n';
+    return 2;
+  }
+}

@@ -1,0 +1,29 @@
+# The course. `make student UPTO=2 OUT=dir` makes a starter for assignment 3 (FROM=mine: with the answers in that
+# tree); there, `make assignment-3` checks, `make hint-3` helps, `make watch-3` checks whenever a file is saved.
+# `make grade A=3 FROM=dir ID=name OUT=dir` grades a submission; SECRET= belongs to the seed of its numbers.
+OUT ?= out
+ID ?=
+title = $(shell sed -n '1s|^// ||p' tests/course/0$(1)_*.cpp tests/course/$(1)_*.cpp 2>/dev/null)
+
+course: ## list the course's assignments, and how far you are
+	@for n in $(ASSIGNMENTS); do printf '  make assignment-%s\t' $$n; \
+	  cat $(call quote,$(OUT))/course/$$n 2>/dev/null || \
+	  sed -n '1s|^// ||p' tests/course/0$${n}_*.cpp tests/course/$${n}_*.cpp 2>/dev/null; done
+
+assignment-%:
+	@$(MAKE) check-$* REAL=double CXXFLAGS='-O1 -g0' && mkdir -p $(call quote,$(OUT))/course && \
+	{ build/check-$* '$(call title,$*)' $* && r=0 || r=$$?; exit $$r; }
+
+hint-%:
+	@mkdir -p $(call quote,$(OUT))/course; seen=$(call quote,$(OUT))/course/hints-$*; echo >>"$$seen"; \
+	sed -n 's|^// Hint \($*\..*\)|\1|p' tests/course/0$*_*.cpp | head -n $$(wc -l <"$$seen")
+
+watch-%:
+	@while :; do $(MAKE) assignment-$*; echo '  Waiting for a file to be saved. Ctrl-C ends this.'; \
+	  touch build/watched; until [ "$$(find core nn tasks tests/course -newer build/watched | head -1)" ]; do sleep 0.3; done; done
+
+student:
+	@$(MAKE) teacher && $(call typed,UPTO OUT FROM ID) build/teacher student
+
+grade:
+	@$(MAKE) teacher && MAKE_COMMAND='$(MAKE)' $(call typed,A FROM ID SECRET) OUT=$(call quote,$(OUT)/grade) build/teacher grade

@@ -1,0 +1,214 @@
+#include "tests/course/exercises.h"
+
+#include <algorithm>
+#include <regex>
+
+#include "core/error.h"
+#include "core/files.h"
+
+namespace mesagrad::course {
+namespace {
+
+std::string trimmed(const std::string& line) {
+  const std::size_t first = line.find_first_not_of(" \t"), last = line.find_last_not_of(" \t\r");
+  return first == std::string::npos ? "" : line.substr(first, last - first + 1);
+}
+
+std::string indentation_of(const std::string& line) { return line.substr(0, line.find_first_not_of(" \t")); }
+
+bool is_starting_code(const std::string& line) { return trimmed(line).starts_with("//|"); }
+
+std::string stub(const std::string& id) { return text("todo(\"", id, "\");"); }
+
+[[noreturn]] void refuse(const Path& path, std::size_t line, const std::string& why) {
+  fail(path.string(), ":", line + 1, ": ", why);
+}
+
+// Lines without comments, texts and characters; what cannot be taken out line by line is named in `problem`.
+class Code {
+ public:
+  std::string problem;
+
+  std::string of(const std::string& line) {
+    std::string code;
+    for (std::size_t i = 0; i < line.size(); ++i) {
+      if (in_comment_) {
+        if (line.compare(i, 2, "*/") == 0) in_comment_ = false, ++i;
+      } else if (line.compare(i, 2, "//") == 0) {
+        break;
+      } else if (line.compare(i, 2, "/*") == 0) {
+        in_comment_ = true, ++i;
+      } else if (line[i] == '"' || (line[i] == '\'' && (i == 0 || !std::isalnum(static_cast<unsigned char>(line[i - 1]))))) {
+        if (line[i] == '"' && i > 0 && line[i - 1] == 'R') problem = "a raw string";
+        const char quote = line[i];
+        for (++i; i < line.size() && line[i] != quote; ++i) i += line[i] == '\\';
+        if (i >= line.size()) problem = "a quotation that does not end in its line";
+        code += "0";
+      } else {
+        code += line[i];
+      }
+    }
+    if (!line.empty() && line.back() == '\\') problem = "a line that goes on in the next one";
+    return code;
+  }
+  bool in_comment() const { return in_comment_; }
+
+ private:
+  bool in_comment_ = false;
+};
+
+}  // namespace
+
+Lines lines_of(const std::string& text) {
+  Lines lines;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    lines.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return lines;
+}
+
+std::string joined(const Lines& lines) {
+  std::string text;
+  for (const std::string& line : lines) text += line + "\n";
+  return text;
+}
+
+std::string escapes(const Lines& lines, std::size_t first, std::size_t last, bool to_grade) {
+  static const std::regex forbidden(R"(^\s*#(?!pragma (omp|GCC unroll)\b)|\b(asm|__asm__|__asm|_Pragma|__attribute__)\b|\[\[|<%|%>|<:|:>|%:)");
+  Code reader;
+  std::string open;
+  for (std::size_t i = first; i < last; ++i) {
+    const auto because = [&](const std::string& what) { return text("line ", i + 1, ": ", what); };
+    const std::string code = reader.of(lines[i]);
+    if (!reader.problem.empty()) return because(reader.problem);
+    if (to_grade && std::regex_search(code, forbidden))
+      return because("directives, assembly, attributes and digraphs can't be graded");
+    for (const char c : code) {
+      if (c == '{' || c == '(') open += c;
+      if (c != '}' && c != ')') continue;
+      if (open.empty() || open.back() != (c == '}' ? '{' : '('))
+        return because(text("`", c, "` without its partner"));
+      open.pop_back();
+    }
+  }
+  if (!open.empty()) return text("line ", last, ": `", open.back(), "` is not closed before the mark");
+  return reader.in_comment() ? text("line ", last, ": a comment is not closed before the mark") : "";
+}
+
+std::vector<Region> regions_of(const Path& path, const Lines& lines) {
+  static const std::regex begins(R"(// exercise ([1-9]|10)\.([1-9][0-9]?): \S.*)"), ends(R"(// end (\S+))"),
+      looks_like_one(R"(//\s*(exercise|end)\s+[0-9].*)", std::regex::icase);
+  std::vector<Region> regions;
+  bool open = false;
+  std::smatch match;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const std::string line = trimmed(lines[i]);
+    if (std::regex_match(line, match, begins)) {
+      if (open) refuse(path, i, "an exercise begins inside of " + regions.back().id);
+      regions.push_back({match[1].str() + "." + match[2].str(), i, i});
+      open = true;
+    } else if (std::regex_match(line, match, ends)) {
+      if (!open) refuse(path, i, "an end without an exercise");
+      if (match[1] != regions.back().id)
+        refuse(path, i, text("the end of ", match[1].str(), " where ", regions.back().id, " should end"));
+      regions.back().end = i;
+      open = false;
+      const std::string escape = escapes(lines, regions.back().mark + 1, i, false);
+      if (!escape.empty()) refuse(path, regions.back().mark, text(regions.back().id, ", ", escape));
+    } else if (std::regex_match(line, looks_like_one)) {
+      refuse(path, i, "a mark has the form `// exercise 3.1: what is asked` or `// end 3.1`");
+    } else if (is_starting_code(line) && !open) {
+      refuse(path, i, "starting code outside of an exercise");
+    }
+  }
+  if (open) refuse(path, regions.back().mark, text("exercise ", regions.back().id, " has no end"));
+  return regions;
+}
+
+Lines cut(const Path& path, const Lines& lines, int upto) {
+  Lines result;
+  std::size_t next = 0;
+  for (const Region& region : regions_of(path, lines)) {
+    result.insert(result.end(), lines.begin() + static_cast<std::ptrdiff_t>(next),
+                  lines.begin() + static_cast<std::ptrdiff_t>(region.mark) + 1);
+    bool has_start = false;
+    for (std::size_t i = region.mark + 1; i < region.end; ++i) {
+      const bool start = is_starting_code(lines[i]);
+      has_start |= start;
+      if (region.assignment() <= upto && !start) result.push_back(lines[i]);
+      if (region.assignment() > upto && start) {
+        const std::string code = trimmed(lines[i]).substr(3);
+        result.push_back(indentation_of(lines[i]) + (code.starts_with(' ') ? code.substr(1) : code));
+      }
+    }
+    if (region.assignment() > upto && !has_start)
+      result.push_back(indentation_of(lines[region.mark]) + stub(region.id));
+    next = region.end;
+  }
+  result.insert(result.end(), lines.begin() + static_cast<std::ptrdiff_t>(next), lines.end());
+  return result;
+}
+
+Answers answers_of(const Path& path, const Lines& lines) {
+  Answers answers;
+  std::set<std::string> written;
+  for (const Region& region : regions_of(path, lines)) {
+    Lines inside(lines.begin() + static_cast<std::ptrdiff_t>(region.mark) + 1,
+                 lines.begin() + static_cast<std::ptrdiff_t>(region.end));
+    if (inside.size() != 1 || trimmed(inside[0]) != stub(region.id)) written.insert(region.id);
+    Answer& answer = answers[region.id];
+    if (answer.problem.empty()) answer.problem = escapes(lines, region.mark + 1, region.end, true);
+    answer.regions.push_back(std::move(inside));
+  }
+  std::erase_if(answers, [&](const auto& answer) { return !written.contains(answer.first); });
+  return answers;
+}
+
+Lines splice(const Path& path, const Lines& lines, const Answers& answers,
+             const std::function<bool(const std::string& id)>& wanted) {
+  Lines result = lines;
+  std::vector<Region> regions = regions_of(path, lines);
+  std::map<std::string, std::size_t> there;
+  for (const Region& region : regions) ++there[region.id];
+  for (const auto& [id, answer] : answers) {
+    if (wanted(id) && there[id] != answer.regions.size())
+      fail(path.string(), ": exercise ", id, " has ", there[id], " regions, its answer ", answer.regions.size());
+  }
+  std::reverse(regions.begin(), regions.end());  // so that the lines before stay where they are
+  for (const Region& region : regions) {
+    const auto answer = answers.find(region.id);
+    if (answer == answers.end() || !wanted(region.id)) continue;
+    const Lines& inside = answer->second.regions[--there[region.id]];
+    const auto first = result.begin() + static_cast<std::ptrdiff_t>(region.mark) + 1;
+    result.insert(result.erase(first, first + static_cast<std::ptrdiff_t>(region.end - region.mark - 1)),
+                  inside.begin(), inside.end());
+  }
+  return result;
+}
+
+std::vector<Path> marked_files(const Path& tree) {
+  std::vector<Path> files;
+  for (const char* folder : {"core", "nn", "tasks"}) {
+    check(std::filesystem::is_directory(tree / folder), tree.string(), " is no tree of mesagrad: it has no ",
+          folder);
+    for (const auto& entry : std::filesystem::directory_iterator(tree / folder)) {
+      if (entry.is_regular_file() && (entry.path().extension() == ".cpp" || entry.path().extension() == ".h"))
+        files.push_back(Path(folder) / entry.path().filename());
+    }
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+std::map<std::string, std::string> places(const Path& tree) {
+  std::map<std::string, std::string> result;
+  for (const Path& file : marked_files(tree)) {
+    for (const Region& region : regions_of(file, lines_of(read_file(tree / file))))
+      result.emplace(region.id, text(file.string(), ":", region.mark + 1));
+  }
+  return result;
+}
+
+}  // namespace mesagrad::course

@@ -102,7 +102,7 @@ Predictor predict_with(ApplyInverse inverse, const InContext& options) {
 }
 
 Predictor least_squares_predictor(const InContext& options) {
-  const ApplyInverse exact = [](const Matrix& A, std::span<const double> s) {
+  const ApplyInverse exact = [](const Matrix& A, std::span<const double> s) -> Vector {
     // exercise 1.3: A⁻¹·s without an inverse
     Matrix b(A.rows(), 1);
     std::copy(s.begin(), s.end(), b.row(0));
@@ -113,7 +113,7 @@ Predictor least_squares_predictor(const InContext& options) {
 }
 
 Predictor gradient_step_predictor(double eta) {
-  const ApplyInverse step = [eta](const Matrix&, std::span<const double> s) {
+  const ApplyInverse step = [eta](const Matrix&, std::span<const double> s) -> Vector {
     // exercise 1.4: what one step of gradient descent has in the place of A⁻¹·s
     Vector x = copy_of(s);
     for (double& value : x) value *= eta;
@@ -155,7 +155,8 @@ ApplyInverse richardson(std::vector<double> omega) {
 ApplyInverse chebyshev(std::vector<double> alpha, std::vector<double> beta) {
   check(alpha.size() == beta.size(), "chebyshev: ", alpha.size(), " values of alpha and ",
         beta.size(), " of beta; there must be as many");
-  return [alpha = std::move(alpha), beta = std::move(beta)](const Matrix& A, std::span<const double> s) {
+  return [alpha = std::move(alpha), beta = std::move(beta)](const Matrix& A, std::span<const double> s)
+             -> Vector {
     check_system("chebyshev", A, s);
     // exercise 1.5: the iteration in in_context.h, from x_0 = p_0 = s, with Â = A/frobenius_norm(A)
     const double norm = frobenius_norm(A);

@@ -12,7 +12,6 @@
 // Unlocks: make tutorial-1
 // Withheld: tests/tasks/in_context_test.cpp
 // Withheld: tests/core/linalg_test.cpp
-// Withheld: nn/reference
 //
 // # The one derivation
 //

@@ -94,9 +94,11 @@ int desk(const std::string& title, const std::string& number) {
   }
   const std::map<std::string, std::string> where = places(".");
   const auto place = where.find(failed->exercise);
+  const bool unwritten = problem.find("is not written yet") != std::string::npos;
   std::cout << text("✗ ", failed->exercise, " ", failed->name, "   ",
-                    place == where.end() ? "" : place->second, "\n      ", problem, "\n      ", failed->cause,
-                    "\n  Write between the marks, save, run again.   Stuck? make hint-", number, "\n");
+                    place == where.end() ? "" : place->second, "\n      ", problem, "\n",
+                    unwritten ? "" : "      " + failed->cause + "\n",
+                    "  Write between the marks, save, run again.   Stuck? make hint-", number, "\n");
   return 1;
 }
 

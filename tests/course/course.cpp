@@ -54,8 +54,8 @@ int grade_submission() {
                        .secret = setting("SECRET")};
   check(!options.submission.empty(), "FROM=dir says what is to be graded");
   options.out = setting("OUT").empty() ? "out/grade" : setting("OUT");
-  std::istringstream words(setting("MAKE_COMMAND").empty() ? "/usr/bin/make" : setting("MAKE_COMMAND"));
-  options.make.clear();
+  std::istringstream words(setting("MAKE_COMMAND").empty() ? "make" : setting("MAKE_COMMAND"));
+  options.make = {"/usr/bin/env"};
   for (std::string word; words >> word;) options.make.push_back(word);
   std::cout << table_of(grade(options));
   return 0;

@@ -30,7 +30,7 @@ struct GradeOptions {
   int assignment = 0;
   std::filesystem::path submission, out = "out";
   std::string student = "", secret = "";  // the seed is made of both
-  std::vector<std::string> make = {"make"};
+  std::vector<std::string> make = {"/usr/bin/env", "make"};  // how to call it
 };
 
 // Grades, and keeps `out`/results.json (for Gradescope) and classroom.json (for GitHub Classroom) up to date from

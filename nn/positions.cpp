@@ -68,4 +68,19 @@ Tensor add_positions(const Tensor& x, const Tensor& table) {
   return out;
 }
 
+Tensor tokens_before(const Tensor& x) {
+  check(x.shape().rank() == 3, "tokens_before: x ", x.shape(), ": expected (B, T, D)");
+  const Index T = x.dim(1), D = x.dim(2);
+  const Tensor out = Tape::output(x.shape(), {&x});
+  each_row(x.rows(), D, [=, from = x.data(), to = out.data()](Index row) {
+    if (row % T == 0) std::fill_n(to + row * D, D, real{0});
+    else std::copy_n(from + (row - 1) * D, D, to + row * D);
+  });
+  Tape::record("tokens_before", out, [=] {
+    // The last token of a sequence comes before none.
+    add_to_grad(x, [=, dout = out.grad()](Index i) { return i / D % T == T - 1 ? 0 : dout[i + D]; });
+  });
+  return out;
+}
+
 }  // namespace mesagrad

@@ -22,4 +22,7 @@ Tensor concatenate_positions(const Tensor& x, const Tensor& table);
 // The same with row t of the table (at least T rows, D) added to token t. This table may be a parameter.
 Tensor add_positions(const Tensor& x, const Tensor& table);
 
+// Token t of the result is token t - 1 of x (B, T, D), and token 0 is zeros. Throws unless x has rank 3.
+Tensor tokens_before(const Tensor& x);
+
 }  // namespace mesagrad

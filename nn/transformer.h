@@ -58,6 +58,7 @@ struct Transformer {
     bool layer_norm = false;       // before attention and before the MLP
     bool final_norm = false;       // before the readout
     bool unit_keys = false;        // queries and keys of length 1, in all blocks but the first
+    bool shifted_keys = false;     // the key of a token is that of the token before, in all blocks
     bool embedded = true;          // false: tokens are as wide as the stream, which is what comes out
     bool ids = false;              // tokens are whole numbers below `inputs`, the rows of the embedding
     bool tied = false;             // the readout is the embedding, transposed; then outputs = inputs
@@ -121,6 +122,7 @@ struct Transformer {
       block.attention = random_self_attention(options.blocks[b], seen, D, options.heads, options.key_size,
                                               deviation, random);
       block.attention.unit_keys = options.unit_keys && b > 0;
+      block.attention.shifted_keys = options.shifted_keys;
       if (options.mlp > 0) {
         block.mlp = MLP{normal_parameter({D, options.mlp}, deviation, random),
                         normal_parameter({options.mlp, D}, deviation, random), options.relu};

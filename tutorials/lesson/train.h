@@ -58,7 +58,8 @@ inline std::string in_words(const std::function<double(Index)>& rate, Index upda
 // All fields are taken by name: one that is new, and missing here, does not compile.
 inline std::string in_words(const Transformer::Options& options) {
   const auto& [inputs, outputs, width, blocks, heads, key_size, positions, tokens, clip, mlp, relu, layer_norm,
-               final_norm, unit_keys, embedded, ids, tied, masked_channels, dropout, deviation] = options;
+               final_norm, unit_keys, shifted_keys, embedded, ids, tied, masked_channels, dropout,
+               deviation] = options;
   std::string kinds;
   for (const Mixer& kind : blocks) {
     kinds += " (" + std::visit([](const auto& mix) { return mix.name(); }, kind) + ")";
@@ -67,7 +68,7 @@ inline std::string in_words(const Transformer::Options& options) {
               heads, ", key size ", key_size, ", positions ", static_cast<int>(positions),
               ", model's tokens ", tokens, ", clip ", exact_number(clip), ", MLP ", mlp, ", relu ", relu,
               ", layer norm ", layer_norm, ", final norm ", final_norm, ", ids ", ids, ", tied ", tied,
-              ", unit keys ", unit_keys, ", embedded ", embedded, ", masked channels ", masked_channels,
+              ", unit keys ", unit_keys, ", shifted keys ", shifted_keys, ", embedded ", embedded, ", masked channels ", masked_channels,
               ", dropout ", exact_number(dropout), ", first deviation ", exact_number(deviation));
 }
 

@@ -20,8 +20,8 @@ namespace mesagrad {
 // Paper: appendix on linear self-attention; the layer of Proposition 1.
 Tensor causal_linear_attention(const Tensor& q, const Tensor& k, const Tensor& v, Index heads);
 
-// The same with a state to go on from: its S begins the sum, one token after another adds to it, and a token
-// costs 4·K·V flops for each head. No state: as above.
+// The same with a state to go on from: its S begins the sum, and one token after another adds to it, as in
+// gated attention whose gates are all 1, for 5·K·V flops for each token and head. Without state: as above.
 Tensor causal_linear_attention(const Tensor& q, const Tensor& k, const Tensor& v, Index heads,
                                AttentionState* state);
 

@@ -1,8 +1,8 @@
 // What attention must keep of the tokens that it has read, to go on with the next one.
 //
-// What attention says at token t is a function of all tokens up to t, and training computes it for all t side by
-// side. To generate is another matter: token t + 1 is not there before t has been answered. It would be a waste
-// to work all tokens through anew for each; and mostly not even the tokens have to be kept. In linear
+// What attention says at token t is a function of all tokens up to t, and training computes it for all t side
+// by side. To generate is another matter: token t + 1 is not there before t has been answered. It would be a
+// waste to work all tokens through anew for each; and mostly not even the tokens have to be kept. In linear
 // attention
 //
 //     out_t = Σ_{i<=t} v_i (k_i·q_t) = S_t q_t,      S_t = Σ_{i<=t} v_i k_iᵀ = S_{t-1} + v_t k_tᵀ
@@ -12,16 +12,17 @@
 // mesa-layer's R_t follows from R_{t-1}, too; so does every matrix of the gated kinds. For each head:
 //
 //     kind           keeps                                numbers     flops for a token, beside projections
-//     linear         S                                    KV          4KV
+//     linear         S                                    KV          4KV, and here KV for a decay of 1
 //     gated linear   S, which decays                      KV          5KV
 //     delta rule     the matrix it corrects               KV          7KV
-//     mesa           R = (Σ k kᵀ + I/λ)⁻¹, S              K² + KV     7K² + 4KV
+//     mesa           R = (Σ k kᵀ + I/λ)⁻¹, and S          K² + KV     7K², and those of linear attention
 //     gated mesa     H = Σ Γβ k kᵀ and S, which decay     K² + KV     K³/3, or 2K² for each step of conjugate
 //                                                                     gradients, and 5K² + 5KV
 //     softmax        all keys, all values                 t(K + V)    2t(K + V), and t exponentials
 //
-// (K is 2nK for features of order n.) No product can be taken out of exp(q_t·k_i): softmax attention knows no
-// smaller state than the key-value cache, which grows with the tokens, and so does its time for each.
+// (For K read 2nK, if queries and keys become features of order n.) No product with q_t can be taken out of
+// exp(q_t·k_i): softmax attention knows no smaller state than a key-value cache, which grows with the
+// tokens, and so does its time for each.
 #pragma once
 #include "core/tensor.h"
 

@@ -13,8 +13,8 @@ namespace mesagrad {
 //     Tensor logits = decoder(prompt);   // "prefill": ids (1, 48), logits (1, 48, V)
 //     logits = decoder(next_id);         // a "decode step": one id (1, 1), logits (1, 1, V)
 //
-// It works on a copy of the weights, without gradients: no tape records it, and training changes nothing. A copy
-// of a decoder has states of its own, so that one beginning can go on in several ways.
+// It works on a copy of the weights, without gradients: no tape records it, and training changes nothing. A
+// copy of a decoder has states of its own, so that one beginning can go on in several ways.
 class Decoder {
  public:
   explicit Decoder(const Transformer& model) : model_(snapshot(model)), states_(model.blocks.size()) {}

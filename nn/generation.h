@@ -47,8 +47,8 @@ std::vector<Index> extended(std::vector<Index> ids, Index count, Random& random,
   return ids;
 }
 
-// `ids` and `count` more, by a decoder that reads each once. Throws unless there is an id to begin with, or if the
-// model has positions, and fewer than the result has ids (of which the last need not be read).
+// `ids` and `count` more, by a decoder that reads each once. Throws unless there is an id to begin with, or
+// if the model has positions, and fewer than there are ids to be read (all but the last).
 inline std::vector<Index> continued(const Transformer& model, const std::vector<Index>& ids, Index count,
                                     Random& random) {
   check(!ids.empty(), "generation: there is no id to begin with");
@@ -58,9 +58,9 @@ inline std::vector<Index> continued(const Transformer& model, const std::vector<
   });
 }
 
-// The same for texts longer than a model's positions, and for models of any kind: model(ids (1, T)) sees no more
-// than the last `window` ids, all at once, and works them through anew for each that is drawn. (From the
-// first id that falls out of the window on, every position holds another id than before: no state could be
+// The same for texts longer than a model's positions, and for models of any kind: model(ids (1, T)) sees no
+// more than the last `window` ids, all at once, and works them through anew for each that is drawn. (Once the
+// first id has fallen out of the window, every position holds another id than before: no state could be
 // kept.) Throws unless there is an id to begin with and the window holds one.
 template <class Model>
 std::vector<Index> continued(const Model& model, const std::vector<Index>& ids, Index count, Index window,

@@ -65,8 +65,8 @@ Vector dot(Index n, const Vector* a, const Vector* b) {
 //
 //     R_t = R - u uᵀ/δ,      u = R k_t,  δ = 1 + k_t·u          so  R_t x_t = R x_t - u (u·x_t)/δ.
 //
-// One pass over R subtracts the outer product of the last token's s = u/√δ, and multiplies the result with the
-// key and with x. (s_i s_j and s_j s_i round alike, so R stays symmetric to the last bit: drifting
+// One pass over R subtracts the outer product of the last token's s = u/√δ, and multiplies the result with
+// the key and with x. (s_i s_j and s_j s_i round alike, so R stays symmetric to the last bit: drifting
 // apart is how this recursion is known to fail. As R is positive definite, δ >= 1; where rounding says
 // otherwise, the key lies in a direction that has long been settled, and is passed over. A δ that
 // overflows makes everything NaN.)
@@ -188,7 +188,7 @@ Tensor preconditioned_queries(const Tensor& q, const Tensor& k, const Tensor& la
       f(first, Problems(B, T, H, K, first), load(group_lambda));
     };
     const Index groups = (B * H + lanes - 1) / lanes;
-    if (T > 0 && K > 0) parallel_for(groups, group, B * H * T * K * K);
+    if (K > 0) parallel_for(groups, group, B * H * T * K * K);
   };
   const bool goes_on = state != nullptr && state->keys.defined();
   const Tensor kept = part_of(state, &AttentionState::keys, "preconditioned_queries", {B, K, H * K}, out);

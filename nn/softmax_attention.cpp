@@ -92,8 +92,8 @@ struct SoftmaxHead : AttentionHead {
     }
   }
 
-  // The same for the last of the T tokens alone: q is its query; k (K, T) and v (V, T) come from caches, a row
-  // for each channel.
+  // What `forward` does, for the last of the T tokens alone: q is its query; k and v come from caches, with a
+  // row for each channel.
   void decode(real* out) const {
     Scratch scratch;
     real* scores = scratch.take<real>(padded(T));
@@ -185,10 +185,11 @@ Tensor causal_softmax_attention(const Tensor& q, const Tensor& k, const Tensor& 
   const Tensor out = Tape::output(v.shape(), {&q, &k, &v});
   part_of(state, &AttentionState::keys, op, {B, heads, K, state->room}, out);
   part_of(state, &AttentionState::values, op, {B, heads, V, state->room}, out);
-  while (state->room < end) state->room = std::max<Index>(1, 2 * state->room);
-  const Index room = state->room;
+  Index room = std::max<Index>(1, state->room);
+  while (room < end) room *= 2;
   append(k, heads, before, room, state->keys);
   append(v, heads, before, room, state->values);
+  state->room = room;
   if (before == 0) return causal_softmax_attention(q, k, v, heads);
   parallel_for(B * heads, [&](Index i) {
     const real *keys = state->keys.data() + i * K * room, *values = state->values.data() + i * V * room;

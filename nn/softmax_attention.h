@@ -20,9 +20,9 @@ namespace mesagrad {
 // Paper: appendix on softmax self-attention.
 Tensor causal_softmax_attention(const Tensor& q, const Tensor& k, const Tensor& v, Index heads);
 
-// The same with a state, whose caches hold the `tokens` keys and values before these: k and v are written behind
-// them. The first call does as above; from the second on, one query after another is compared with all keys
-// that are cached, for 2·t·(K + V) flops at token t. No state: as above.
+// The same with a state, whose caches hold the `tokens` keys and values before these: k and v are written
+// behind them. The first call does as above; from the second on, one query after another is compared with all
+// keys that are cached, for 2·t·(K + V) flops at token t. Without state: as above.
 Tensor causal_softmax_attention(const Tensor& q, const Tensor& k, const Tensor& v, Index heads,
                                 AttentionState* state);
 

@@ -1,5 +1,5 @@
-// Generation: what a decoder takes for one token more, after few tokens and after many. With a recurrent state
-// it should be the same; with a key-value cache it grows.
+// Generation: what a decoder takes for one token more, after few tokens and after many. With a recurrent
+// state it should be the same; with a key-value cache it grows.
 #include "nn/decoder.h"
 #include "tests/bench/rows.h"
 
@@ -27,7 +27,8 @@ double token_flops(const Transformer::Options& o, Index state_flops) {
   return static_cast<double>(std::ssize(o.blocks) * layer + 2 * o.width * o.outputs);
 }
 
-// All weights are read but the embedding, of which one row is; and the state is read and, but for a cache, written.
+// All weights are read but the embedding, of which one row is; and the state is read and, but for a cache,
+// written.
 double token_bytes(const Transformer::Options& o, Index state_numbers, bool written) {
   const Index layer = 4 * o.width * o.heads * o.key_size + 2 * o.width * o.mlp +
                       o.heads * state_numbers * (written ? 2 : 1);

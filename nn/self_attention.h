@@ -33,15 +33,18 @@ struct SelfAttention {
   // and for the gated kinds what nn/gated_layers.h says.
   //
   // With `positions`, a table of P numbers for each token, queries and keys are made of [x_t, P_t].
-  Tensor operator()(const Tensor& x, const Tensor& positions = {}) const {
+  // With a state, the sums begin with the tokens that it has read, and it has read x too.
+  Tensor operator()(const Tensor& x, const Tensor& positions = {}, AttentionState* state = nullptr) const {
     const std::pair<Tensor, Tensor> qk = queries_and_keys(x, positions);
     Tensor v = matmul(x, wv);
     if (unit_values) v = unit_length(v, heads);
     const auto attend = [&](const auto& mix) {
-      if constexpr (requires { mix(v, v, v, heads, x); }) return mix(qk.first, qk.second, v, heads, x);
-      else return mix(qk.first, qk.second, v, heads);
+      if constexpr (requires { mix(v, v, v, heads, x); }) return mix(qk.first, qk.second, v, heads, x, state);
+      else return mix(qk.first, qk.second, v, heads, state);
     };
-    return matmul(std::visit(attend, mixer), wo);
+    const Tensor mixed = std::visit(attend, mixer);
+    if (state != nullptr) state->tokens += x.dim(1);
+    return matmul(mixed, wo);
   }
 
   // Of x (B, T, D): two tensors (B, T, H·K), before a mesa-layer preconditions its queries.

@@ -32,17 +32,19 @@ namespace mesagrad {
 // the state makes it, and leaves there what it is after its last token.
 struct AttentionState {
   Index tokens = 0;  // of each sequence so far: SelfAttention counts them
-  Tensor keys;       // what is kept of the keys alone: R (B, K, H·K); H (B, H, K, K); a cache (B, H, K, room)
-  Tensor values;     // and of keys and values: S (B, H, V, K); a cache of the values (B, H, V, room)
+  Tensor keys = {};  // what is kept of the keys alone: R (B, K, H·K); H (B, H, K, K); a cache (B, H, K, room)
+  Tensor values = {};    // and of keys and values: S (B, H, V, K); a cache of the values (B, H, V, room)
+  Tensor last_key = {};  // (B, 1, H·K), if keys are shifted: that of the next token
   Index room = 0;    // for so many tokens the caches have room: a power of two; 0: there are no caches
 
   // That hold something: unused room does not count.
   Index numbers() const {
     const Index all = (keys.defined() ? keys.size() : 0) + (values.defined() ? values.size() : 0);
-    return room > 0 ? all / room * tokens : all;
+    return (room > 0 ? all / room * tokens : all) + (last_key.defined() ? last_key.size() : 0);
   }
   AttentionState copy() const {
-    return {tokens, keys.defined() ? keys.copy() : keys, values.defined() ? values.copy() : values, room};
+    const auto copied = [](const Tensor& x) { return x.defined() ? x.copy() : x; };
+    return {tokens, copied(keys), copied(values), copied(last_key), room};
   }
 };
 

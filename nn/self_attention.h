@@ -35,7 +35,7 @@ struct SelfAttention {
   // With `positions`, a table of P numbers for each token, queries and keys are made of [x_t, P_t].
   // With a state, the sums begin with the tokens that it has read, and it has read x too.
   Tensor operator()(const Tensor& x, const Tensor& positions = {}, AttentionState* state = nullptr) const {
-    const std::pair<Tensor, Tensor> qk = queries_and_keys(x, positions);
+    const std::pair<Tensor, Tensor> qk = queries_and_keys(x, positions, state);
     Tensor v = matmul(x, wv);
     if (unit_values) v = unit_length(v, heads);
     const auto attend = [&](const auto& mix) {
@@ -48,12 +48,16 @@ struct SelfAttention {
   }
 
   // Of x (B, T, D): two tensors (B, T, H·K), before a mesa-layer preconditions its queries.
-  std::pair<Tensor, Tensor> queries_and_keys(const Tensor& x, const Tensor& positions = {}) const {
+  std::pair<Tensor, Tensor> queries_and_keys(const Tensor& x, const Tensor& positions = {},
+                                             AttentionState* state = nullptr) const {
     const Tensor seen = positions.defined() ? concatenate_positions(x, positions) : x;
     Tensor q = matmul(seen, wq), k = matmul(seen, wk);
     if (unit_keys || unit_values) q = unit_length(q, heads);
     if (unit_keys) k = unit_length(k, heads);
-    if (shifted_keys) k = tokens_before(k);
+    if (shifted_keys) {
+      const Tensor last = state == nullptr ? Tensor() : std::exchange(state->last_key, last_token(k));
+      k = tokens_before(k, last);
+    }
     return {std::move(q), std::move(k)};
   }
 

@@ -158,6 +158,7 @@ TEST_CASE("a decoder has every part of the Transformer", "[decoder]") {
   add([](auto& o) { o.positions = Positions::learned; o.mlp = 5; o.relu = true; o.final_norm = true; });
   add([](auto& o) { o.unit_keys = true; o.masked_channels = 3; o.dropout = 0.5; });
   add([](auto& o) { o.ids = true; o.positions = Positions::learned; });
+  add([](auto& o) { o.shifted_keys = o.unit_keys = true; });
   add([](auto& o) { o.inputs = o.outputs = 5; o.ids = o.tied = true; o.final_norm = true; });
   add([](auto& o) { o.embedded = false; o.clip = 2; o.masked_channels = 2; });
   add([](auto& o) { o.blocks = {}; o.positions = Positions::tokens; });

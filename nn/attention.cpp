@@ -1,6 +1,7 @@
 #include "nn/attention.h"
 
 #include "nn/attention_tiles.h"
+#include "nn/gated_mesa.h"
 
 namespace mesagrad {
 namespace {
@@ -132,6 +133,14 @@ struct LinearHead : AttentionHead {
 
 Tensor causal_linear_attention(const Tensor& q, const Tensor& k, const Tensor& v, Index heads) {
   return attention<LinearHead>("causal_linear_attention", q, k, v, heads);
+}
+
+Tensor causal_linear_attention(const Tensor& q, const Tensor& k, const Tensor& v, Index heads,
+                               AttentionState* state) {
+  if (state == nullptr) return causal_linear_attention(q, k, v, heads);
+  check(q.shape().rank() == 3 && heads > 0, "causal_linear_attention: q ", q.shape(), ", ", heads, " heads");
+  const Shape gates{q.dim(0), q.dim(1), heads};  // nothing is forgotten, and all tokens count alike
+  return gated_linear_attention(q, k, v, Tensor(gates, 0), Tensor(gates, 1), heads, state);
 }
 
 }  // namespace mesagrad

@@ -75,16 +75,22 @@ struct AttentionHead {
   Panel values(const real* x, Index begin) const { return {x + begin * value_row, value_row}; }
 };
 
-// All heads of all sequences: q, k (B, T, H·K), v (B, T, H·V), result (B, T, H·V).
-template <class Head>
-Tensor attention(const char* op, const Tensor& q, const Tensor& k, const Tensor& v, Index heads) {
+// Throws unless q, k (B, T, H·K) and v (B, T, H·V) fit.
+inline void check_attention_shapes(const char* op, const Tensor& q, const Tensor& k, const Tensor& v,
+                                   Index heads) {
   const auto shapes = [&] { return text(op, ": q ", q.shape(), ", k ", k.shape(), ", v ", v.shape()); };
   check(q.shape().rank() == 3 && q.shape() == k.shape() && v.shape().rank() == 3, shapes,
         ": expected q and k (B, T, H*K), v (B, T, H*V)");
-  const Index B = q.dim(0), T = q.dim(1), key_row = q.dim(2), value_row = v.dim(2);
-  check(v.dim(0) == B && v.dim(1) == T, shapes, ": v has other sequences or tokens");
-  check(heads > 0 && key_row % heads == 0 && value_row % heads == 0, shapes, ": ", heads,
+  check(v.dim(0) == q.dim(0) && v.dim(1) == q.dim(1), shapes, ": v has other sequences or tokens");
+  check(heads > 0 && q.dim(2) % heads == 0 && v.dim(2) % heads == 0, shapes, ": ", heads,
         " heads do not divide the last dimensions");
+}
+
+// All heads of all sequences: q, k (B, T, H·K), v (B, T, H·V), result (B, T, H·V).
+template <class Head>
+Tensor attention(const char* op, const Tensor& q, const Tensor& k, const Tensor& v, Index heads) {
+  check_attention_shapes(op, q, k, v, heads);
+  const Index B = q.dim(0), T = q.dim(1), key_row = q.dim(2), value_row = v.dim(2);
   const Index K = key_row / heads, V = value_row / heads;
   const auto each_head = [=](const auto& f) {  // f(head, its place in q and k, in v, in what is kept)
     if (q.size() == 0 && v.size() == 0) return;

@@ -9,9 +9,10 @@
 namespace mesagrad {
 
 Tensor gated_delta_rule(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& log_decay,
-                        const Tensor& strength, Index heads) {
+                        const Tensor& strength, Index heads, AttentionState* state) {
+  const char* op = "gated_delta_rule";
   const GatedArguments arguments{q, k, v, log_decay, strength, heads};
-  arguments.check_shapes("gated_delta_rule");
+  arguments.check_shapes(op);
   const Index T = arguments.T(), K = arguments.K(), V = arguments.V();
   const Tensor out = Tape::output(v.shape(), {&q, &k, &v, &log_decay, &strength});
   // error = v_t - γ S k_t, and S becomes S_t
@@ -22,24 +23,25 @@ Tensor gated_delta_rule(const Tensor& q, const Tensor& k, const Tensor& v, const
     for (Index j = 0; j < V; ++j) error[j] = v_t[j] - decay * error[j];
     decay_and_add(V, K, decay, gates.beta(t), error, k_t, S);
   };
-  arguments.each_head([=](const Head& keys, const Head& values, const Gates& gates) {
+  const Tensor kept = part_of(state, &AttentionState::values, op, {arguments.B(), heads, V, K}, out);
+  arguments.each_head([=](Index problem, const Head& keys, const Head& values, const Gates& gates) {
     Scratch scratch;
-    real *S = scratch.take<real>(V * K), *error = scratch.take<real>(V), *o = scratch.take<real>(V);
-    std::fill_n(S, V * K, real{0});
+    real* S = first_matrix(kept, problem, V * K, scratch);
+    real *error = scratch.take<real>(V), *o = scratch.take<real>(V);
     for (Index t = 0; t < T; ++t) {
       step(keys, values, gates, t, S, error);
       multiply(V, K, S, keys.row(q.data(), t), o);
       values.write({out.data(), false}, t, V, o);
     }
   });
-  Tape::record("gated_delta_rule", out, [=] {
+  Tape::record(op, out, [=] {
     // With P = γ S_{t-1} and e = v - P k, S_t = P + β e kᵀ. From the last token to the first, with dS the
     // gradient of S_t, to which out_t adds dout qᵀ:
     //     dq = Sᵀ dout     dβ = eᵀ dS k     de = β dS k     dv = de     dk = β dSᵀ e - Pᵀ de
     //     dP = dS - de kᵀ  dlog γ = Σ dP ⊙ P               dS_{t-1} = γ dP
     const Tensor::GradPart dq = q.grad_part(), dk = k.grad_part(), dv = v.grad_part(),
                            dlog = log_decay.grad_part(), dbeta = strength.grad_part();
-    arguments.each_head([=](const Head& keys, const Head& values, const Gates& gates) {
+    arguments.each_head([=](Index, const Head& keys, const Head& values, const Gates& gates) {
       Scratch scratch;
       real *states = scratch.take<real>((T + 1) * V * K), *errors = scratch.take<real>(T * V);
       std::fill_n(states, V * K, real{0});

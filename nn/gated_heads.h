@@ -4,6 +4,7 @@
 
 #include "core/elementary.h"
 #include "core/parallel.h"
+#include "core/scratch.h"
 #include "nn/gated_mesa.h"
 #include "nn/mesa_solver.h"
 
@@ -40,6 +41,14 @@ struct Gates {
   }
   real beta(Index t) const { return *head.row(strength, t); }
 };
+
+// A head's matrix of so many numbers before its first token: the one that is kept, or zeros.
+inline real* first_matrix(const Tensor& kept, Index problem, Index numbers, Scratch& scratch) {
+  if (kept.defined()) return kept.data() + problem * numbers;
+  real* M = scratch.take<real>(numbers);
+  std::fill_n(M, numbers, real{0});
+  return M;
+}
 
 // M <- γ M + factor·a bᵀ, for M (rows, columns)
 inline void decay_and_add(Index rows, Index columns, real decay, real factor, const real* a, const real* b,
@@ -78,6 +87,7 @@ struct GatedArguments {
   Tensor q, k, v, log_decay, strength;
   Index heads;
 
+  Index B() const { return q.dim(0); }
   Index T() const { return q.dim(1); }
   Index K() const { return q.dim(2) / heads; }
   Index V() const { return v.dim(2) / heads; }
@@ -88,12 +98,12 @@ struct GatedArguments {
           ": v ", v.shape(), " does not fit q ", q.shape(), " and ", heads, " heads");
   }
 
-  // f(its queries and keys, its values, its gates) for each of them, in parallel.
+  // f(its number, its queries and keys, its values, its gates) for each of them, in parallel.
   template <class F>
   void each_head(const F& f) const {
-    const Index problems = q.dim(0) * heads;
+    const Index problems = B() * heads;
     parallel_for(problems, [&](Index problem) {
-      f(Head(q, heads, problem), Head(v, heads, problem),
+      f(problem, Head(q, heads, problem), Head(v, heads, problem),
         Gates{log_decay.data(), strength.data(), Head(strength, heads, problem)});
     }, problems * T() * K() * V());
   }

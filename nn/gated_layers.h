@@ -67,9 +67,10 @@ struct GatedLinearAttention {
   std::string name() const { return "gated linear" + gates.name(); }
   void start(Index heads, Index width, Index) { gates.start(width, heads); }
   Parameters parameters(const std::string& prefix) { return gates.parameters(prefix); }
-  Tensor operator()(const Tensor& q, const Tensor& k, const Tensor& v, Index heads, const Tensor& x) const {
+  Tensor operator()(const Tensor& q, const Tensor& k, const Tensor& v, Index heads, const Tensor& x,
+                    AttentionState* state = nullptr) const {
     return gated_linear_attention(safe_unit_length(q, heads), safe_unit_length(k, heads), v,
-                                  gates.log_decay(x, heads), gates.strength(x, heads), heads);
+                                  gates.log_decay(x, heads), gates.strength(x, heads), heads, state);
   }
 };
 
@@ -79,9 +80,10 @@ struct GatedDeltaRule {
   std::string name() const { return "gated delta rule" + gates.name(); }
   void start(Index heads, Index width, Index) { gates.start(width, heads); }
   Parameters parameters(const std::string& prefix) { return gates.parameters(prefix); }
-  Tensor operator()(const Tensor& q, const Tensor& k, const Tensor& v, Index heads, const Tensor& x) const {
+  Tensor operator()(const Tensor& q, const Tensor& k, const Tensor& v, Index heads, const Tensor& x,
+                    AttentionState* state = nullptr) const {
     return gated_delta_rule(safe_unit_length(q, heads), safe_unit_length(k, heads), v,
-                            gates.log_decay(x, heads), gates.strength(x, heads), heads);
+                            gates.log_decay(x, heads), gates.strength(x, heads), heads, state);
   }
 };
 
@@ -108,12 +110,13 @@ struct GatedMesaLayer {
     return result;
   }
   Tensor penalty() const { return softplus(rho) + Tensor(rho.shape(), static_cast<real>(floor)); }
-  Tensor operator()(const Tensor& q, const Tensor& k, const Tensor& v, Index heads, const Tensor& x) const {
+  Tensor operator()(const Tensor& q, const Tensor& k, const Tensor& v, Index heads, const Tensor& x,
+                    AttentionState* state = nullptr) const {
     const Tensor keys = safe_unit_length(k, heads), decay = gates.log_decay(x, heads),
                  beta = gates.strength(x, heads);
-    const Tensor queries =
-        gated_preconditioned_queries(safe_unit_length(q, heads), keys, decay, beta, penalty(), heads, solver);
-    return gated_linear_attention(queries, keys, v, decay, beta, heads);
+    const Tensor queries = gated_preconditioned_queries(safe_unit_length(q, heads), keys, decay, beta,
+                                                        penalty(), heads, solver, state);
+    return gated_linear_attention(queries, keys, v, decay, beta, heads, state);
   }
 };
 

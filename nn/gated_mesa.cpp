@@ -33,28 +33,29 @@ class DecayGradient {
 }  // namespace
 
 Tensor gated_linear_attention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& log_decay,
-                              const Tensor& strength, Index heads) {
+                              const Tensor& strength, Index heads, AttentionState* state) {
+  const char* op = "gated_linear_attention";
   const GatedArguments arguments{q, k, v, log_decay, strength, heads};
-  arguments.check_shapes("gated_linear_attention");
+  arguments.check_shapes(op);
   const Index T = arguments.T(), K = arguments.K(), V = arguments.V();
   const Tensor out = Tape::output(v.shape(), {&q, &k, &v, &log_decay, &strength});
-  arguments.each_head([=](const Head& keys, const Head& values, const Gates& gates) {
+  const Tensor kept = part_of(state, &AttentionState::values, op, {arguments.B(), heads, V, K}, out);
+  arguments.each_head([=](Index problem, const Head& keys, const Head& values, const Gates& gates) {
     Scratch scratch;
-    real *G = scratch.take<real>(V * K), *o = scratch.take<real>(V);
-    std::fill_n(G, V * K, real{0});
+    real *G = first_matrix(kept, problem, V * K, scratch), *o = scratch.take<real>(V);
     for (Index t = 0; t < T; ++t) {
       decay_and_add(V, K, gates.decay(t), gates.beta(t), values.row(v.data(), t), keys.row(k.data(), t), G);
       multiply(V, K, G, keys.row(q.data(), t), o);
       values.write({out.data(), false}, t, V, o);
     }
   });
-  Tape::record("gated_linear_attention", out, [=] {
+  Tape::record(op, out, [=] {
     // With do_t the gradient of a result, dq_t = G_tᵀ do_t; and with the sum that grows from the last token,
     // S_i = Σ_{t>=i} Γ_ti do_t q_tᵀ,
     //     dv_i = β_i S_i k_i      dk_i = β_i S_iᵀ v_i      dβ_i = v_iᵀ S_i k_i
     const Tensor::GradPart dq = q.grad_part(), dk = k.grad_part(), dv = v.grad_part(),
                            dlog = log_decay.grad_part(), dbeta = strength.grad_part();
-    arguments.each_head([=](const Head& keys, const Head& values, const Gates& gates) {
+    arguments.each_head([=](Index, const Head& keys, const Head& values, const Gates& gates) {
       Scratch scratch;
       real *M = scratch.take<real>(V * K), *a = scratch.take<real>(K), *b = scratch.take<real>(V);
       std::fill_n(M, V * K, real{0});
@@ -114,7 +115,7 @@ class Solve {
 
 Tensor gated_preconditioned_queries(const Tensor& q, const Tensor& k, const Tensor& log_decay,
                                     const Tensor& strength, const Tensor& penalty, Index heads,
-                                    const MesaSolver& solver) {
+                                    const MesaSolver& solver, AttentionState* state) {
   const char* op = "gated_preconditioned_queries";
   check_gates(op, q, k, log_decay, strength, heads);
   const Index B = q.dim(0), T = q.dim(1), width = q.dim(2), K = width / heads;
@@ -131,10 +132,11 @@ Tensor gated_preconditioned_queries(const Tensor& q, const Tensor& k, const Tens
         Gates{log_decay.data(), strength.data(), Head(strength, heads, problem)});
     }, B * heads * T * K * K * K);
   };
+  const Tensor kept = part_of(state, &AttentionState::keys, op, {B, heads, K, K}, out);
   // take(t, H_t) for all tokens, with an H in rising order
-  const auto each_token = [=](const Head& head, const Gates& gates, Scratch& scratch, const auto& take) {
-    real* H = scratch.take<real>(K * K);
-    std::fill_n(H, K * K, real{0});
+  const auto each_token = [=](Index problem, const Head& head, const Gates& gates, Scratch& scratch,
+                              const auto& take) {
+    real* H = first_matrix(kept, problem, K * K, scratch);
     for (Index t = 0; t < T; ++t) {
       const real* k_t = head.row(k.data(), t);
       decay_and_add(K, K, gates.decay(t), gates.beta(t), k_t, k_t, H);
@@ -145,7 +147,7 @@ Tensor gated_preconditioned_queries(const Tensor& q, const Tensor& k, const Tens
     Scratch scratch;
     const Solve solve(K, solver, penalty.data() + problem % heads * K, scratch);
     real* x = scratch.take<real>(K);
-    each_token(head, gates, scratch, [&](Index t, const real* H) {
+    each_token(problem, head, gates, scratch, [&](Index t, const real* H) {
       solve(H, head.row(q.data(), t), x);
       head.write({out.data(), false}, t, K, x);
     });
@@ -163,7 +165,7 @@ Tensor gated_preconditioned_queries(const Tensor& q, const Tensor& k, const Tens
       const Solve solve(K, solver, penalty.data() + problem % heads * K, scratch);
       real *D = scratch.take<real>(T * K), *product = scratch.take<real>(K), *results = scratch.take<real>(T);
       real* dpenalty_of = dpenalty.data() + problem * K;
-      each_token(head, gates, scratch, [&](Index t, const real* H) {
+      each_token(problem, head, gates, scratch, [&](Index t, const real* H) {
         real* D_t = D + t * K;
         const real* x_t = head.row(out.data(), t);
         solve(H, head.row(out.grad(), t), D_t);

@@ -11,9 +11,11 @@
 // with a diagonal Λ, the penalty on its size, that no token decays. (Were it decayed too, as in the appendix
 // of the paper on the mesa-layer, it would vanish in long sequences.)
 //
+// With a state, G_0 and H_0 are those that it keeps, of the tokens before.
+//
 // Source: MesaNet (von Oswald et al., arXiv 2506.05233), and its published layer.
 #pragma once
-#include "core/tensor.h"
+#include "nn/attention_state.h"
 
 namespace mesagrad {
 
@@ -23,7 +25,7 @@ constexpr double least_log_decay = -20;  // of one token: e⁻²⁰ is nothing, 
 // (B, T, H), result: (B, T, H·V). Throws if the shapes do not fit.
 // Costs 4KV flops for each token and head, and 12KV backwards; memory for a G for each thread.
 Tensor gated_linear_attention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& log_decay,
-                              const Tensor& strength, Index heads);
+                              const Tensor& strength, Index heads, AttentionState* state = nullptr);
 
 // How (H_t + Λ) x = q is solved.
 struct MesaSolver {
@@ -39,6 +41,6 @@ struct MesaSolver {
 // Throws if the shapes do not fit, or unless every penalty is finite and positive.
 Tensor gated_preconditioned_queries(const Tensor& q, const Tensor& k, const Tensor& log_decay,
                                     const Tensor& strength, const Tensor& penalty, Index heads,
-                                    const MesaSolver& solver = {});
+                                    const MesaSolver& solver = {}, AttentionState* state = nullptr);
 
 }  // namespace mesagrad

@@ -2,11 +2,12 @@
 // says of those before it.
 #pragma once
 #include <algorithm>
+#include <span>
 #include <vector>
 
 #include "core/elementary.h"
 #include "core/random.h"
-#include "core/tensor.h"
+#include "nn/decoder.h"
 
 namespace mesagrad {
 
@@ -27,23 +28,48 @@ inline Index draw(const real* logits, Index n, Random& random) {
   return last;
 }
 
-// `ids` and `count` more. model(ids (1, T)) are logits (1, T, V), of which the last row counts; the model
-// sees no more than the last `window` ids, all at once, and works them through anew for each that it draws.
-// Throws unless there is an id to begin with and the window holds one.
+// As one sequence (1, T).
+inline Tensor sequence_of(std::span<const Index> ids) {
+  const Tensor result = Tensor::uninitialized({1, std::ssize(ids)});
+  std::transform(ids.begin(), ids.end(), result.data(), [](Index id) { return static_cast<real>(id); });
+  return result;
+}
+
+// `ids` and `count` more, each drawn from the last row of the logits (1, T, V) that `read` makes of those
+// before it.
+template <class Read>
+std::vector<Index> extended(std::vector<Index> ids, Index count, Random& random, const Read& read) {
+  for (Index n = 0; n < count; ++n) {
+    const Tensor logits = read(std::span<const Index>(ids));
+    const Index V = logits.dim(2);
+    ids.push_back(draw(logits.data() + logits.size() - V, V, random));
+  }
+  return ids;
+}
+
+// `ids` and `count` more, by a decoder that reads each once. Throws unless there is an id to begin with, or
+// if the model has positions, and fewer than there are ids to be read (all but the last).
+inline std::vector<Index> continued(const Transformer& model, const std::vector<Index>& ids, Index count,
+                                    Random& random) {
+  check(!ids.empty(), "generation: there is no id to begin with");
+  Decoder decoder(model);
+  return extended(ids, count, random, [&](std::span<const Index> all) {
+    return decoder(sequence_of(all.subspan(static_cast<std::size_t>(decoder.tokens()))));
+  });
+}
+
+// The same for texts longer than a model's positions, and for models of any kind: model(ids (1, T)) sees no
+// more than the last `window` ids, all at once, and works them through anew for each that is drawn. (Once the
+// first id has fallen out of the window, every position holds another id than before: no state could be
+// kept.) Throws unless there is an id to begin with and the window holds one.
 template <class Model>
-std::vector<Index> continued(const Model& model, std::vector<Index> ids, Index count, Index window,
+std::vector<Index> continued(const Model& model, const std::vector<Index>& ids, Index count, Index window,
                              Random& random) {
   check(!ids.empty() && window > 0, "generation: ", ids.size(), " ids and a window of ", window,
         "; neither may be empty");
-  for (Index n = 0; n < count; ++n) {
-    const Index T = std::min<Index>(window, std::ssize(ids));
-    const Tensor seen = Tensor::uninitialized({1, T});
-    std::transform(ids.end() - T, ids.end(), seen.data(), [](Index id) { return static_cast<real>(id); });
-    const Tensor logits = model(seen);
-    const Index V = logits.dim(2);
-    ids.push_back(draw(logits.data() + (T - 1) * V, V, random));
-  }
-  return ids;
+  return extended(ids, count, random, [&](std::span<const Index> all) {
+    return model(sequence_of(all.last(std::min(static_cast<std::size_t>(window), all.size()))));
+  });
 }
 
 }  // namespace mesagrad

@@ -65,38 +65,23 @@ Vector dot(Index n, const Vector* a, const Vector* b) {
 //
 //     R_t = R - u uᵀ/δ,      u = R k_t,  δ = 1 + k_t·u          so  R_t x_t = R x_t - u (u·x_t)/δ.
 //
-// One pass over R subtracts the outer product of s = u/√δ, and multiplies the result with the next key
-// and the next x. (s_i s_j and s_j s_i round alike, so R stays symmetric to the last bit: drifting
+// One pass over R subtracts the outer product of the last token's s = u/√δ, and multiplies the result with
+// the key and with x. (s_i s_j and s_j s_i round alike, so R stays symmetric to the last bit: drifting
 // apart is how this recursion is known to fail. As R is positive definite, δ >= 1; where rounding says
 // otherwise, the key lies in a direction that has long been settled, and is passed over. A δ that
 // overflows makes everything NaN.)
+//
+// R is R_0 at first, and R_T in the end.
 template <class X, class Y>
-void solve(Index T, Index K, const Problems& problems, const real* keys, Vector lambda, const X& read_x,
-           const Y& take_y, Scratch& scratch) {
-  Vector* __restrict R = scratch.take<Vector>(K * K);
-  Vector *k = scratch.take<Vector>(K), *x = scratch.take<Vector>(K);  // of the token to come
+void solve(Index T, Index K, const Problems& problems, const real* keys, Vector* __restrict R,
+           const X& read_x, const Y& take_y, Scratch& scratch) {
+  Vector *k = scratch.take<Vector>(K), *x = scratch.take<Vector>(K);
   Vector *u = scratch.take<Vector>(K), *Rx = scratch.take<Vector>(K);
   Vector *s = scratch.take<Vector>(K), *y = scratch.take<Vector>(K);
-  problems.read(keys, 0, k);
-  read_x(0, x);
-  std::fill_n(R, K * K, Vector{});
-  for (Index i = 0; i < K; ++i) {
-    R[i * K + i] = lambda;
-    u[i] = lambda * k[i];
-    Rx[i] = lambda * x[i];
-  }
+  std::fill_n(s, K, Vector{});
   for (Index t = 0; t < T; ++t) {
-    const Vector delta = 1 + dot(K, k, u);
-    const Vector inverse = delta < 1 ? Vector{} : (1 + 0 * delta) / delta;  // 0·∞ and 0·NaN are NaN
-    const Vector f = dot(K, u, x) * inverse, scale = square_root(inverse);
-    for (Index j = 0; j < K; ++j) {
-      y[j] = multiply_add(-u[j], f, Rx[j]);
-      s[j] = u[j] * scale;
-    }
-    take_y(t, y);
-    if (t + 1 == T) return;
-    problems.read(keys, t + 1, k);
-    read_x(t + 1, x);
+    problems.read(keys, t, k);
+    read_x(t, x);
     for (Index i = 0; i < K; ++i) {
       const Vector minus_s_i = -s[i];
       Vector u_i = {}, Rx_i = {};
@@ -109,7 +94,26 @@ void solve(Index T, Index K, const Problems& problems, const real* keys, Vector 
       u[i] = u_i;
       Rx[i] = Rx_i;
     }
+    const Vector delta = 1 + dot(K, k, u);
+    const Vector inverse = delta < 1 ? Vector{} : (1 + 0 * delta) / delta;  // 0·∞ and 0·NaN are NaN
+    const Vector f = dot(K, u, x) * inverse, scale = square_root(inverse);
+    for (Index j = 0; j < K; ++j) {
+      y[j] = multiply_add(-u[j], f, Rx[j]);
+      s[j] = u[j] * scale;
+    }
+    take_y(t, y);
   }
+  for (Index i = 0; i < K; ++i) {
+    for (Index j = 0; j < K; ++j) R[i * K + j] = multiply_add(-s[i], s[j], R[i * K + j]);
+  }
+}
+
+// R_0 = λI
+Vector* without_keys(Index K, Vector lambda, Scratch& scratch) {
+  Vector* R = scratch.take<Vector>(K * K);
+  std::fill_n(R, K * K, Vector{});
+  for (Index i = 0; i < K; ++i) R[i * K + i] = lambda;
+  return R;
 }
 
 // The gradient of q̃_t = H_t⁻¹ q_t, where H_t = Σ_{i<=t} k_i k_iᵀ + I/λ. With p_t = dq̃_t, the gradient of
@@ -128,7 +132,8 @@ void backward(Index T, Index K, const Problems& problems, const real* keys, cons
               const real* dresult, Vector lambda, Tensor::GradPart dq, Tensor::GradPart dk, real* dlambda) {
   Scratch scratch;
   Vector* d = scratch.take<Vector>(T * K);
-  solve(T, K, problems, keys, lambda, [&](Index t, Vector* x) { problems.read(dresult, t, x); },
+  solve(T, K, problems, keys, without_keys(K, lambda, scratch),
+        [&](Index t, Vector* x) { problems.read(dresult, t, x); },
         [&](Index t, const Vector* y) { std::copy_n(y, K, d + t * K); }, scratch);
   Vector* __restrict M = scratch.take<Vector>(K * K);
   Vector *k = scratch.take<Vector>(K), *q = scratch.take<Vector>(K), *g = scratch.take<Vector>(K);
@@ -158,7 +163,8 @@ void backward(Index T, Index K, const Problems& problems, const real* keys, cons
 
 }  // namespace
 
-Tensor preconditioned_queries(const Tensor& q, const Tensor& k, const Tensor& lambda, Index heads) {
+Tensor preconditioned_queries(const Tensor& q, const Tensor& k, const Tensor& lambda, Index heads,
+                              AttentionState* state) {
   const auto shapes = [&] {
     return text("preconditioned_queries: q ", q.shape(), ", k ", k.shape(), ", lambda ", lambda.shape());
   };
@@ -182,12 +188,18 @@ Tensor preconditioned_queries(const Tensor& q, const Tensor& k, const Tensor& la
       f(first, Problems(B, T, H, K, first), load(group_lambda));
     };
     const Index groups = (B * H + lanes - 1) / lanes;
-    if (T > 0 && K > 0) parallel_for(groups, group, B * H * T * K * K);
+    if (K > 0) parallel_for(groups, group, B * H * T * K * K);
   };
-  each_group([&](Index, const Problems& problems, Vector group_lambda) {
+  const bool goes_on = state != nullptr && state->keys.defined();
+  const Tensor kept = part_of(state, &AttentionState::keys, "preconditioned_queries", {B, K, H * K}, out);
+  each_group([&](Index first, const Problems& problems, Vector group_lambda) {
     Scratch scratch;
-    solve(T, K, problems, k.data(), group_lambda, [&](Index t, Vector* x) { problems.read(q.data(), t, x); },
+    Vector* R = without_keys(K, group_lambda, scratch);
+    const Problems rows(B, K, H, K, first);  // of all R that are kept, side by side as keys are
+    for (Index i = 0; goes_on && i < K; ++i) rows.read(kept.data(), i, R + i * K);
+    solve(T, K, problems, k.data(), R, [&](Index t, Vector* x) { problems.read(q.data(), t, x); },
           [&](Index t, const Vector* y) { problems.write({out.data(), false}, t, y); }, scratch);
+    for (Index i = 0; kept.defined() && i < K; ++i) rows.write({kept.data(), false}, i, R + i * K);
   });
   Tape::record("preconditioned_queries", out, [=] {
     const Tensor::GradPart dq = q.grad_part(), dk = k.grad_part();

@@ -26,8 +26,10 @@ namespace mesagrad {
 // gradient to earlier keys too, as every key is part of what later tokens compute. So does a key of which
 // λ‖k‖² overflows.
 // Throws if the shapes do not fit, or unless every lambda is finite, positive and no denormal number.
+// With a state, its R begins the recursion; λ is read only if there is none yet.
 // Paper: the mesa-layer and its appendix on the forward and backward pass.
-Tensor preconditioned_queries(const Tensor& q, const Tensor& k, const Tensor& lambda, Index heads);
+Tensor preconditioned_queries(const Tensor& q, const Tensor& k, const Tensor& lambda, Index heads,
+                              AttentionState* state = nullptr);
 
 // λ = log(1 + e^ρ) + 10⁻⁴. Training can step over the end of the positive numbers, where the mesa-layer
 // throws, if it moves λ itself; if it moves ρ instead, λ is positive wherever ρ goes. The constant is
@@ -58,11 +60,12 @@ struct MesaLayer {
     if (softplus_lambda) return {{prefix + "rho", &rho}};
     return {{prefix + "lambda", &lambda}};
   }
-  Tensor operator()(const Tensor& q, const Tensor& k, const Tensor& v, Index heads) const {
+  Tensor operator()(const Tensor& q, const Tensor& k, const Tensor& v, Index heads,
+                    AttentionState* state = nullptr) const {
     const Tensor penalty = softplus_lambda ? positive_lambda(rho) : lambda;
     const Tensor keys = features.keys(k, heads);
-    const Tensor queries = preconditioned_queries(features.keys(q, heads), keys, penalty, heads);
-    return features.outputs(causal_linear_attention(queries, keys, v, heads), heads);
+    const Tensor queries = preconditioned_queries(features.keys(q, heads), keys, penalty, heads, state);
+    return features.outputs(causal_linear_attention(queries, keys, v, heads, state), heads);
   }
 };
 

@@ -68,4 +68,31 @@ Tensor add_positions(const Tensor& x, const Tensor& table) {
   return out;
 }
 
+Tensor tokens_before(const Tensor& x, const Tensor& first) {
+  check(x.shape().rank() == 3, "tokens_before: x ", x.shape(), ": expected (B, T, D)");
+  const Index T = x.dim(1), D = x.dim(2);
+  check(!first.defined() || first.shape() == Shape({x.dim(0), 1, D}), "tokens_before: x ", x.shape(),
+        " and the token before it ", [&] { return text(first.shape()); });
+  check(!first.defined() || !first.has_grad(), "tokens_before: the token before passes no gradient on");
+  const Tensor out = Tape::output(x.shape(), {&x});
+  each_row(x.rows(), D, [=, from = x.data(), to = out.data()](Index row) {
+    if (row % T != 0) std::copy_n(from + (row - 1) * D, D, to + row * D);
+    else if (first.defined()) std::copy_n(first.data() + row / T * D, D, to + row * D);
+    else std::fill_n(to + row * D, D, real{0});
+  });
+  Tape::record("tokens_before", out, [=] {
+    // The last token of a sequence comes before none.
+    add_to_grad(x, [=, dout = out.grad()](Index i) { return i / D % T == T - 1 ? 0 : dout[i + D]; });
+  });
+  return out;
+}
+
+Tensor last_token(const Tensor& x) {
+  check(x.shape().rank() == 3 && x.dim(1) > 0, "last_token: x ", x.shape(), ": expected (B, T, D), T > 0");
+  const Index B = x.dim(0), T = x.dim(1), D = x.dim(2);
+  const Tensor last({B, 1, D});
+  for (Index b = 0; b < B; ++b) std::copy_n(x.data() + (b * T + T - 1) * D, D, last.data() + b * D);
+  return last;
+}
+
 }  // namespace mesagrad

@@ -21,6 +21,8 @@ struct SelfAttention {
   bool unit_keys = false;  // queries and keys are brought to length 1, head by head;
   bool unit_values = false;  // or queries and values, as in mesa-layers of the paper's authors, who call
                              // their values keys
+  bool shifted_keys = false;  // the key of token t is that of token t - 1, that of token 0 is zero: so one
+                              // layer can look up what followed a token like the last one
 
   // x (B, T, D) to (B, T, D): Σ_h Σ_{i <= t} weight_h(t, i) x_i Wv_h Wo_h, where the weight is
   //
@@ -31,23 +33,31 @@ struct SelfAttention {
   // and for the gated kinds what nn/gated_layers.h says.
   //
   // With `positions`, a table of P numbers for each token, queries and keys are made of [x_t, P_t].
-  Tensor operator()(const Tensor& x, const Tensor& positions = {}) const {
-    const std::pair<Tensor, Tensor> qk = queries_and_keys(x, positions);
+  // With a state, the sums begin with the tokens that it has read, and it has read x too.
+  Tensor operator()(const Tensor& x, const Tensor& positions = {}, AttentionState* state = nullptr) const {
+    const std::pair<Tensor, Tensor> qk = queries_and_keys(x, positions, state);
     Tensor v = matmul(x, wv);
     if (unit_values) v = unit_length(v, heads);
     const auto attend = [&](const auto& mix) {
-      if constexpr (requires { mix(v, v, v, heads, x); }) return mix(qk.first, qk.second, v, heads, x);
-      else return mix(qk.first, qk.second, v, heads);
+      if constexpr (requires { mix(v, v, v, heads, x); }) return mix(qk.first, qk.second, v, heads, x, state);
+      else return mix(qk.first, qk.second, v, heads, state);
     };
-    return matmul(std::visit(attend, mixer), wo);
+    const Tensor mixed = std::visit(attend, mixer);
+    if (state != nullptr) state->tokens += x.dim(1);
+    return matmul(mixed, wo);
   }
 
   // Of x (B, T, D): two tensors (B, T, H·K), before a mesa-layer preconditions its queries.
-  std::pair<Tensor, Tensor> queries_and_keys(const Tensor& x, const Tensor& positions = {}) const {
+  std::pair<Tensor, Tensor> queries_and_keys(const Tensor& x, const Tensor& positions = {},
+                                             AttentionState* state = nullptr) const {
     const Tensor seen = positions.defined() ? concatenate_positions(x, positions) : x;
     Tensor q = matmul(seen, wq), k = matmul(seen, wk);
     if (unit_keys || unit_values) q = unit_length(q, heads);
     if (unit_keys) k = unit_length(k, heads);
+    if (shifted_keys) {
+      const Tensor last = state == nullptr ? Tensor() : std::exchange(state->last_key, last_token(k));
+      k = tokens_before(k, last);
+    }
     return {std::move(q), std::move(k)};
   }
 

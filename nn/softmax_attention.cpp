@@ -6,6 +6,7 @@
 #include "core/exponential.h"
 #include "core/sum.h"
 #include "nn/attention_tiles.h"
+#include "nn/mesa_solver.h"
 
 namespace mesagrad {
 namespace {
@@ -91,6 +92,17 @@ struct SoftmaxHead : AttentionHead {
     }
   }
 
+  // What `forward` does, for the last of the T tokens alone: q is its query; k and v come from caches, with a
+  // row for each channel.
+  void decode(real* out) const {
+    Scratch scratch;
+    real* scores = scratch.take<real>(padded(T));
+    std::fill_n(scores, padded(T), real{0});
+    for (Index j = 0; j < K; ++j) add_multiple(T, q[j], k + j * key_row, scores);
+    const real inverse_sum = exponentials(T - 1, T, scores).inverse_sum;
+    for (Index j = 0; j < V; ++j) out[j] = inverse_sum * mesagrad::dot(T, scores, v + j * value_row);
+  }
+
  private:
   static Row row_of(const real* kept, Index t) { return {kept[2 * t], kept[2 * t + 1]}; }
 
@@ -138,10 +150,57 @@ struct SoftmaxHead : AttentionHead {
   }
 };
 
+// Writes x (B, T, H·n) behind the `tokens` of a cache (B, H, n, room), which gets so much room first.
+void append(const Tensor& x, Index heads, Index tokens, Index room, Tensor& cache) {
+  const Index B = x.dim(0), T = x.dim(1), channels = x.dim(2);
+  if (cache.dim(3) < room) {
+    const Tensor larger({B, heads, channels / heads, room});
+    for (Index row = 0; row < B * channels; ++row) {
+      std::copy_n(cache.data() + row * cache.dim(3), tokens, larger.data() + row * room);
+    }
+    cache = larger;
+  }
+  for (Index b = 0; b < B; ++b) {
+    for (Index t = 0; t < T; ++t) {
+      for (Index j = 0; j < channels; ++j) {
+        cache[(b * channels + j) * room + tokens + t] = x[(b * T + t) * channels + j];
+      }
+    }
+  }
+}
+
 }  // namespace
 
 Tensor causal_softmax_attention(const Tensor& q, const Tensor& k, const Tensor& v, Index heads) {
   return attention<SoftmaxHead>("causal_softmax_attention", q, k, v, heads);
+}
+
+Tensor causal_softmax_attention(const Tensor& q, const Tensor& k, const Tensor& v, Index heads,
+                                AttentionState* state) {
+  if (state == nullptr) return causal_softmax_attention(q, k, v, heads);
+  const char* op = "causal_softmax_attention";
+  check_attention_shapes(op, q, k, v, heads);
+  const Index B = q.dim(0), T = q.dim(1), K = q.dim(2) / heads, V = v.dim(2) / heads;
+  const Index before = state->tokens, end = before + T;
+  const Tensor out = Tape::output(v.shape(), {&q, &k, &v});
+  part_of(state, &AttentionState::keys, op, {B, heads, K, state->room}, out);
+  part_of(state, &AttentionState::values, op, {B, heads, V, state->room}, out);
+  Index room = std::max<Index>(1, state->room);
+  while (room < end) room *= 2;
+  append(k, heads, before, room, state->keys);
+  append(v, heads, before, room, state->values);
+  state->room = room;
+  if (before == 0) return causal_softmax_attention(q, k, v, heads);
+  parallel_for(B * heads, [&](Index i) {
+    const real *keys = state->keys.data() + i * K * room, *values = state->values.data() + i * V * room;
+    for (Index t = 0; t < T; ++t) {
+      const Index row = (i / heads * T + t) * heads + i % heads;
+      SoftmaxHead{{before + t + 1, K, V, room, room, q.data() + row * K, keys, values}}.decode(
+          out.data() + row * V);
+    }
+  }, B * heads * T * end * (K + V));
+  Tape::record(op, out, [] {});
+  return out;
 }
 
 }  // namespace mesagrad

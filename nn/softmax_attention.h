@@ -2,6 +2,7 @@
 #pragma once
 #include <string>
 
+#include "nn/attention_state.h"
 #include "nn/parameters.h"
 
 namespace mesagrad {
@@ -19,11 +20,18 @@ namespace mesagrad {
 // Paper: appendix on softmax self-attention.
 Tensor causal_softmax_attention(const Tensor& q, const Tensor& k, const Tensor& v, Index heads);
 
+// The same with a state, whose caches hold the `tokens` keys and values before these: k and v are written
+// behind them. The first call does as above; from the second on, one query after another is compared with all
+// keys that are cached, for 2·t·(K + V) flops at token t. Without state: as above.
+Tensor causal_softmax_attention(const Tensor& q, const Tensor& k, const Tensor& v, Index heads,
+                                AttentionState* state);
+
 // As a kind of attention (nn/mixer.h).
 struct SoftmaxAttention : NoParameters {
   std::string name() const { return "softmax"; }
-  Tensor operator()(const Tensor& q, const Tensor& k, const Tensor& v, Index heads) const {
-    return causal_softmax_attention(q, k, v, heads);
+  Tensor operator()(const Tensor& q, const Tensor& k, const Tensor& v, Index heads,
+                    AttentionState* state = nullptr) const {
+    return causal_softmax_attention(q, k, v, heads, state);
   }
 };
 

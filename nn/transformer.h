@@ -58,6 +58,7 @@ struct Transformer {
     bool layer_norm = false;       // before attention and before the MLP
     bool final_norm = false;       // before the readout
     bool unit_keys = false;        // queries and keys of length 1, in all blocks but the first
+    bool shifted_keys = false;     // the key of a token is that of the token before, in all blocks
     bool embedded = true;          // false: tokens are as wide as the stream, which is what comes out
     bool ids = false;              // tokens are whole numbers below `inputs`, the rows of the embedding
     bool tied = false;             // the readout is the embedding, transposed; then outputs = inputs
@@ -121,6 +122,7 @@ struct Transformer {
       block.attention = random_self_attention(options.blocks[b], seen, D, options.heads, options.key_size,
                                               deviation, random);
       block.attention.unit_keys = options.unit_keys && b > 0;
+      block.attention.shifted_keys = options.shifted_keys;
       if (options.mlp > 0) {
         block.mlp = MLP{normal_parameter({D, options.mlp}, deviation, random),
                         normal_parameter({options.mlp, D}, deviation, random), options.relu};
@@ -171,20 +173,27 @@ struct Transformer {
     return options.ids ? Embedding{embedding, embedding_apart}(x) : matmul(x, embedding);
   }
 
-  // The residual streams (B, T, D) before the first block and after each.
-  std::vector<Tensor> residual_streams(const Tensor& x, const Noise* noise = nullptr) const {
+  // The residual stream (B, T, D) before the first block, of tokens that stand behind `before` others.
+  Tensor first_stream(const Tensor& x, Index before = 0) const {
     Tensor tokens = embed(x);
     if (options.masked_channels > 0) tokens = zero_channels(tokens, options.masked_channels);
     if (options.positions == Positions::tokens || options.positions == Positions::learned) {
-      tokens = add_positions(tokens, table);
+      tokens = add_positions(tokens, positions_of(tokens, before));
     }
-    std::vector<Tensor> streams = {tokens};
+    return tokens;
+  }
+
+  // The residual streams (B, T, D) before the first block and after each.
+  std::vector<Tensor> residual_streams(const Tensor& x, const Noise* noise = nullptr) const {
+    std::vector<Tensor> streams = {first_stream(x)};
     for (std::size_t b = 0; b < blocks.size(); ++b) streams.push_back(after_block(b, streams.back(), noise));
     return streams;
   }
 
-  // What block b makes of its residual stream x (B, T, D).
-  Tensor after_block(std::size_t b, Tensor x, const Noise* noise = nullptr) const {
+  // What block b makes of its residual stream x (B, T, D). With a state, which goes on from there, x are the
+  // tokens behind those that the state has read.
+  Tensor after_block(std::size_t b, Tensor x, const Noise* noise = nullptr,
+                     AttentionState* state = nullptr) const {
     check(b < blocks.size(), "transformer: there is no block ", b, ", only ", blocks.size());
     const Block& block = blocks[b];
     const auto normed = [&](const auto& norm) { return norm ? (*norm)(x) : x; };
@@ -193,9 +202,21 @@ struct Transformer {
                                                static_cast<std::uint32_t>(2 * b + site));
     };
     const bool first = b == 0 && options.positions == Positions::keys;
-    x = x + dropped(block.attention(normed(block.attention_norm), first ? table : Tensor()), 0);
+    const Tensor positions = first ? positions_of(x, state == nullptr ? 0 : state->tokens) : Tensor();
+    x = x + dropped(block.attention(normed(block.attention_norm), positions, state), 0);
     if (block.mlp) x = x + dropped((*block.mlp)(normed(block.mlp_norm)), 1);
     return options.clip > 0 ? clip(x, options.clip) : x;
+  }
+
+ private:
+  // The table's rows for tokens x (B, T, D) behind `before` others.
+  Tensor positions_of(const Tensor& x, Index before) const {
+    if (before == 0) return table;
+    const Index T = x.dim(1), width = table.dim(1);
+    check(before + T <= table.dim(0), "transformer: ", before + T, " tokens so far, but there are only ",
+          table.dim(0), " positions");
+    return Tensor({T, width}, std::span<const real>(table.data() + before * width,
+                                                    static_cast<std::size_t>(T * width)));
   }
 };
 

@@ -237,6 +237,7 @@ std::vector<Row> rows() {
   add_step(result, "linear-2, width 20", B, T, changed(20, 2, 2, 20));
   add_step(result, "linear-2, width 80", B, T, changed(80, 2, 4, 20));
   add_step(result, "linear-2, width 256", B, T, changed(256, 2, 4, 64));
+  add_decoding(result);
   return result;
 }
 

@@ -16,5 +16,6 @@ struct Row {
 };
 
 std::vector<Row> rows();
+void add_decoding(std::vector<Row>& rows);  // tests/bench/decoding.cpp
 
 }  // namespace mesagrad::bench

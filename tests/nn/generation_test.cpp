@@ -3,6 +3,8 @@
 
 #include "nn/generation.h"
 
+#include <set>
+
 #include "tests/helpers.h"
 #include "tests/odd_arguments.h"
 
@@ -36,6 +38,31 @@ TEST_CASE("a model continues what it sees, a window at most", "[generation]") {
   CHECK(continued(model, {1, 1}, 0, 3, random) == std::vector<Index>({1, 1}));
   refuses("generation", [&] { continued(model, {}, 1, 3, random); });
   refuses("generation", [&] { continued(model, {1}, 1, 0, random); });
+}
+
+TEST_CASE("a decoder continues as a window does that holds all", "[generation]") {
+  using Positions = Transformer::Positions;
+  for (const auto positions : {Positions::none, Positions::learned, Positions::keys}) {
+    const Transformer model({.inputs = 9,
+                             .outputs = 9,
+                             .width = 8,
+                             .blocks = {MesaLayer{}, SoftmaxAttention{}, LinearAttention{}},
+                             .heads = 2,
+                             .key_size = 4,
+                             .positions = positions,
+                             .tokens = 40,
+                             .ids = true,
+                             .init_deviation = 0.4},
+                            2);
+    Random one(3, stream::generation), two(3, stream::generation);
+    const std::vector<Index> beginning = {4, 1, 8}, ids = continued(model, beginning, 38, one);
+    CHECK(ids == continued(model, beginning, 38, 40, two));
+    CHECK(std::set<Index>(ids.begin(), ids.end()).size() > 4);
+    CHECK(continued(model, beginning, 0, one) == beginning);
+    refuses("generation", [&] { continued(model, {}, 1, one); });
+    if (positions == Positions::none) continue;
+    CHECK(lacks([&] { continued(model, beginning, 39, one); }, {"41 tokens", "40 positions"}) == "");
+  }
 }
 
 }  // namespace mesagrad

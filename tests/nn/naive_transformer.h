@@ -79,6 +79,9 @@ inline Matrix naive_self_attention(const SelfAttention& layer, const Matrix& see
     if (layer.unit_keys || layer.unit_values) to_length_1(q);
     if (layer.unit_keys) to_length_1(k);
     if (layer.unit_values) to_length_1(v);
+    for (Index t = k.rows() - 1; t >= 0 && layer.shifted_keys; --t) {
+      for (Index j = 0; j < K; ++j) k(t, j) = t > 0 ? k(t - 1, j) : 0;
+    }
     if (const auto mesa = std::get_if<MesaLayer>(&layer.mixer)) {
       q = reference::preconditioned_queries(q, k, static_cast<double>(mesa->lambda[h]));
     }

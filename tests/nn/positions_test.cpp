@@ -66,10 +66,39 @@ TEST_CASE("positions stand behind every token, or are added to it", "[positions]
   }
 }
 
+TEST_CASE("every token can be the one before it", "[positions]") {
+  for (const Shape& shape : shapes) {
+    INFO(shape);
+    const Index T = shape[1], D = shape[2];
+    const Tensor x = random_tensor(shape, 1), y = tokens_before(x);
+    std::vector<real> before;
+    for (Index i = 0; i < x.size(); ++i) before.push_back(i / D % T == 0 ? 0 : x[i - D]);
+    CHECK(y.shape() == shape);
+    CHECK(numbers_of(y) == before);
+    check_operation([](const auto& in) { return tokens_before(in[0]); }, {x});
+    check_operation([](const auto& in) { return tokens_before(in[0]) * in[0]; }, {x});  // x is used twice
+  }
+  const Tensor x = random_tensor({2, 3, 4}, 1), first = random_tensor({2, 1, 4}, 2);
+  const Tensor with_first = tokens_before(x, first);
+  for (Index b = 0; b < 2; ++b) {
+    for (Index j = 0; j < 4; ++j) {
+      CHECK(with_first[b * 12 + j] == first[b * 4 + j]);
+      CHECK(with_first[b * 12 + 4 + j] == x[b * 12 + j]);
+      CHECK(last_token(x)[b * 4 + j] == x[b * 12 + 8 + j]);
+    }
+  }
+  const Tensor bad({1, 3, 1});
+  bad[0] = std::numeric_limits<real>::quiet_NaN();
+  bad[2] = std::numeric_limits<real>::infinity();
+  const Tensor after = tokens_before(bad);
+  CHECK((after[0] == 0 && std::isnan(after[1]) && after[2] == 0));  // the last token comes before none
+}
+
 TEST_CASE("positions are the same on any number of threads", "[positions]") {
   const Tensor x = random_tensor({31, 101, 40}, 1), table = random_tensor({101, 40}, 2);
   check_threads([&](const auto& in) { return concatenate_positions(in[0], table); }, {x});
   check_threads([&](const auto& in) { return add_positions(in[0], table); }, {x});
+  check_threads([](const auto& in) { return tokens_before(in[0]); }, {x});
 }
 
 TEST_CASE("positions that do not fit are refused", "[positions][errors]") {
@@ -89,6 +118,11 @@ TEST_CASE("positions that do not fit are refused", "[positions][errors]") {
   }
   CHECK(message_of([&] { add_positions(x, Tensor({3, 5})); }) ==
         "add_positions: x (2, 3, 4) and table (3, 5) differ in their last dimension");
+  CHECK(message_of([&] { tokens_before(x, x); }) ==
+        "tokens_before: x (2, 3, 4) and the token before it (2, 3, 4)");
+  CHECK(message_of([&] { last_token(Tensor({2, 0, 4})); }) ==
+        "last_token: x (2, 0, 4): expected (B, T, D), T > 0");
+  CHECK(message_of([&] { tokens_before(flat); }) == "tokens_before: x (6, 4): expected (B, T, D)");
   CHECK(message_of([] { sinusoidal_table(-1, 4); }) == "shape: dimension 0 is -1, it can't be negative");
 }
 

@@ -39,6 +39,8 @@ std::vector<Transformer> models() {
   add([=](auto& o) { o.blocks = {linear, softmax, mesa}; o.mlp = 9; o.unit_keys = true; });
   add([](auto&) {});
   result.back().blocks[2].attention.unit_values = true;
+  add([](auto& o) { o.shifted_keys = true; });
+  add([=](auto& o) { o.blocks = {mesa}; o.shifted_keys = o.layer_norm = true; o.positions = Positions::none; });
   add([](auto& o) { o.positions = Positions::learned; o.final_norm = true; o.mlp = 4; o.relu = true; });
   add([](auto& o) { o.inputs = 5; o.ids = true; o.positions = Positions::learned; o.final_norm = true; });
   add([](auto& o) { o.inputs = o.outputs = 5; o.ids = o.tied = true; o.positions = Positions::tokens; });
@@ -113,6 +115,48 @@ TEST_CASE("every parameter of the Transformer has a name, and a gradient of its 
   CHECK(count(Transformer({}, 1)) == 96800);  // the paper's seven layers
   CHECK(count(Transformer({.blocks = {SoftmaxAttention{}, MesaLayer{}}}, 1)) ==
         32804);  // and its hybrid
+}
+
+TEST_CASE("one layer whose keys are shifted finds what followed the like of a token", "[transformer]") {
+  // Three symbols, each a direction, as queries, keys and values: 0 1 2 0. What followed 0 was 1.
+  const Tensor one_hot({1, 4, 3});
+  for (const Index i : {0, 4, 8, 9}) one_hot[i] = 1;
+  const Tensor ones({3, 3});
+  for (const Index i : {0, 4, 8}) ones[i] = 1;
+  Random random(1, stream::parameters);
+  for (const bool shifted : {false, true}) {
+    SelfAttention layer = random_self_attention(LinearAttention{}, 3, 3, 1, 3, 1, random);
+    for (Tensor* w : {&layer.wq, &layer.wk, &layer.wv, &layer.wo}) *w = ones;
+    layer.shifted_keys = shifted;
+    const std::vector<real> out = numbers_of(layer(one_hot)), last(out.end() - 3, out.end());
+    CHECK(last == (shifted ? std::vector<real>{0, 1, 0} : std::vector<real>{2, 0, 0}));
+  }
+}
+
+TEST_CASE("a single token has no key if keys are shifted", "[transformer]") {
+  const std::vector<Mixer> sums = {LinearAttention{{.unit_keys = true}}, LinearAttention{{.dpfp = 2}},
+                                   MesaLayer{.features = {.dpfp = 2, .unit_keys = true}}, GatedMesaLayer{},
+                                   GatedLinearAttention{}, GatedDeltaRule{}};
+  for (const Mixer& kind : sums) {
+    const auto name = std::visit([](const auto& mix) { return mix.name(); }, kind);
+    INFO(name);
+    Random random(1, stream::parameters);
+    SelfAttention layer = random_self_attention(kind, 4, 4, 2, 2, 1, random);
+    layer.shifted_keys = true;
+    const Tensor x = random_tensor({2, 1, 4}, 3).requires_grad();
+    Tape tape;
+    const Tensor y = layer(x);
+    CHECK(numbers_of(y) == std::vector<real>(8, 0));  // nothing was seen, nothing is said
+    tape.backward(y, random_tensor(y.shape(), 4));
+    CHECK(gradient_of(x) == std::vector<real>(8, 0));
+    CHECK(layer(Tensor({0, 3, 4})).shape() == Shape({0, 3, 4}));
+    CHECK(layer(Tensor({2, 0, 4})).shape() == Shape({2, 0, 4}));
+  }
+  Random random(1, stream::parameters);
+  SelfAttention layer = random_self_attention(SoftmaxAttention{}, 4, 4, 2, 2, 1, random);
+  const Tensor x = random_tensor({2, 1, 4}, 3), alone = layer(x);
+  layer.shifted_keys = true;
+  CHECK(numbers_of(layer(x)) == numbers_of(alone));  // softmax gives all to the only one, whatever its key
 }
 
 TEST_CASE("dropout belongs to a training's sequences, not to its passes", "[transformer]") {

@@ -20,6 +20,7 @@
 #include "tasks/loss_curve.h"
 #include "tasks/nonlinear_dynamics.h"
 #include "tasks/partially_observed.h"
+#include "tasks/recall.h"
 #include "tasks/text.h"
 #include "tutorials/lesson/lesson.h"
 #include "tutorials/lesson/writing.h"
@@ -58,7 +59,8 @@ inline std::string in_words(const std::function<double(Index)>& rate, Index upda
 // All fields are taken by name: one that is new, and missing here, does not compile.
 inline std::string in_words(const Transformer::Options& options) {
   const auto& [inputs, outputs, width, blocks, heads, key_size, positions, tokens, clip, mlp, relu, layer_norm,
-               final_norm, unit_keys, embedded, ids, tied, masked_channels, dropout, deviation] = options;
+               final_norm, unit_keys, shifted_keys, embedded, ids, tied, masked_channels, dropout,
+               deviation] = options;
   std::string kinds;
   for (const Mixer& kind : blocks) {
     kinds += " (" + std::visit([](const auto& mix) { return mix.name(); }, kind) + ")";
@@ -67,8 +69,9 @@ inline std::string in_words(const Transformer::Options& options) {
               heads, ", key size ", key_size, ", positions ", static_cast<int>(positions),
               ", model's tokens ", tokens, ", clip ", exact_number(clip), ", MLP ", mlp, ", relu ", relu,
               ", layer norm ", layer_norm, ", final norm ", final_norm, ", ids ", ids, ", tied ", tied,
-              ", unit keys ", unit_keys, ", embedded ", embedded, ", masked channels ", masked_channels,
-              ", dropout ", exact_number(dropout), ", first deviation ", exact_number(deviation));
+              ", unit keys ", unit_keys, ", shifted keys ", shifted_keys, ", embedded ", embedded,
+              ", masked channels ", masked_channels, ", dropout ", exact_number(dropout), ", first deviation ",
+              exact_number(deviation));
 }
 
 inline std::string in_words(const Matrix& a) {
@@ -148,6 +151,11 @@ inline std::string in_words(const Bigram& task) {
   const auto& [symbols, tokens, concentration] = task;
   return text("bigram language, symbols ", symbols, ", tokens ", tokens, ", concentration ",
               exact_number(concentration));
+}
+
+inline std::string in_words(const Recall& task) {
+  const auto& [tokens, keys, values] = task;
+  return text("recall of ", tokens, " tokens, ", keys, " keys, ", values, " values");
 }
 
 inline std::string in_words(const TextWindows& task) {

@@ -21,7 +21,7 @@ NUMBERS := $(shell ls tutorials | sed -n 's/^0*\([0-9]*\)_.*/\1/p')
 TUTORIALS := $(NUMBERS:%=tutorial-%)
 .PHONY: help test test-run test-lessons sanitize fingerprints clean library objects bench again $(TUTORIALS)
 ASSIGNMENTS := $(shell ls tests/course | sed -n 's/^0*\([0-9]*\)_.*/\1/p')
-DESK := course student grade assignment-% hint-% watch-%
+DESK := course student grade test-course assignment-% hint-% watch-%
 
 # Several goals are made one after another, each by a make of its own.
 ifneq ($(word 2,$(MAKECMDGOALS)),)
@@ -74,7 +74,8 @@ own.test-run := $(call objects,$(addprefix tests/,*.cpp core/*.cpp nn/*.cpp task
 own.bench := $(call objects,tests/bench/*.cpp)
 $(foreach n,$(ASSIGNMENTS),$(eval own.check-$n := $(call objects,tests/course/0$n_*.cpp tests/course/$n_*.cpp \
     tests/course/check.cpp tests/course/main.cpp tests/course/exercises.cpp)))
-own.teacher := $(call objects,$(addprefix tests/course/,course.cpp grade.cpp report.cpp sandbox.cpp tree.cpp exercises.cpp))
+own.teacher := $(call objects,$(addprefix tests/course/,course.cpp grade.cpp report.cpp sandbox.cpp tree.cpp \
+    exercises.cpp) core/files.cpp core/utf8.cpp tutorials/lesson/writing.cpp)
 own.objects := $(own.test-lessons) $(own.test-run) $(own.bench) $(call objects,tests/fuzz/*.cpp tests/course/*.cpp)
 OBJECTS := $(LIBRARY) $(own.objects)
 library: $(LIBRARY)
@@ -112,7 +113,9 @@ COURSE := $(ASSIGNMENTS:%=check-%) teacher
 PROGRAMS := $(TUTORIALS) test-run bench $(COURSE)
 $(foreach goal,$(PROGRAMS),$(eval $(BUILD)/$(goal): $(own.$(goal))))
 $(BUILD)/test-run: LIBS += $(filter -lCatch2,$(COMPILER))
-$(PROGRAMS:%=$(BUILD)/%): $(LIBRARY)
+$(TUTORIALS:%=$(BUILD)/%) $(BUILD)/test-run $(BUILD)/bench: $(LIBRARY)
+$(ASSIGNMENTS:%=$(BUILD)/check-%): $(filter-out $(BUILD)/tutorials/%,$(LIBRARY))
+$(PROGRAMS:%=$(BUILD)/%):
 	@$(COMPILE) $(filter %.o,$^) -o $@.$$$$ $(LDFLAGS) $(LIBS) $(LDLIBS) && mv $@.$$$$ $@
 
 bench: ## measure GFLOP/s and the share of this machine's peak

@@ -1,4 +1,4 @@
-// The teacher's program: course student UPTO OUT [FROM] | grade A FROM [ID] [OUT].
+// The teacher's program.
 #include <cstdlib>
 #include <iostream>
 #include <sstream>
@@ -26,7 +26,7 @@ int number(const char* name, int most) {
 }
 
 // A starter for those who have solved assignments up to UPTO, in OUT; with the answers in FROM.
-void student() {
+int student() {
   const Path out = setting("OUT"), from = setting("FROM");
   const int upto = number("UPTO", 10);
   check(!out.empty(), "OUT=dir says where the starter goes");
@@ -47,6 +47,31 @@ void student() {
   std::cout << text(out.string(), ": solved up to assignment ", upto,
                     from.empty() ? "" : text(", with ", carried, " answers of ", from.string()), ". Next: make assignment-",
                     upto + 1, "\n");
+  return 0;
+}
+
+// For the proof that the course holds what it promises (proof.sh).
+int leaks() {
+  const Tree tree = read_tree(".");
+  const int upto = number("UPTO", 10);
+  const std::string leak = leak_of(tree, starter_of(tree, upto, ""), upto);
+  check(leak.empty(), leak);
+  return 0;
+}
+
+int list_mistakes() {
+  for (const Mistake& one : mistakes_of(read_tree(".")))
+    std::cout << text(one.assignment, '\t', one.exercise, '\t', one.right, " ==> ", one.wrong, '\n');
+  return 0;
+}
+
+int plant_mistake() {
+  const Tree tree = read_tree(".");
+  const std::vector<Mistake> mistakes = mistakes_of(tree);
+  const auto n = std::strtoull(setting("MISTAKE").c_str(), nullptr, 10);
+  check(n > 0 && n <= mistakes.size(), "MISTAKE=", setting("MISTAKE"), " is none of 1 to ", mistakes.size());
+  write_tree(setting("OUT"), with_mistake(tree, mistakes[n - 1]));
+  return 0;
 }
 
 int grade_submission() {
@@ -63,10 +88,12 @@ int grade_submission() {
 
 int run(int argc, char** argv) {
   const std::string what = argc == 2 ? argv[1] : "";
-  check(what == "student" || what == "grade", "usage: course student | grade, with settings in the environment");
+  if (what == "student") return student();
   if (what == "grade") return grade_submission();
-  student();
-  return 0;
+  if (what == "leaks") return leaks();
+  if (what == "mistakes") return list_mistakes();
+  if (what == "plant") return plant_mistake();
+  fail("usage: teacher student|grade|leaks|mistakes|plant, with settings in the environment");
 }
 
 }  // namespace

@@ -27,3 +27,6 @@ student:
 
 grade:
 	@$(MAKE) teacher && MAKE_COMMAND='$(MAKE)' $(call typed,A FROM ID SECRET) OUT=$(call quote,$(OUT)/grade) build/teacher grade
+
+test-course: ## prove that every assignment of the course can be solved, failed and graded (SEEDS=50)
+	@$(MAKE) teacher && MAKE='$(MAKE)' $(call typed,OUT SEEDS) sh tests/course/proof.sh

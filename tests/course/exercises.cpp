@@ -115,8 +115,6 @@ std::vector<Region> regions_of(const Path& path, const Lines& lines) {
         refuse(path, i, text("the end of ", match[1].str(), " where ", regions.back().id, " should end"));
       regions.back().end = i;
       open = false;
-      const std::string escape = escapes(lines, regions.back().mark + 1, i, false);
-      if (!escape.empty()) refuse(path, regions.back().mark, text(regions.back().id, ", ", escape));
     } else if (std::regex_match(line, looks_like_one)) {
       refuse(path, i, "a mark has the form `// exercise 3.1: what is asked` or `// end 3.1`");
     } else if (is_starting_code(line) && !open) {
@@ -131,6 +129,8 @@ Lines cut(const Path& path, const Lines& lines, int upto) {
   Lines result;
   std::size_t next = 0;
   for (const Region& region : regions_of(path, lines)) {
+    const std::string escape = escapes(lines, region.mark + 1, region.end, false);
+    if (!escape.empty()) refuse(path, region.mark, text(region.id, ", ", escape));
     result.insert(result.end(), lines.begin() + static_cast<std::ptrdiff_t>(next),
                   lines.begin() + static_cast<std::ptrdiff_t>(region.mark) + 1);
     bool has_start = false;

@@ -31,7 +31,7 @@ struct Region {
 };
 
 // All regions of a file, in order. `path` is for messages. Throws Error with file and line if a mark is nested,
-// stray, unclosed, or not of the form above, or if the braces of a region do not balance.
+// stray, unclosed, or not of the form above.
 std::vector<Region> regions_of(const Path& path, const Lines& lines);
 
 // "line 12: `}` without its partner", or whatever else would let a region reach beyond its marks; empty if
@@ -39,7 +39,8 @@ std::vector<Region> regions_of(const Path& path, const Lines& lines);
 std::string escapes(const Lines& lines, std::size_t first, std::size_t last, bool to_grade);
 
 // The file as a starter has it: solved up to assignment `upto`, without solutions of later ones, and without
-// the lines of starting code in those that are solved.
+// the lines of starting code in those that are solved. Throws Error as regions_of does, and if a region
+// escapes.
 Lines cut(const Path& path, const Lines& lines, int upto);
 
 // What a student wrote for an exercise: its regions, one after another, and why they can't be graded (empty:

@@ -118,7 +118,7 @@ class Grading {
   void read_submission() {
     for (const auto& [path, contents] : reference_) {
       const Lines lines = lines_of(contents);
-      for (const Region& region : is_marked(path) ? regions_of(path, lines) : std::vector<Region>{}) {
+      for (const Region& region : may_have_marks(path) ? regions_of(path, lines) : std::vector<Region>{}) {
         if (region.assignment() == grade_.assignment) files_[region.id].insert(path);
       }
     }
@@ -134,11 +134,6 @@ class Grading {
         }
       }
     }
-  }
-
-  static bool is_marked(const Path& path) {
-    const std::string folder = path.begin()->string();
-    return folder == "core" || folder == "nn" || folder == "tasks";
   }
 
   // The program in which this exercise is the student's; compiled once.

@@ -9,7 +9,7 @@ namespace mesagrad::course {
 struct Limits {
   double seconds = 10;          // of the clock, for all of its processes
   bool as_nobody = true;        // if we are root: another user, who can read and change nothing of ours
-  std::uint64_t memory = 4'000'000'000;
+  std::uint64_t memory = 1'000'000'000;
   std::uint64_t largest_file = 0;
   std::size_t output = 1'000'000;  // bytes written before it is stopped
 };

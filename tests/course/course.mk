@@ -16,7 +16,8 @@ assignment-%:
 
 hint-%:
 	@mkdir -p $(call quote,$(OUT))/course; seen=$(call quote,$(OUT))/course/hints-$*; echo >>"$$seen"; \
-	sed -n 's|^// Hint \($*\..*\)|\1|p' tests/course/0$*_*.cpp | head -n $$(wc -l <"$$seen")
+	cat tests/course/0$*_*.cpp tests/course/$*_*.cpp 2>/dev/null | awk -v left=$$(wc -l <"$$seen") \
+	  '/^\/\/ Hint /{ on = left-- > 0; sub("Hint ", "") } !/^\/\/ ./ || /^\/\/ Mistake/{ on = 0 } on { sub("^// ", ""); print }'
 
 watch-%:
 	@while :; do $(MAKE) assignment-$*; echo '  Waiting for a file to be saved. Ctrl-C ends this.'; \

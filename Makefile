@@ -17,7 +17,7 @@ MAKEFLAGS += -j$(shell getconf _NPROCESSORS_ONLN)
 endif
 
 # Tutorial 3 is the folder tutorials/03_*.
-NUMBERS := $(shell ls tutorials | sed -n 's/^0*\([0-9]*\)_.*/\1/p')
+NUMBERS := $(shell ls tutorials/[0-9]*/lesson.cpp | sed -n 's|^tutorials/0*\([0-9]*\)_.*|\1|p')
 TUTORIALS := $(NUMBERS:%=tutorial-%)
 .PHONY: help test test-run test-lessons sanitize fingerprints clean library objects bench again $(TUTORIALS)
 ASSIGNMENTS := $(shell ls tests/course | sed -n 's/^0*\([0-9]*\)_.*/\1/p')
@@ -34,7 +34,7 @@ $(MAKECMDGOALS):
 else ifeq ($(filter-out help test sanitize fingerprints clean $(DESK),$(MAKECMDGOALS)),)
 include tests/course/course.mk
 help: ## list what can be made
-	@{ ls tutorials | sed -n 's/^0*\([0-9]*\)_/  make tutorial-\1@/p' | tr _ ' '; \
+	@{ ls tutorials/[0-9]*/lesson.cpp | sed -n 's|^tutorials/0*\([0-9]*\)_\(.*\)/.*|  make tutorial-\1@\2|p' | tr _ ' '; \
 	  sed -n 's/^\([a-z-]*\):.*## /  make \1@/p; s/^## /  /p' Makefile; } | tr '@' '\t' | expand -t 22
 
 test: ## run all tests: in double precision, in float, and a glance at every lesson

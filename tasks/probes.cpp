@@ -36,9 +36,11 @@ void check_streams(const char* op, const std::vector<Tensor>& streams, const Ten
 // What the best linear map from a (N, D) to y (N, d) leaves of y.
 Matrix left_by_best_map(const Matrix& a, const Matrix& y, double smallest = 0) {
   const double rounding = static_cast<double>(y.rows()) * std::numeric_limits<real>::epsilon();
+  // exercise 6.4: least_squares (core/linalg.h) finds the map, with max(smallest, rounding) as its tolerance
   Matrix error = multiply(a, least_squares(a, y, std::max(smallest, rounding)));
   for (std::size_t i = 0; i < y.values().size(); ++i) error.values()[i] -= y.values()[i];
   return error;
+  // end 6.4
 }
 
 // The columns of a (N, D), less their means.
@@ -64,6 +66,8 @@ Tensor preconditioned_states(const Tensor& states, const ApplyInverse& inverse, 
   const Index N = states.dim(0), T = states.dim(1) - 1, d = states.dim(2);
   Tensor result = Tensor::uninitialized({N, T, d});
   parallel_for(N, [&](Index n) {
+    // exercise 6.3: for t = 0 .. T - 1 write inverse(A_t, s_t) to result[n, t, :]. This A_t (see the header)
+    // starts as the ridge times I, and knows s_0 .. s_{t-1}. Check that inverse returns d numbers.
     Matrix A(d, d);
     for (Index i = 0; i < d; ++i) A(i, i) = ridge;
     for (Index t = 0; t < T; ++t) {
@@ -77,6 +81,7 @@ Tensor preconditioned_states(const Tensor& states, const ApplyInverse& inverse, 
         for (Index j = 0; j < d; ++j) A(i, j) += static_cast<double>(state[i]) * state[j];
       }
     }
+    // end 6.3
   });
   return result;
 }
@@ -109,12 +114,14 @@ Matrix linear_probe(const std::vector<Tensor>& streams, const Tensor& targets, c
       if (all || chosen(n, t) != 0) sequences.push_back(n);
     }
     check(!sequences.empty(), "linear_probe: no sequence is left at position ", t);
+    // exercise 6.4: losses(l, t) of each stream l, over these sequences
     const auto count = static_cast<double>(sequences.size());
     const Matrix y = at_position(targets, t, sequences);
     for (Index l = 0; l < losses.rows(); ++l) {
       const Matrix a = at_position(streams[static_cast<std::size_t>(l)], t, sequences);
       losses(l, t) = squared_norm(left_by_best_map(a, y)) / (2 * count);
     }
+    // end 6.4
   });
   return losses;
 }
@@ -135,11 +142,13 @@ std::vector<double> variance_explained(const std::vector<Tensor>& streams, const
   std::vector<double> result(streams.size());
   parallel_for(std::ssize(streams), [&](Index l) {
     const auto i = static_cast<std::size_t>(l);
+    // exercise 6.5: result[i] is R² of stream l. A bias does what `centred` does.
     const Matrix error = left_by_best_map(centred(at_position(streams[i], t, all)), y, smallest);
     for (Index j = 0; j < d; ++j) {
       const double left = length(error, j) / length(y, j);
       result[i] += (1 - left * left) / static_cast<double>(d);
     }
+    // end 6.5
   });
   return result;
 }

@@ -16,6 +16,18 @@
 
 namespace mesagrad {
 
+// A head that adds Σ_{i <= t} `step`·value_i (key_i·query_t) to a group of channels of token t, `output`.
+// `query` and `value` are groups too, 0 to 3, and the key is the last one.
+struct GroupHead {
+  Index query, value, output;
+  double step;
+};
+
+// The Transformer whose layers have these heads, written into its weights as ones and steps, for tokens of
+// four groups of d channels. Nothing is clipped. Throws unless d > 0, each layer has `heads` heads, and
+// they name groups that exist.
+LinearTransformer transformer_of(Index d, Index heads, const std::vector<std::vector<GroupHead>>& layers);
+
 // Proposition 1: one head that makes one step of gradient descent with step size η on constructed tokens.
 // Query s_t, key s_{i-1}, value s_i, output η times that into the first group.
 LinearTransformer gradient_descent_transformer(Index d, double eta);

@@ -8,7 +8,7 @@ title = $(shell sed -n '1s|^// ||p' tests/course/0$(1)_*.cpp tests/course/$(1)_*
 course: ## list the course's assignments, and how far you are
 	@for n in $(ASSIGNMENTS); do printf '  make assignment-%s\t' $$n; \
 	  cat $(call quote,$(OUT))/course/$$n 2>/dev/null || \
-	  sed -n '1s|^// ||p' tests/course/0$${n}_*.cpp tests/course/$${n}_*.cpp 2>/dev/null; done
+	  sed -n '1s|^// ||p' tests/course/0$${n}_*.cpp tests/course/$${n}_*.cpp 2>/dev/null || :; done
 
 assignment-%:
 	@$(MAKE) check-$* && mkdir -p $(call quote,$(OUT))/course && \
@@ -16,7 +16,8 @@ assignment-%:
 
 hint-%:
 	@mkdir -p $(call quote,$(OUT))/course; seen=$(call quote,$(OUT))/course/hints-$*; echo >>"$$seen"; \
-	sed -n 's|^// Hint \($*\..*\)|\1|p' tests/course/0$*_*.cpp | head -n $$(wc -l <"$$seen")
+	cat tests/course/0$*_*.cpp tests/course/$*_*.cpp 2>/dev/null | awk -v left=$$(wc -l <"$$seen") \
+	  '/^\/\/ Hint /{ on = left-- > 0; sub("Hint ", "") } !/^\/\/ ./ || /^\/\/ Mistake/{ on = 0 } on { sub("^// ", ""); print }'
 
 watch-%:
 	@while :; do $(MAKE) assignment-$*; echo '  Waiting for a file to be saved. Ctrl-C ends this.'; \

@@ -139,6 +139,17 @@ TEST_CASE("Chebyshev's steps leave the same at most everywhere in the interval",
   CHECK(std::abs(chebyshev_steps(3, 4, 4)[1] - 0.25) < 1e-15);
 }
 
+TEST_CASE("heads that no layer has room for are refused", "[proposition_2][errors]") {
+  const GroupHead head = {2, 2, 0, 1};
+  CHECK(lacks([&] { transformer_of(0, 1, {{head}}); }, {"transformer of heads", "dimension is 0"}) == "");
+  CHECK(lacks([&] { transformer_of(2, 2, {{head}}); }, {"transformer of heads", "has 1", "not 2"}) == "");
+  for (const GroupHead& wrong : {GroupHead{4, 2, 0, 1}, GroupHead{2, 4, 0, 1}, GroupHead{2, 2, 4, 1}}) {
+    CHECK(lacks([&] { transformer_of(2, 1, {{wrong}}); }, {"transformer of heads", "no group 4"}) == "");
+  }
+  const GroupHead negative = {-1, 2, 0, 1};
+  CHECK(lacks([&] { transformer_of(2, 1, {{negative}}); }, {"no group -1"}) == "");
+}
+
 TEST_CASE("impossible eigenvalues are refused", "[proposition_2][errors]") {
   CHECK(lacks([] { chebyshev_steps(2, 0, 1); }, {"chebyshev_steps", "2 steps", "[0, 1]"}) == "");
   CHECK(lacks([] { chebyshev_steps(2, 3, 1); }, {"chebyshev_steps", "[3, 1]"}) == "");

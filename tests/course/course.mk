@@ -5,19 +5,22 @@ OUT ?= out
 ID ?=
 title = $(shell sed -n '1s|^// ||p' tests/course/0$(1)_*.cpp tests/course/$(1)_*.cpp 2>/dev/null)
 
+desk = $(call quote,$(OUT))/course
+
 course: ## list the course's assignments, and how far you are
-	@for n in $(ASSIGNMENTS); do printf '  make assignment-%s\t' $$n; \
-	  cat $(call quote,$(OUT))/course/$$n 2>/dev/null || \
-	  sed -n '1s|^// ||p' tests/course/0$${n}_*.cpp tests/course/$${n}_*.cpp 2>/dev/null || :; done
+	@for n in $(ASSIGNMENTS); do printf '  make assignment-%s\t' $$n; head -n 1 $(desk)/$$n 2>/dev/null || \
+	  cat tests/course/0$${n}_*.cpp tests/course/$${n}_*.cpp 2>/dev/null | sed -n '1s|^// ||p'; done
 
 assignment-%:
-	@$(MAKE) check-$* && mkdir -p $(call quote,$(OUT))/course && \
-	{ build/check-$* '$(call title,$*)' $* && r=0 || r=$$?; exit $$r; }
+	@$(MAKE) check-$* && mkdir -p $(desk) && build/check-$* '$(call title,$*)' $* $(desk)/$*
 
+# One hint more each time, for the exercise that is next.
 hint-%:
-	@mkdir -p $(call quote,$(OUT))/course; seen=$(call quote,$(OUT))/course/hints-$*; echo >>"$$seen"; \
-	cat tests/course/0$*_*.cpp tests/course/$*_*.cpp 2>/dev/null | awk -v left=$$(wc -l <"$$seen") \
-	  '/^\/\/ Hint /{ on = left-- > 0; sub("Hint ", "") } !/^\/\/ ./ || /^\/\/ Mistake/{ on = 0 } on { sub("^// ", ""); print }'
+	@next=$$(sed -n 2p $(desk)/$* 2>/dev/null); [ "$$next" ] || { echo 'First: make assignment-$*'; exit 1; }; \
+	echo >>$(desk)/hints-$$next; cat tests/course/0$*_*.cpp tests/course/$*_*.cpp 2>/dev/null | \
+	awk -v left=$$(wc -l <$(desk)/hints-$$next) -v exercise="$$next:" \
+	  '/^\/\/ Hint /{ on = $$3 == exercise && left-- > 0; sub("Hint ", "") } \
+	  !/^\/\/ ./ || /^\/\/ Mistake/{ on = 0 } on { sub("^// ", ""); print }'
 
 watch-%:
 	@while :; do $(MAKE) assignment-$*; echo '  Waiting for a file to be saved. Ctrl-C ends this.'; \

@@ -1,6 +1,7 @@
-// A program of checks of one assignment. Without arguments it is the student's desk: it runs the checks in
-// order, each in a process of its own, and stops at the first that fails. `list` tells what there is; `one N
-// TOKEN` runs check N alone, and writes the token to file descriptor 3 if it holds.
+// A program of checks of one assignment. With a title, a number and a file it is the student's desk: it runs the
+// checks in order, each in a process of its own, stops at the first that fails, and leaves in the file how far
+// one is and which exercise is next. `list` tells what there is; `one N TOKEN` runs check N alone, and writes
+// the token to file descriptor 3 if it holds.
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -70,7 +71,7 @@ std::string bar(int done, int all) {
   return result;
 }
 
-int desk(const std::string& title, const std::string& number) {
+int desk(const std::string& title, const std::string& number, const std::string& progress) {
   int held = 0, points = 0, all_points = 0;
   const Check* failed = nullptr;
   std::string problem;
@@ -91,8 +92,10 @@ int desk(const std::string& title, const std::string& number) {
     }
   }
   const auto all = static_cast<int>(checks().size());
-  std::cout << text(title, "   ", bar(held, all), "  ", held, " of ", all, " checks   ", points, " of ",
-                    all_points, " points\n");
+  const std::string how_far = text(title, "   ", bar(held, all), "  ", held, " of ", all, " checks   ", points,
+                                   " of ", all_points, " points\n");
+  write_file(progress, how_far + (failed == nullptr ? "" : failed->exercise + "\n"));
+  std::cout << how_far;
   if (failed == nullptr) {
     std::cout << "All checks hold.\n";
     return 0;
@@ -124,8 +127,8 @@ int run(int argc, char** argv) {
     if (problem.empty() && write(3, token.data(), token.size()) < 0) return 2;
     return problem.empty() ? 0 : 1;
   }
-  check(argc == 3, "usage: ", program, " TITLE NUMBER | list | one CHECK TOKEN");
-  return desk(argv[1], argv[2]);
+  check(argc == 4, "usage: ", program, " TITLE NUMBER FILE | list | one CHECK TOKEN");
+  return desk(argv[1], argv[2], argv[3]);
 }
 
 }  // namespace

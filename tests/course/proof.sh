@@ -45,7 +45,7 @@ rm -f "$work/solved/tests/course/starter"
 quietly $MAKE -C "$work/solved" $(for j in $assignments; do echo check-$j; done)
 for j in $assignments; do
   for seed in $(seq $SEEDS); do
-    TEST_SEED=$seed "$work/solved/build/check-$j" x $j >"$work/said" || fails "assignment $j, seed $seed: $(cat "$work/said")"
+    TEST_SEED=$seed "$work/solved/build/check-$j" x $j "$work/progress" >"$work/said" || fails "assignment $j, seed $seed: $(cat "$work/said")"
   done
 done
 

@@ -38,11 +38,15 @@ Tensor squared_error(const Tensor& output, const Tensor& labels, Index sequences
         counted, " sequences");
   const Index terms = Shape({counted, rows.of_a_sequence()}).size();
   const Tensor loss = Tape::output({}, {&output});
+  // exercise 4.1: the loss, over the rows that count. For n = 0 .. rows.count() - 1 that is row rows[n] of
+  // output, (B·T, D), and of labels, (B·T, d).
   double sum = 0;
   for (Index n = 0; n < rows.count(); ++n)
     sum += squared_distance(output.data() + rows[n] * D, labels.data() + rows[n] * d, d);
   loss[0] = static_cast<real>(sum / (2 * static_cast<double>(terms)));
+  // end 4.1
   Tape::record("squared_error", loss, [=] {
+    // exercise 4.2: add to the gradient of `output` what belongs there
     // d(e²/2n)/de = e/n in the first d channels where a position counts, nothing elsewhere
     const real scale = loss.grad()[0] / static_cast<real>(terms);
     const auto [dx, add] = output.grad_part();
@@ -53,6 +57,7 @@ Tensor squared_error(const Tensor& output, const Tensor& labels, Index sequences
 #pragma omp simd
       for (Index j = 0; j < d; ++j) dx_row[j] += scale * (x[j] - y[j]);
     }
+    // end 4.2
   });
   return loss;
 }

@@ -66,8 +66,8 @@ Tensor operator*(real factor, const Tensor& x) {
 Tensor scale(const Tensor& x, const Tensor& factor) {
   check_defined("scale", x);
   check(factor.size() == 1, "scale: the factor must be a single number, its shape is ", factor.shape());
-  // exercise 2.3: out_i = f·x_i with the number f = factor[0], and its backward step for both; only one of them
-  // may have a gradient
+  // exercise 2.3: out_i = f·x_i with the number f = factor[0], and its backward step for both, one of which
+  // may have no gradient
   const real f = factor[0];
   const Tensor out = each_element({&x, &factor}, [f, from = x.data()](Index i) { return f * from[i]; });
   Tape::record("scale", out, [=] {

@@ -72,7 +72,7 @@
 // Hint 2.5: da = a.grad_part(): if (da.values) gemm(M, K, N, dout, Bᵀ, da.values, K, da.add).
 // Hint 2.6: Do the derivation once more, with δout = δA·Bᵀ and δout = A·δBᵀ.
 // Hint 2.6: dA = dout·B. dB has the shape (N, K) of b, and is the transpose of Aᵀ·dout.
-// Hint 2.6: dB = doutᵀ·A: gemm(N, K, M, columns_of(out.grad(), N), rows_of(a.data(), K), and its place as in 2.5.
+// Hint 2.6: dB = doutᵀ·A: gemm(N, K, M, columns_of(out.grad(), N), rows_of(a.data(), K), ...).
 // Hint 2.7: Look at relu, just above: it chooses too.
 // Hint 2.7: Where x_i was cut, a small change of it changes nothing.
 // Hint 2.7: Forward bound, -bound or x_i; backward dout_i if -bound < x_i < bound, else 0.
@@ -211,7 +211,7 @@ EXERCISE("2.2", 2, "one factor may be without a gradient, be it the first or the
     weight.zero_grad();
     Tape tape;
     const Tensor out = first ? weight * data : data * weight;
-    expect(out.has_grad(), "the ", first ? "first" : "second", " factor has a gradient, the product has none");
+    expect(out.has_grad(), "a ", first ? "first" : "second", " factor has a gradient, the product has none");
     tape.backward(out, Tensor({4}, 1));
     expect_equal(text("d(weight) in ", first ? "weight * data" : "data * weight"), gradient_of(weight), data);
   }

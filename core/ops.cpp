@@ -66,8 +66,7 @@ Tensor operator*(real factor, const Tensor& x) {
 Tensor scale(const Tensor& x, const Tensor& factor) {
   check_defined("scale", x);
   check(factor.size() == 1, "scale: the factor must be a single number, its shape is ", factor.shape());
-  // exercise 2.3: out_i = f·x_i with the number f = factor[0], and its backward step for both, one of which
-  // may have no gradient
+  // exercise 2.3: out_i = f·x_i with f = factor[0], and its backward step; one of them may have no gradient
   const real f = factor[0];
   const Tensor out = each_element({&x, &factor}, [f, from = x.data()](Index i) { return f * from[i]; });
   Tape::record("scale", out, [=] {
@@ -104,9 +103,9 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   gemm(M, N, K, rows_of(a.data(), K), rows_of(b.data(), N), out.data(), N, false);
   Tape::record("matmul", out, [=] {
     // exercise 2.5: out = A·B. What are dA and dB?
-    // forward was out = A·B, so dA = dout·Bᵀ and dB = Aᵀ·dout     (M,N)·(N,K) and (K,M)·(M,N)
     const real* d = out.grad();
     const Tensor::GradPart da = a.grad_part(), db = b.grad_part();
+    // forward was out = A·B, so dA = dout·Bᵀ and dB = Aᵀ·dout     (M,N)·(N,K) and (K,M)·(M,N)
     if (da.values) gemm(M, K, N, rows_of(d, N), columns_of(b.data(), N), da.values, K, da.add);
     if (db.values) gemm(K, N, M, columns_of(a.data(), K), rows_of(d, N), db.values, N, db.add);
     // end 2.5
@@ -124,9 +123,9 @@ Tensor matmul_transposed(const Tensor& a, const Tensor& b) {
   gemm(M, N, K, rows_of(a.data(), K), columns_of(b.data(), K), out.data(), N, false);
   Tape::record("matmul_transposed", out, [=] {
     // exercise 2.6: out = A·Bᵀ, as b is (N, K) here. What are dA and dB now?
-    // forward was out = A·Bᵀ, so dA = dout·B and dB = doutᵀ·A     (M,N)·(N,K) and (N,M)·(M,K)
     const real* d = out.grad();
     const Tensor::GradPart da = a.grad_part(), db = b.grad_part();
+    // forward was out = A·Bᵀ, so dA = dout·B and dB = doutᵀ·A     (M,N)·(N,K) and (N,M)·(M,K)
     if (da.values) gemm(M, K, N, rows_of(d, N), rows_of(b.data(), K), da.values, K, da.add);
     if (db.values) gemm(N, K, M, columns_of(d, N), rows_of(a.data(), K), db.values, K, db.add);
     // end 2.6

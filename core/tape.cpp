@@ -59,8 +59,8 @@ void Tape::backward(const Tensor& out, const Tensor& cotangent) {
   check(out.has_grad(), "backward: the result does not depend on any tensor that requires a gradient");
   check(computed_by(last_, out), "backward: the result was not computed on this tape");
   spent_ = true;
-  // exercise 2.1: the cotangent is the gradient of `out`. Then run(*entry), from the last entry to the first,
-  // for each whose result has something to pass on: Tensor::grad_has_part says whether anything came back.
+  // A result has something to pass on if something came back to it (Tensor::grad_has_part); run(entry) does it.
+  // exercise 2.1: give `out` its gradient, then run all entries with something to pass on, the last one first
   real* grad = out.grad();
   for (Index i = 0; i < out.size(); ++i) grad[i] += cotangent[i];
   for (Entry* entry = last_; entry != nullptr; entry = entry->previous) {

@@ -38,8 +38,8 @@ Tensor squared_error(const Tensor& output, const Tensor& labels, Index sequences
         counted, " sequences");
   const Index terms = Shape({counted, rows.of_a_sequence()}).size();
   const Tensor loss = Tape::output({}, {&output});
-  // exercise 4.1: the loss, over the rows that count. For n = 0 .. rows.count() - 1 that is row rows[n] of
-  // output, (B·T, D), and of labels, (B·T, d).
+  // Of output, (B·T, D), and of labels, (B·T, d), those rows count that are number rows[n], n < rows.count().
+  // exercise 4.1: the loss, from the rows that count
   double sum = 0;
   for (Index n = 0; n < rows.count(); ++n)
     sum += squared_distance(output.data() + rows[n] * D, labels.data() + rows[n] * d, d);
@@ -47,8 +47,8 @@ Tensor squared_error(const Tensor& output, const Tensor& labels, Index sequences
   // end 4.1
   Tape::record("squared_error", loss, [=] {
     // exercise 4.2: add to the gradient of `output` what belongs there
-    // d(e²/2n)/de = e/n in the first d channels where a position counts, nothing elsewhere
     const real scale = loss.grad()[0] / static_cast<real>(terms);
+    // d(e²/2n)/de = e/n in the first d channels where a position counts, nothing elsewhere
     const auto [dx, add] = output.grad_part();
     if (!add) std::fill_n(dx, output.size(), real{0});
     for (Index n = 0; n < rows.count(); ++n) {

@@ -134,8 +134,9 @@ void AdamW::step(double rate) {
     check(most * most <= std::numeric_limits<real>::max(), "AdamW: the gradient of ", p.name, " ",
           p.tensor->shape(), " has the element ", most, ", whose square is too large");
   }
-  // exercise 4.6: count the update in updates_. Of parameters_[k], m is averages_[0][k], v averages_[1][k].
-  // With decays_matrices_only, only tensors of two or more dimensions decay.
+  // Of parameters_[k], m is averages_[0][k] and v is averages_[1][k]. With decays_matrices_only, only tensors
+  // of two or more dimensions decay.
+  // exercise 4.6: count this update in updates_, and change all parameters
   ++updates_;
   const auto b1 = static_cast<real>(options_.beta1), b2 = static_cast<real>(options_.beta2);
   const auto c1 = static_cast<real>(1 - options_.beta1), c2 = static_cast<real>(1 - options_.beta2);

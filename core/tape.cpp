@@ -59,7 +59,7 @@ void Tape::backward(const Tensor& out, const Tensor& cotangent) {
   check(out.has_grad(), "backward: the result does not depend on any tensor that requires a gradient");
   check(computed_by(last_, out), "backward: the result was not computed on this tape");
   spent_ = true;
-  // A result has something to pass on if something came back to it (Tensor::grad_has_part); run(entry) does it.
+  // A result has something to pass on if something came to it (Tensor::grad_has_part); run(entry) does it.
   // exercise 2.1: give `out` its gradient, then run all entries with something to pass on, the last one first
   real* grad = out.grad();
   for (Index i = 0; i < out.size(); ++i) grad[i] += cotangent[i];

@@ -281,7 +281,7 @@ Matrix naive_gradient(const Matrix& a, const Matrix& b, const Matrix& dout, bool
 struct Product {
   Tensor (*f)(const Tensor&, const Tensor&);
   bool transposed;
-  Index M = random_size(2, 4), K = random_size(2, 5, 1), N = random_size(2, 6, 2);
+  Index K = random_size(2, 4), N = K + random_size(1, 2, 1), M = N + random_size(1, 2, 2);  // no two the same
   Tensor a = leaf({M, K}, 0);
   Tensor b = leaf(transposed ? Shape({N, K}) : Shape({K, N}), 1);
   Tensor dout = random_tensor({M, N}, 2);
@@ -318,7 +318,7 @@ EXERCISE("2.5", 4, "dA and dB are the two products of the derivation",
 EXERCISE("2.5", 2, "both are added to what is there",
          "grad_part().add says whether the gradient holds a part.") {
   Product{matmul, false}.expect_parts();
-  const Index K = random_size(2, 4);
+  const Index K = random_size(4, 6);
   expect_gradient([](const Inputs& x) { return matmul(x[0], x[1]); },
                   {random_tensor({2, 2, K}, 4), random_tensor({K, 3}, 5)}, {"A (2, 2, K)", "B"});
 }

@@ -363,9 +363,9 @@ EXERCISE("2.7", 3, "the gradient passes where nothing was cut", "Does your choic
 EXERCISE("2.7", 1, "it is added to what the gradient holds", "add_to_grad, as ever.") {
   const Tensor x = random_tensor({12}, 0);
   for (Index i = 0; i < x.size(); ++i) {  // no difference should see both sides of the bound
-    if (std::abs(std::abs(x[i]) - 0.7) < 0.05) x[i] *= real{1.25};
+    if (std::abs(std::abs(x[i]) - real{0.75}) < real{0.0625}) x[i] *= real{1.25};
   }
-  expect_gradient([](const Inputs& in) { return clip(in[0], real{0.7}) * in[0]; }, {x}, {"x in clip(x) * x"});
+  expect_gradient([](const Inputs& in) { return clip(in[0], real{0.75}) * in[0]; }, {x}, {"x, used twice,"});
 }
 
 }  // namespace

@@ -268,9 +268,9 @@ EXERCISE("4.5", 2, "without momentum, each weight loses rate times its gradient"
   const Tensor a = w.matrix.copy(), b = w.vector.copy();
   SGD optimizer(w.parameters, {});
   w.set_gradients(0);
-  const Tensor expected_a = a - real{0.1} * gradient_of(w.matrix);
-  const Tensor expected_b = b - real{0.1} * gradient_of(w.vector);
-  optimizer.step(0.1);
+  const Tensor expected_a = a - real{0.125} * gradient_of(w.matrix);
+  const Tensor expected_b = b - real{0.125} * gradient_of(w.vector);
+  optimizer.step(0.125);
   expect_equal("after a step, the first weight", w.matrix, expected_a);
   w.set_gradients(2);
   optimizer.step(0);
@@ -322,7 +322,7 @@ EXERCISE("4.6", 2, "the first update is the rate, whatever the gradient's size",
     const Weights w;
     const Tensor before = w.vector.copy();
     w.set_gradients(0);
-    for (Index i = 0; i < 4; ++i) w.vector.grad()[i] *= size;
+    for (Index i = 0; i < 4; ++i) w.vector.grad()[i] *= static_cast<real>(size);
     AdamW optimizer(w.parameters, {.epsilon = 1e-30});
     optimizer.step(0.1);
     for (Index i = 0; i < 4; ++i) {

@@ -11,7 +11,7 @@
 // Find out: why a backward step adds to a gradient and never sets it. Why no sorting is needed to know which
 // note comes next. What a tensor without a gradient costs on the way back.
 // Hours: 6
-// Unlocks: the first three steps of make tutorial-2 (the others need assignments 3 and 4)
+// Unlocks: the first three steps of lesson 2 (the others need assignments 3 and 4)
 // Withheld: tests/core/ops_test.cpp
 //
 // # The one derivation

@@ -45,6 +45,7 @@ Tensor operator-(const Tensor& a, const Tensor& b) {
 
 Tensor operator*(const Tensor& a, const Tensor& b) {
   check_same_shape("a * b", a, b);
+  // exercise 2.2: out_i = a_i·b_i, and its backward step
   const Tensor out = each_element({&a, &b}, [x = a.data(), y = b.data()](Index i) { return x[i] * y[i]; });
   Tape::record("a * b", out, [=] {
     // forward was out = a*b, so da = dout*b and db = dout*a
@@ -52,6 +53,7 @@ Tensor operator*(const Tensor& a, const Tensor& b) {
     add_to_grad(b, [dout = out.grad(), x = a.data()](Index i) { return dout[i] * x[i]; });
   });
   return out;
+  // end 2.2
 }
 
 Tensor operator*(real factor, const Tensor& x) {
@@ -64,6 +66,7 @@ Tensor operator*(real factor, const Tensor& x) {
 Tensor scale(const Tensor& x, const Tensor& factor) {
   check_defined("scale", x);
   check(factor.size() == 1, "scale: the factor must be a single number, its shape is ", factor.shape());
+  // exercise 2.3: out_i = f·x_i with f = factor[0], and its backward step; one of them may have no gradient
   const real f = factor[0];
   const Tensor out = each_element({&x, &factor}, [f, from = x.data()](Index i) { return f * from[i]; });
   Tape::record("scale", out, [=] {
@@ -75,16 +78,19 @@ Tensor scale(const Tensor& x, const Tensor& factor) {
     factor.grad()[0] += static_cast<real>(sum);
   });
   return out;
+  // end 2.3
 }
 
 Tensor sum(const Tensor& x) {
   check_defined("sum", x);
+  // exercise 2.4: out is a single number, of shape {}
   const Tensor out = Tape::output({}, {&x});
   double total = 0;
   for (Index i = 0; i < x.size(); ++i) total += x[i];
   out[0] = static_cast<real>(total);
   Tape::record("sum", out, [=] { add_to_grad(x, [d = out.grad()[0]](Index) { return d; }); });
   return out;
+  // end 2.4
 }
 
 Tensor matmul(const Tensor& a, const Tensor& b) {
@@ -96,11 +102,13 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   const Tensor out = Tape::output(a.shape().with_last(N), {&a, &b});
   gemm(M, N, K, rows_of(a.data(), K), rows_of(b.data(), N), out.data(), N, false);
   Tape::record("matmul", out, [=] {
-    // forward was out = A·B, so dA = dout·Bᵀ and dB = Aᵀ·dout     (M,N)·(N,K) and (K,M)·(M,N)
+    // exercise 2.5: out = A·B. What are dA and dB?
     const real* d = out.grad();
     const Tensor::GradPart da = a.grad_part(), db = b.grad_part();
+    // forward was out = A·B, so dA = dout·Bᵀ and dB = Aᵀ·dout     (M,N)·(N,K) and (K,M)·(M,N)
     if (da.values) gemm(M, K, N, rows_of(d, N), columns_of(b.data(), N), da.values, K, da.add);
     if (db.values) gemm(K, N, M, columns_of(a.data(), K), rows_of(d, N), db.values, N, db.add);
+    // end 2.5
   });
   return out;
 }
@@ -114,11 +122,13 @@ Tensor matmul_transposed(const Tensor& a, const Tensor& b) {
   const Tensor out = Tape::output(a.shape().with_last(N), {&a, &b});
   gemm(M, N, K, rows_of(a.data(), K), columns_of(b.data(), K), out.data(), N, false);
   Tape::record("matmul_transposed", out, [=] {
-    // forward was out = A·Bᵀ, so dA = dout·B and dB = doutᵀ·A     (M,N)·(N,K) and (N,M)·(M,K)
+    // exercise 2.6: out = A·Bᵀ, as b is (N, K) here. What are dA and dB now?
     const real* d = out.grad();
     const Tensor::GradPart da = a.grad_part(), db = b.grad_part();
+    // forward was out = A·Bᵀ, so dA = dout·B and dB = doutᵀ·A     (M,N)·(N,K) and (N,M)·(M,K)
     if (da.values) gemm(M, K, N, rows_of(d, N), rows_of(b.data(), K), da.values, K, da.add);
     if (db.values) gemm(N, K, M, columns_of(d, N), rows_of(a.data(), K), db.values, K, db.add);
+    // end 2.6
   });
   return out;
 }
@@ -135,6 +145,7 @@ Tensor relu(const Tensor& x) {
 Tensor clip(const Tensor& x, real bound) {
   check_defined("clip", x);
   check(bound > 0, "clip: the bound is ", bound, ", it must be positive");
+  // exercise 2.7: limit every element to [-bound, bound], and choose what of the gradient goes on
   const Tensor out = each_element({&x}, [=, from = x.data()](Index i) {
     const real x_i = from[i];
     return x_i > bound ? bound : x_i < -bound ? -bound : x_i;
@@ -145,6 +156,7 @@ Tensor clip(const Tensor& x, real bound) {
     });
   });
   return out;
+  // end 2.7
 }
 
 Tensor softplus(const Tensor& x) {

@@ -58,15 +58,22 @@ void Tape::backward(const Tensor& out, const Tensor& cotangent) {
   check(!spent_, "backward: this tape has been replayed before; record a new one");
   check(out.has_grad(), "backward: the result does not depend on any tensor that requires a gradient");
   check(computed_by(last_, out), "backward: the result was not computed on this tape");
+  spent_ = true;
+  // A result has something to pass on if something came to it (Tensor::grad_has_part); run(entry) does it.
+  // exercise 2.1: give `out` its gradient, then run all entries with something to pass on, the last one first
   real* grad = out.grad();
   for (Index i = 0; i < out.size(); ++i) grad[i] += cotangent[i];
-  spent_ = true;
   for (Entry* entry = last_; entry != nullptr; entry = entry->previous) {
     if (!entry->out.grad_has_part()) continue;  // the loss does not depend on this result
-    if (checking_finite()) check_finite(entry->op, "gradient", entry->out.grad(), entry->out);
-    entry->backward();
-    if (checking_finite()) check_leaves(*entry);
+    run(*entry);
   }
+  // end 2.1
+}
+
+void Tape::run(Entry& entry) {
+  if (checking_finite()) check_finite(entry.op, "gradient", entry.out.grad(), entry.out);
+  entry.backward();
+  if (checking_finite()) check_leaves(entry);
 }
 
 bool Tape::computed_by(const Entry* entry, const Tensor& x) {

@@ -72,6 +72,7 @@ class Tape {
   };
 
   static bool computed_by(const Entry* entry, const Tensor& x);  // or by an entry before it
+  static void run(Entry& entry);                                 // its backward step
   static void check_finite(const char* op, const char* what, const real* values, const Tensor& x);
   static void check_leaves(const Entry& entry);
 

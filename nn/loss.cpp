@@ -38,13 +38,17 @@ Tensor squared_error(const Tensor& output, const Tensor& labels, Index sequences
         counted, " sequences");
   const Index terms = Shape({counted, rows.of_a_sequence()}).size();
   const Tensor loss = Tape::output({}, {&output});
+  // Of output, (B·T, D), and of labels, (B·T, d), those rows count that are number rows[n], n < rows.count().
+  // exercise 4.1: the loss, from the rows that count
   double sum = 0;
   for (Index n = 0; n < rows.count(); ++n)
     sum += squared_distance(output.data() + rows[n] * D, labels.data() + rows[n] * d, d);
   loss[0] = static_cast<real>(sum / (2 * static_cast<double>(terms)));
+  // end 4.1
   Tape::record("squared_error", loss, [=] {
-    // d(e²/2n)/de = e/n in the first d channels where a position counts, nothing elsewhere
+    // exercise 4.2: add to the gradient of `output` what belongs there
     const real scale = loss.grad()[0] / static_cast<real>(terms);
+    // d(e²/2n)/de = e/n in the first d channels where a position counts, nothing elsewhere
     const auto [dx, add] = output.grad_part();
     if (!add) std::fill_n(dx, output.size(), real{0});
     for (Index n = 0; n < rows.count(); ++n) {
@@ -53,6 +57,7 @@ Tensor squared_error(const Tensor& output, const Tensor& labels, Index sequences
 #pragma omp simd
       for (Index j = 0; j < d; ++j) dx_row[j] += scale * (x[j] - y[j]);
     }
+    // end 4.2
   });
   return loss;
 }

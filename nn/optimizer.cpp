@@ -16,11 +16,13 @@ constexpr double largest = std::numeric_limits<real>::max();
 void clip_by_value(const Parameters& parameters, double bound) {
   check_parameters("clip_by_value", parameters);
   check(bound > 0, "clip_by_value: the bound is ", bound, ", it must be positive");
+  // exercise 4.3: change every number of every gradient; p.tensor->grad() is that of parameter p
   for (const Parameter& p : parameters) {
     elementwise(p.tensor->size(), [g = p.tensor->grad(), b = static_cast<real>(bound)](Index i) {
       g[i] = std::min(std::max(g[i], -b), b);
     });
   }
+  // end 4.3
 }
 
 double clip_by_norm(const Parameters& parameters, double bound) {
@@ -33,6 +35,7 @@ double clip_by_norm(const Parameters& parameters, double bound) {
             p.tensor->shape(), " is ", g[i]);
     }
   }
+  // exercise 4.4: the norm of all numbers together is what is returned, and what decides
   const Norm norm([&](const auto& f) {
     for (const Parameter& p : parameters) {
       const real* g = p.tensor->grad();
@@ -49,6 +52,7 @@ double clip_by_norm(const Parameters& parameters, double bound) {
     elementwise(p.tensor->size(), [=, g = p.tensor->grad()](Index i) { g[i] = g[i] * m * half * rest; });
   }
   return norm.value();
+  // end 4.4
 }
 
 void clip(const Parameters& parameters, const Clipping& clipping) {
@@ -95,6 +99,7 @@ SGD::SGD(Parameters parameters, const Options& options)
 
 void SGD::step(double rate) {
   check_step(rate);
+  // exercise 4.5: change every parameter. The velocity of parameters_[n] is the tensor averages_[0][n].
   for (std::size_t n = 0; n < parameters_.size(); ++n) {
     const Tensor& p = *parameters_[n].tensor;
     elementwise(p.size(), [x = p.data(), g = p.grad(), v = averages_[0][n].data(),
@@ -103,6 +108,7 @@ void SGD::step(double rate) {
       x[i] -= r * v[i];
     });
   }
+  // end 4.5
 }
 
 AdamW::AdamW(Parameters parameters, const Options& options)
@@ -128,6 +134,9 @@ void AdamW::step(double rate) {
     check(most * most <= std::numeric_limits<real>::max(), "AdamW: the gradient of ", p.name, " ",
           p.tensor->shape(), " has the element ", most, ", whose square is too large");
   }
+  // Of parameters_[k], m is averages_[0][k] and v is averages_[1][k]. With decays_matrices_only, only tensors
+  // of two or more dimensions decay.
+  // exercise 4.6: count this update in updates_, and change all parameters
   ++updates_;
   const auto b1 = static_cast<real>(options_.beta1), b2 = static_cast<real>(options_.beta2);
   const auto c1 = static_cast<real>(1 - options_.beta1), c2 = static_cast<real>(1 - options_.beta2);
@@ -147,14 +156,17 @@ void AdamW::step(double rate) {
       x[i] -= r * (direction + decay * x[i]);
     });
   }
+  // end 4.6
 }
 
 double WarmupCosine::operator()(Index n) const {
   check(n >= 0, "learning rate: there is no update ", n);
+  // exercise 4.7: the three parts of the way. There may be no update at all in the first or in the second.
   if (n >= total) return end;
   if (n < warmup) return peak * static_cast<double>(n) / static_cast<double>(warmup);
   const double progress = static_cast<double>(n - warmup) / static_cast<double>(total - warmup);
   return end + (peak - end) * 0.5 * (1 + cosine(std::numbers::pi * progress));
+  // end 4.7
 }
 
 }  // namespace mesagrad

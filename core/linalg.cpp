@@ -98,7 +98,7 @@ Matrix cholesky_solve(Matrix a, Matrix b) {
   check_system("cholesky_solve", a, b);
   const Index n = a.rows(), m = b.columns();
   // exercise 1.2: make the lower triangle of `a` the matrix L with L·Lᵀ = A, and then solve L·(Lᵀ·x) = b for
-  // each column of b. A pivot that is not above rounding(n, a(j, j)) of the matrix as it came is refused.
+  //    each column of b. A pivot that is not above rounding(n, a(j, j)) of the matrix as it came is refused.
   for (Index j = 0; j < n; ++j) {  // the lower triangle of A becomes L, column by column
     const double smallest = rounding(n, std::abs(a(j, j)));
     for (Index k = 0; k < j; ++k) a(j, j) -= a(j, k) * a(j, k);

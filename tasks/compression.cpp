@@ -96,7 +96,7 @@ Transformer compress(const Transformer& model, Index d) {
   check(D % 4 == 0 && D / 4 == d, "compress: the width ", D, " is not four groups of ", d);
   Transformer result = empty_like(model, D);
   // exercise 5.6: write weights into the result whose products are scalars times identities. Its heads have
-  // the key size D, so that a product can stand in one of its two factors.
+  //    the key size D, so that a product can stand in one of its two factors.
   for (std::size_t b = 0; b < model.blocks.size(); ++b) {
     const SelfAttention& to = result.blocks[b].attention;
     const Index inner = to.wq.dim(1);

@@ -81,9 +81,9 @@ Predictor predict_with(ApplyInverse inverse, const InContext& options) {
     const Index T = s.rows() - 1, d = s.columns(), m = x.columns();
     Matrix A(m, m), C(d, m), prediction(T, d);
     // exercise 1.1: for t = 0 .. T - 1, learn from pair t (pair i is input x_{i-1} and target s_i; there is no
-    // pair 0), and write C_t·inverse(A_t, x_t) to row t of the prediction. A starts as ridge·I. If
-    // options.newest_pair is false, pair t is learned after the prediction; a pair for which options.teaches
-    // says false is never learned.
+    //    pair 0), and write C_t·inverse(A_t, x_t) to row t of the prediction. A starts as ridge·I. If
+    //    options.newest_pair is false, pair t is learned after the prediction; a pair for which options.teaches
+    //    says false is never learned.
     for (Index i = 0; i < m; ++i) A(i, i) = options.ridge;
     const auto learn = [&](Index i) {  // pair i; pair 0 has the input 0 and teaches nothing
       if (i <= 0 || (options.teaches && !options.teaches(i))) return;
@@ -197,8 +197,7 @@ StepSizeSearch search_step_size(const LinearDynamics& task, std::uint64_t seed, 
   check(sequences > 0 && task.tokens > 0, "search_step_size: ", sequences, " sequences of ", task.tokens,
         " tokens; both must be positive");
   // exercise 1.6: the three coefficients of the mean loss of a token, as a function of η, from one pass over
-  // the sequences number 0 .. sequences - 1
-  //
+  //    the sequences number 0 .. sequences - 1
   // With p_t = C_t s_t, the loss of η·p_t is (|y|² - 2η p·y + η²|p|²)/2. The three sums are collected
   // as a "loss curve" of three positions.
   const Predictor direction = gradient_step_predictor(1);

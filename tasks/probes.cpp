@@ -67,7 +67,7 @@ Tensor preconditioned_states(const Tensor& states, const ApplyInverse& inverse, 
   Tensor result = Tensor::uninitialized({N, T, d});
   parallel_for(N, [&](Index n) {
     // exercise 6.3: for t = 0 .. T - 1 write inverse(A_t, s_t) to result[n, t, :]. This A_t (see the header)
-    // starts as the ridge times I, and knows s_0 .. s_{t-1}. Check that inverse returns d numbers.
+    //    starts as the ridge times I, and knows s_0 .. s_{t-1}. Check that inverse returns d numbers.
     Matrix A(d, d);
     for (Index i = 0; i < d; ++i) A(i, i) = ridge;
     for (Index t = 0; t < T; ++t) {

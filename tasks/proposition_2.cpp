@@ -28,8 +28,8 @@ LinearTransformer transformer_of(Index d, Index heads, const std::vector<std::ve
   for (std::size_t n = 0; n < layers.size(); ++n) {
     const SelfAttention& block = model.blocks[n].attention;
     // exercise 5.1: write the heads of layers[n] into block.wq, wk, wv (4d, heads·d) and wo (heads·d, 4d),
-    // which are zero so far. Head h owns the columns h·d .. h·d + d - 1 of the first three, and the rows of
-    // the same numbers of the last. The step stands in wo.
+    //    which are zero so far. Head h owns the columns h·d .. h·d + d - 1 of the first three, and the rows of
+    //    the same numbers of the last. The step stands in wo.
     Index column = 0;
     for (const GroupHead& head : layers[n]) {
       for (Index i = 0; i < d; ++i, ++column) {
@@ -46,7 +46,7 @@ LinearTransformer transformer_of(Index d, Index heads, const std::vector<std::ve
 
 LinearTransformer gradient_descent_transformer(Index d, double eta) {
   // exercise 5.2: one layer, one head: which groups of [0, s_t, s_t, s_{t-1}] does it read and write? (The
-  // second group is for deeper models, and may hold anything.)
+  //    second group is for deeper models, and may hold anything.)
   return transformer_of(d, 1, {{{.query = 2, .value = 2, .output = 0, .step = eta}}});
   // end 5.2
 }

@@ -73,8 +73,9 @@ Index random_size(Index low, Index high, int number) {
 }
 
 void expect_equal(const std::string& what, double is, double expected, double tolerance) {
-  compare(what, 1, [&](Index) { return is; }, [&](Index) { return expected; }, [](Index) { return ""; },
-          tolerance);
+  compare(
+      what, 1, [&](Index) { return is; }, [&](Index) { return expected; }, [](Index) { return ""; },
+      tolerance);
 }
 
 void expect_equal(const std::string& what, const Tensor& is, const Tensor& expected, double tolerance) {
@@ -87,8 +88,9 @@ void expect_equal(const std::string& what, const Tensor& is, const Tensor& expec
     }
     return "(" + name + ")";
   };
-  compare(what, is.size(), [&](Index n) { return static_cast<double>(is[n]); },
-          [&](Index n) { return static_cast<double>(expected[n]); }, index, tolerance);
+  compare(
+      what, is.size(), [&](Index n) { return static_cast<double>(is[n]); },
+      [&](Index n) { return static_cast<double>(expected[n]); }, index, tolerance);
 }
 
 void expect_equal(const std::string& what, const Matrix& is, const Matrix& expected, double tolerance) {
@@ -97,8 +99,9 @@ void expect_equal(const std::string& what, const Matrix& is, const Matrix& expec
   const auto at = [](const Matrix& x) {
     return [&x](Index n) { return x.values()[static_cast<std::size_t>(n)]; };
   };
-  compare(what, is.rows() * is.columns(), at(is), at(expected),
-          [&](Index n) { return text("(", n / is.columns(), ", ", n % is.columns(), ")"); }, tolerance);
+  compare(
+      what, is.rows() * is.columns(), at(is), at(expected),
+      [&](Index n) { return text("(", n / is.columns(), ", ", n % is.columns(), ")"); }, tolerance);
 }
 
 void expect_gradient(const std::function<Tensor(const std::vector<Tensor>&)>& f,

@@ -39,14 +39,15 @@ int student() {
     for (const Path& file : marked_files(from)) {
       if (!starter.contains(file)) continue;
       const Answers answers = answers_of(file, lines_of(read_file(from / file)));
-      starter[file] = joined(splice(file, lines_of(starter[file]), answers, [](const std::string&) { return true; }));
+      starter[file] =
+          joined(splice(file, lines_of(starter[file]), answers, [](const std::string&) { return true; }));
       carried += answers.size();
     }
   }
   write_tree(out, starter);
   std::cout << text(out.string(), ": solved up to assignment ", upto,
-                    from.empty() ? "" : text(", with ", carried, " answers of ", from.string()), ". Next: make assignment-",
-                    upto + 1, "\n");
+                    from.empty() ? "" : text(", with ", carried, " answers of ", from.string()),
+                    ". Next: make assignment-", upto + 1, "\n");
   return 0;
 }
 
@@ -75,7 +76,9 @@ int plant_mistake() {
 }
 
 int grade_submission() {
-  GradeOptions options{.assignment = number("A", 9), .submission = setting("FROM"), .student = setting("ID"),
+  GradeOptions options{.assignment = number("A", 9),
+                       .submission = setting("FROM"),
+                       .student = setting("ID"),
                        .secret = setting("SECRET")};
   check(!options.submission.empty(), "FROM=dir says what is to be graded");
   options.out = setting("OUT").empty() ? "out/grade" : setting("OUT");

@@ -38,7 +38,8 @@ class Code {
         break;
       } else if (line.compare(i, 2, "/*") == 0) {
         in_comment_ = true, ++i;
-      } else if (line[i] == '"' || (line[i] == '\'' && (i == 0 || !std::isalnum(static_cast<unsigned char>(line[i - 1]))))) {
+      } else if (line[i] == '"' ||
+                 (line[i] == '\'' && (i == 0 || !std::isalnum(static_cast<unsigned char>(line[i - 1]))))) {
         if (line[i] == '"' && i > 0 && line[i - 1] == 'R') problem = "a raw string";
         const char quote = line[i];
         for (++i; i < line.size() && line[i] != quote; ++i) i += line[i] == '\\';
@@ -76,7 +77,8 @@ std::string joined(const Lines& lines) {
 }
 
 std::string escapes(const Lines& lines, std::size_t first, std::size_t last, bool to_grade) {
-  static const std::regex forbidden(R"(^\s*#(?!pragma (omp|GCC unroll)\b)|\b(asm|__asm__|__asm|_Pragma|__attribute__)\b|\[\[|<%|%>|<:|:>|%:)");
+  static const std::regex forbidden(
+      R"(^\s*#(?!pragma (omp|GCC unroll)\b)|\b(asm|__asm__|__asm|_Pragma|__attribute__)\b|\[\[|<%|%>|<:|:>|%:)");
   Code reader;
   std::string open;
   for (std::size_t i = first; i < last; ++i) {
@@ -107,8 +109,10 @@ std::vector<Region> regions_of(const Path& path, const Lines& lines) {
     const std::string line = trimmed(lines[i]);
     if (std::regex_match(line, match, begins)) {
       if (open) refuse(path, i, "an exercise begins inside of " + regions.back().id);
-      regions.push_back({match[1].str() + "." + match[2].str(), i, i});
+      regions.push_back({match[1].str() + "." + match[2].str(), i, i + 1, i});
       open = true;
+    } else if (open && regions.back().begin == i && line.starts_with("//   ")) {
+      ++regions.back().begin;
     } else if (std::regex_match(line, match, ends)) {
       if (!open) refuse(path, i, "an end without an exercise");
       if (match[1] != regions.back().id)
@@ -129,12 +133,12 @@ Lines cut(const Path& path, const Lines& lines, int upto) {
   Lines result;
   std::size_t next = 0;
   for (const Region& region : regions_of(path, lines)) {
-    const std::string escape = escapes(lines, region.mark + 1, region.end, false);
+    const std::string escape = escapes(lines, region.begin, region.end, false);
     if (!escape.empty()) refuse(path, region.mark, text(region.id, ", ", escape));
     result.insert(result.end(), lines.begin() + static_cast<std::ptrdiff_t>(next),
-                  lines.begin() + static_cast<std::ptrdiff_t>(region.mark) + 1);
+                  lines.begin() + static_cast<std::ptrdiff_t>(region.begin));
     bool has_start = false;
-    for (std::size_t i = region.mark + 1; i < region.end; ++i) {
+    for (std::size_t i = region.begin; i < region.end; ++i) {
       const bool start = is_starting_code(lines[i]);
       has_start |= start;
       if (region.assignment() <= upto && !start) result.push_back(lines[i]);
@@ -155,11 +159,11 @@ Answers answers_of(const Path& path, const Lines& lines) {
   Answers answers;
   std::set<std::string> written;
   for (const Region& region : regions_of(path, lines)) {
-    Lines inside(lines.begin() + static_cast<std::ptrdiff_t>(region.mark) + 1,
+    Lines inside(lines.begin() + static_cast<std::ptrdiff_t>(region.begin),
                  lines.begin() + static_cast<std::ptrdiff_t>(region.end));
     if (inside.size() != 1 || trimmed(inside[0]) != stub(region.id)) written.insert(region.id);
     Answer& answer = answers[region.id];
-    if (answer.problem.empty()) answer.problem = escapes(lines, region.mark + 1, region.end, true);
+    if (answer.problem.empty()) answer.problem = escapes(lines, region.begin, region.end, true);
     answer.regions.push_back(std::move(inside));
   }
   std::erase_if(answers, [&](const auto& answer) { return !written.contains(answer.first); });
@@ -174,15 +178,16 @@ Lines splice(const Path& path, const Lines& lines, const Answers& answers,
   for (const Region& region : regions) ++there[region.id];
   for (const auto& [id, answer] : answers) {
     if (wanted(id) && there[id] != answer.regions.size())
-      fail(path.string(), ": exercise ", id, " has ", there[id], " regions, its answer ", answer.regions.size());
+      fail(path.string(), ": exercise ", id, " has ", there[id], " regions, its answer ",
+           answer.regions.size());
   }
   std::reverse(regions.begin(), regions.end());  // so that the lines before stay where they are
   for (const Region& region : regions) {
     const auto answer = answers.find(region.id);
     if (answer == answers.end() || !wanted(region.id)) continue;
     const Lines& inside = answer->second.regions[--there[region.id]];
-    const auto first = result.begin() + static_cast<std::ptrdiff_t>(region.mark) + 1;
-    result.insert(result.erase(first, first + static_cast<std::ptrdiff_t>(region.end - region.mark - 1)),
+    const auto first = result.begin() + static_cast<std::ptrdiff_t>(region.begin);
+    result.insert(result.erase(first, first + static_cast<std::ptrdiff_t>(region.end - region.begin)),
                   inside.begin(), inside.end());
   }
   return result;

@@ -1,6 +1,7 @@
 // Exercises: marked regions of source that students write themselves. In a source file,
 //
-//     // exercise 3.1: what is asked
+//     // exercise 3.1: what is asked, and where one line is not enough,
+//     //    more lines, indented by three spaces
 //     ... the solution, with the comments that give it away ...
 //     //| return x;
 //     // end 3.1
@@ -24,9 +25,10 @@ Lines lines_of(const std::string& text);
 std::string joined(const Lines& lines);
 
 struct Region {
-  std::string id;       // "3.1"
-  std::size_t mark;     // the line of its first mark, from 0
-  std::size_t end;      // the line of its last mark; the region is what stands between the two
+  std::string id;     // "3.1"
+  std::size_t mark;   // the line of its first mark, from 0
+  std::size_t begin;  // its first line, behind what is asked
+  std::size_t end;    // the line of its last mark
   int assignment() const { return std::stoi(id); }
 };
 

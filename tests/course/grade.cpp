@@ -38,16 +38,20 @@ std::string first_error(const std::string& output) {
 class Grading {
  public:
   explicit Grading(const GradeOptions& options)
-      : options_(options), work_(std::filesystem::absolute(options.out) / "grading"),
-        reference_(read_tree(".")), start_(std::chrono::steady_clock::now()) {
+      : options_(options),
+        work_(std::filesystem::absolute(options.out) / "grading"),
+        reference_(read_tree(".")),
+        start_(std::chrono::steady_clock::now()) {
     const auto all = assignments_of(reference_);
     const auto file = all.find(options.assignment);
     check(file != all.end(), "there is no assignment ", options.assignment);
     check(std::filesystem::is_directory(options.submission), "there is no submission ",
           options.submission.string());
     const std::string& handout = reference_.at(file->second);
-    grade_ = {.assignment = options.assignment, .title = handout.substr(3, handout.find('\n') - 3),
-              .student = options.student, .seed = hash(options.secret + '\n' + options.student)};
+    grade_ = {.assignment = options.assignment,
+              .title = handout.substr(3, handout.find('\n') - 3),
+              .student = options.student,
+              .seed = hash(options.secret + '\n' + options.student)};
   }
 
   Grade run() {
@@ -76,10 +80,14 @@ class Grading {
     write_tree(work_ / "tree", tree);
     std::vector<std::string> command = options_.make;
     command.insert(command.end(), {"-C", (work_ / "tree").string(), text("check-", grade_.assignment)});
-    Limits limits{.seconds = 900, .as_nobody = false, .memory = 16'000'000'000,
-                  .largest_file = 1'000'000'000, .output = 10'000'000};
+    Limits limits{.seconds = 900,
+                  .as_nobody = false,
+                  .memory = 16'000'000'000,
+                  .largest_file = 1'000'000'000,
+                  .output = 10'000'000};
     if (name != "reference") limits.seconds = 300;
-    const Outcome made = run_limited(command, work_, {setting("PATH"), setting("HOME"), setting("TMPDIR")}, limits);
+    const Outcome made =
+        run_limited(command, work_, {setting("PATH"), setting("HOME"), setting("TMPDIR")}, limits);
     problem_ = made.problem.empty() ? "" : text("it does not compile: ", first_error(made.output));
     if (!problem_.empty()) return {};
     const Path copy = work_ / ("check-" + name);
@@ -125,9 +133,11 @@ class Grading {
     for (const auto& [id, paths] : files_) {
       for (const Path& path : paths) {
         try {
-          for (const auto& [answered, answer] : answers_of(path, lines_of(read_file(options_.submission / path)))) {
+          for (const auto& [answered, answer] :
+               answers_of(path, lines_of(read_file(options_.submission / path)))) {
             if (answered == id) answers_[path][id] = answer;
-            if (answered == id && !answer.problem.empty()) problems_[id] = path.string() + ", " + answer.problem;
+            if (answered == id && !answer.problem.empty())
+              problems_[id] = path.string() + ", " + answer.problem;
           }
         } catch (const Error& problem) {
           problems_[id] = problem.what();
@@ -176,7 +186,7 @@ class Grading {
       return;
     }
     const bool ended_itself = outcome.problem == "it ended with exit code 1" && !outcome.output.empty();
-    one.message = ended_itself ? outcome.output
+    one.message = ended_itself              ? outcome.output
                   : outcome.problem.empty() ? "the program ended before the check was over\n" + outcome.output
                                             : outcome.problem + "\n" + outcome.output;
     while (one.message.ends_with('\n')) one.message.pop_back();
@@ -191,7 +201,8 @@ class Grading {
   void keep() {
     grade_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
     const std::string scope = gradescope_json(grade_), classroom = classroom_json(grade_);
-    write_files(std::vector<NewFile>{{options_.out / "results.json", {scope}}, {options_.out / "classroom.json", {classroom}}});
+    write_files(std::vector<NewFile>{{options_.out / "results.json", {scope}},
+                                     {options_.out / "classroom.json", {classroom}}});
   }
 
   GradeOptions options_;
@@ -200,10 +211,10 @@ class Grading {
   std::chrono::steady_clock::time_point start_;
   Grade grade_;
   std::string problem_, token_ = new_token();
-  std::vector<double> allowed_;                       // seconds, of each check
-  std::map<std::string, std::set<Path>> files_;       // of each exercise
+  std::vector<double> allowed_;                  // seconds, of each check
+  std::map<std::string, std::set<Path>> files_;  // of each exercise
   std::map<Path, Answers> answers_;
-  std::map<std::string, std::string> problems_;       // why an exercise can't be run
+  std::map<std::string, std::string> problems_;  // why an exercise can't be run
   std::map<std::string, Path> programs_;
 };
 

@@ -1,7 +1,7 @@
-// A program of checks of one assignment. With a title, a number and a file it is the student's desk: it runs the
-// checks in order, each in a process of its own, stops at the first that fails, and leaves in the file how far
-// one is and which exercise is next. `list` tells what there is; `one N TOKEN` runs check N alone, and writes
-// the token to file descriptor 3 if it holds.
+// A program of checks of one assignment. With a title, a number and a file it is the student's desk: it runs
+// the checks in order, each in a process of its own, stops at the first that fails, and leaves in the file
+// how far one is and which exercise is next. `list` tells what there is; `one N TOKEN` runs check N alone,
+// and writes the token to file descriptor 3 if it holds.
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -92,8 +92,8 @@ int desk(const std::string& title, const std::string& number, const std::string&
     }
   }
   const auto all = static_cast<int>(checks().size());
-  const std::string how_far = text(title, "   ", bar(held, all), "  ", held, " of ", all, " checks   ", points,
-                                   " of ", all_points, " points\n");
+  const std::string how_far = text(title, "   ", bar(held, all), "  ", held, " of ", all, " checks   ",
+                                   points, " of ", all_points, " points\n");
   write_file(progress, how_far + (failed == nullptr ? "" : failed->exercise + "\n"));
   std::cout << how_far;
   if (failed == nullptr) {

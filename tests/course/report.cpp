@@ -1,9 +1,8 @@
-#include "tests/course/grade.h"
-
 #include <algorithm>
 #include <numeric>
 
 #include "core/error.h"
+#include "tests/course/grade.h"
 #include "tutorials/lesson/json.h"
 
 namespace mesagrad::course {
@@ -25,16 +24,17 @@ std::string gradescope_json(const Grade& grade) {
   std::vector<std::string> tests;
   for (const Graded& one : grade.checks) {
     const bool passed = one.status == "passed";
-    tests.push_back(json_object({{"number", json_quoted(one.exercise)},
-                                 {"name", json_quoted(one.name)},
-                                 {"score", passed ? text(one.points) : "0"},
-                                 {"max_score", text(one.points)},
-                                 {"status", json_quoted(passed ? "passed" : "failed")},
-                                 {"output", json_quoted(one.status == "not run" ? "It was not run." : one.message)},
-                                 {"output_format", json_quoted("text")},
-                                 {"tags", "[" + json_quoted(text(grade.assignment)) + "]"},
-                                 {"visibility", json_quoted("visible")},
-                                 {"extra_data", json_object({{"seconds", json(one.seconds)}})}}));
+    tests.push_back(
+        json_object({{"number", json_quoted(one.exercise)},
+                     {"name", json_quoted(one.name)},
+                     {"score", passed ? text(one.points) : "0"},
+                     {"max_score", text(one.points)},
+                     {"status", json_quoted(passed ? "passed" : "failed")},
+                     {"output", json_quoted(one.status == "not run" ? "It was not run." : one.message)},
+                     {"output_format", json_quoted("text")},
+                     {"tags", "[" + json_quoted(text(grade.assignment)) + "]"},
+                     {"visibility", json_quoted("visible")},
+                     {"extra_data", json_object({{"seconds", json(one.seconds)}})}}));
   }
   return json_object({{"execution_time", json(grade.seconds)},
                       {"output", json_quoted(text(grade.title, ". ", grade.remark))},
@@ -53,7 +53,9 @@ std::string classroom_json(const Grade& grade) {
   for (const Graded& one : grade.checks) {
     const bool passed = one.status == "passed";
     tests.push_back(json_object({{"name", json_quoted(text(one.exercise, " ", one.name))},
-                                 {"status", json_quoted(passed ? "pass" : one.status == "not run" ? "error" : "fail")},
+                                 {"status", json_quoted(passed                    ? "pass"
+                                                        : one.status == "not run" ? "error"
+                                                                                  : "fail")},
                                  {"score", passed ? text(one.points) : "0"},
                                  {"message", json_quoted(one.message)},
                                  {"test_code", json_quoted("")},
@@ -73,12 +75,12 @@ std::string table_of(const Grade& grade) {
                            grade.seed, "\n\n");
   for (const Graded& one : grade.checks) {
     const bool passed = one.status == "passed";
-    table += text("  ", passed ? "✓" : "✗", " ", one.exercise, "  ", passed ? one.points : 0, "/", one.points, "  ",
-                  one.name, "\n");
+    table += text("  ", passed ? "✓" : "✗", " ", one.exercise, "  ", passed ? one.points : 0, "/", one.points,
+                  "  ", one.name, "\n");
     if (!passed) table += text("       ", one.message.substr(0, one.message.find('\n')), "\n");
   }
-  return table + text("\n  ", grade.points(), " of ", grade.most(), " points\n", grade.remark.empty() ? "" : "  ",
-                      grade.remark, grade.remark.empty() ? "" : "\n");
+  return table + text("\n  ", grade.points(), " of ", grade.most(), " points\n",
+                      grade.remark.empty() ? "" : "  ", grade.remark, grade.remark.empty() ? "" : "\n");
 }
 
 }  // namespace mesagrad::course

@@ -126,7 +126,8 @@ Outcome run_limited(const std::vector<std::string>& command, const std::filesyst
   close(token[0]);
   if (!result.problem.empty()) return result;
   if (WIFSIGNALED(status)) result.problem = text("it broke down: ", strsignal(WTERMSIG(status)));
-  if (WIFEXITED(status) && WEXITSTATUS(status) != 0) result.problem = text("it ended with exit code ", WEXITSTATUS(status));
+  if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
+    result.problem = text("it ended with exit code ", WEXITSTATUS(status));
   return result;
 }
 

@@ -1,0 +1,143 @@
+// The machinery of the course: marks, cut and splice, and what a grade looks like to others.
+#include <algorithm>
+
+#include "tests/catch.h"  // first, because it is precompiled
+#include "tests/course/exercises.h"
+#include "tests/course/grade.h"
+#include "tests/course/tree.h"
+#include "tests/helpers.h"
+
+namespace mesagrad::course {
+namespace {
+
+const std::string solved =
+    "int f(int x) {\n"
+    "  // exercise 3.1: twice x,\n"
+    "  //    and not less\n"
+    "  // the secret\n"
+    "  return 2 * x;\n"
+    "  // end 3.1\n"
+    "}\n"
+    "int g(int x) {\n"
+    "  // exercise 4.2: x, slowly\n"
+    "  return x;\n"
+    "  //| int y = 0;\n"
+    "  //| for (; y < x; ++y) {}\n"
+    "  //| return y;\n"
+    "  // end 4.2\n"
+    "}\n";
+
+std::string cut_to(int upto) { return joined(cut("core/f.cpp", lines_of(solved), upto)); }
+
+std::string refusal(const std::string& text) {
+  return message_of([&] { cut("core/f.cpp", lines_of(text), 0); });
+}
+
+std::string with_answer(const std::string& answer) {
+  std::string text = cut_to(0);
+  return text.replace(text.find("todo(\"3.1\");"), 12, answer);
+}
+
+}  // namespace
+
+TEST_CASE("a starter has what is asked, and no solution", "[course]") {
+  CHECK(
+      cut_to(4) ==
+      "int f(int x) {\n  // exercise 3.1: twice x,\n  //    and not less\n  // the secret\n  return 2 * x;\n"
+      "  // end 3.1\n}\nint g(int x) {\n  // exercise 4.2: x, slowly\n  return x;\n  // end 4.2\n}\n");
+  CHECK(
+      cut_to(0) ==
+      "int f(int x) {\n  // exercise 3.1: twice x,\n  //    and not less\n  todo(\"3.1\");\n  // end 3.1\n}\n"
+      "int g(int x) {\n  // exercise 4.2: x, slowly\n  int y = 0;\n  for (; y < x; ++y) {}\n  return y;\n"
+      "  // end 4.2\n}\n");
+}
+
+TEST_CASE("mistakes in marks are refused with their line", "[course][errors]") {
+  const std::string begin = "// exercise 1.1: a\n", end = "// end 1.1\n";
+  CHECK(refusal(begin + begin + end) == "core/f.cpp:2: an exercise begins inside of 1.1");
+  CHECK(refusal("int x;\n" + end) == "core/f.cpp:2: an end without an exercise");
+  CHECK(refusal(begin + "// end 1.2\n") == "core/f.cpp:2: the end of 1.2 where 1.1 should end");
+  CHECK(refusal("int x;\n" + begin) == "core/f.cpp:2: exercise 1.1 has no end");
+  for (const char* mark :
+       {"// exercise 1.1", "// Exercise 1.1: a", "// exercise 11.1: a", "//end 1.1", "// exercise 1.0: a"})
+    CHECK(refusal(std::string(mark) + "\n").starts_with("core/f.cpp:1: a mark has the form"));
+  CHECK(refusal("//| int x;\n") == "core/f.cpp:1: starting code outside of an exercise");
+  CHECK(refusal(begin + "if (x) {\n" + end) ==
+        "core/f.cpp:1: 1.1, line 2: `{` is not closed before the mark");
+  CHECK(refusal(begin + "} int y() {\n" + end) == "core/f.cpp:1: 1.1, line 2: `}` without its partner");
+  CHECK(refusal(begin + "f(\"}\", '}'); // }\n/* } */ x = 1'000;\n" + end) == "nothing was thrown");
+  CHECK(refusal(begin + "/* \n" + end) ==
+        "core/f.cpp:1: 1.1, line 2: a comment is not closed before the mark");
+  CHECK(refusal(begin + "x = \"\n" + end).find("does not end in its line") != std::string::npos);
+  CHECK(refusal(begin + "x = R\"(})\";\n" + end).find("a raw string") != std::string::npos);
+  CHECK(refusal(begin + "x; \\\n" + end).find("goes on in the next one") != std::string::npos);
+}
+
+TEST_CASE("answers are taken out of one tree and put into another", "[course]") {
+  const auto all = [](const std::string&) { return true; };
+  CHECK(answers_of("core/f.cpp", lines_of(cut_to(0))).count("3.1") == 0);  // as it was handed out
+  const Answers answers = answers_of("core/f.cpp", lines_of(with_answer("return x + x;")));
+  REQUIRE(answers.count("3.1") == 1);
+  CHECK(answers.at("3.1").problem.empty());
+  const std::string spliced = joined(
+      splice("core/f.cpp", lines_of(solved), answers, [](const std::string& id) { return id == "3.1"; }));
+  CHECK(spliced.find("  //    and not less\n  return x + x;\n  // end 3.1") != std::string::npos);
+  CHECK(spliced.find("secret") == std::string::npos);
+  CHECK(spliced.find("return x;\n  //| int y") != std::string::npos);  // 4.2 stays
+  const std::string twice = solved + "// exercise 3.1: again\nx;\n// end 3.1\n";
+  CHECK(message_of([&] { splice("core/f.cpp", lines_of(twice), answers, all); }) ==
+        "core/f.cpp: exercise 3.1 has 2 regions, its answer 1");
+}
+
+TEST_CASE("an answer can't reach beyond its marks, nor bring what can't be graded", "[course][errors]") {
+  const auto problem_of = [](const std::string& answer) {
+    return answers_of("core/f.cpp", lines_of(with_answer(answer))).at("3.1").problem;
+  };
+  CHECK(problem_of("#pragma omp simd\n  return x;") == "");
+  CHECK(problem_of("return x; } int h() {").find("without its partner") != std::string::npos);
+  for (const char* answer :
+       {"#define x 1", "# include <a>", "asm(\"\");", "_Pragma(\"once\")", "[[gnu::used]] int y;",
+        "__attribute__((constructor)) int y;", "%:define x", "<% return x; %>"})
+    CHECK(problem_of(answer).find("can't be graded") != std::string::npos);
+}
+
+TEST_CASE("a starter of this tree gives nothing away", "[course]") {
+  const Tree tree = read_tree(".");
+  for (int upto = 0; upto <= 10; ++upto) {
+    const Tree starter = starter_of(tree, upto, "ada");
+    CHECK(leak_of(tree, starter, upto) == "");
+    CHECK(starter.at("tests/course/starter") == text(upto, " ada\n"));
+    CHECK(starter.count("tests/course/grade.cpp") == 0);
+    for (const auto& [path, contents] : starter) CHECK(contents.find("// Mistake 1") == std::string::npos);
+  }
+  // And the search for leaks finds one.
+  CHECK(leak_of(tree, tree, 0) != "");
+  for (const Mistake& mistake : mistakes_of(tree)) with_mistake(tree, mistake);  // each has its place
+}
+
+// Gradescope's documented fields and the values that it allows; GitHub Classroom's likewise.
+TEST_CASE("grades have the form that others expect", "[course]") {
+  Grade grade{.assignment = 3, .title = "A \"title\"", .student = "ada", .seed = 7};
+  grade.checks = {
+      {.exercise = "3.1", .name = "a", .points = 6, .status = "passed", .message = "", .seconds = 0.5},
+      {.exercise = "3.2", .name = "b", .points = 4, .status = "failed", .message = "off\nby 1"},
+      {.exercise = "3.3", .name = "c", .points = 2}};
+  CHECK(grade.points() == 6);
+  CHECK(grade.most() == 12);
+  const auto has = [](const std::string& json, std::initializer_list<const char*> parts) {
+    for (const char* part : parts) CHECK(json.find(part) != std::string::npos);
+  };
+  const std::string scope = gradescope_json(grade);
+  has(scope,
+      {"\"output_format\": \"text\"", "\"test_output_format\": \"text\"", "\"visibility\": \"visible\"",
+       "\"stdout_visibility\": \"hidden\"", "\"execution_time\": ", "\"number\": \"3.1\"", "\"score\": 6",
+       "\"max_score\": 6", "\"status\": \"passed\"", "\"score\": 0", "\"status\": \"failed\"",
+       "\"output\": \"off\\nby 1\"", "\"tags\": [\"3\"]", "\"It was not run.\"", "A \\\"title\\\""});
+  CHECK(scope.find("\"score\"") > scope.find("\"tests\""));  // none at the top: points of tests add up
+  has(classroom_json(grade),
+      {"\"version\": 1", "\"status\": \"fail\"", "\"max_score\": 12", "\"status\": \"pass\"",
+       "\"status\": \"error\"", "\"duration\": 500", "\"line_no\": 0", "\"test_code\": \"\""});
+  has(table_of(grade), {"✓ 3.1  6/6  a", "✗ 3.2  0/4  b\n       off\n", "6 of 12 points"});
+}
+
+}  // namespace mesagrad::course

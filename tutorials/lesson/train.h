@@ -68,8 +68,9 @@ inline std::string in_words(const Transformer::Options& options) {
               heads, ", key size ", key_size, ", positions ", static_cast<int>(positions),
               ", model's tokens ", tokens, ", clip ", exact_number(clip), ", MLP ", mlp, ", relu ", relu,
               ", layer norm ", layer_norm, ", final norm ", final_norm, ", ids ", ids, ", tied ", tied,
-              ", unit keys ", unit_keys, ", shifted keys ", shifted_keys, ", embedded ", embedded, ", masked channels ", masked_channels,
-              ", dropout ", exact_number(dropout), ", first deviation ", exact_number(deviation));
+              ", unit keys ", unit_keys, ", shifted keys ", shifted_keys, ", embedded ", embedded,
+              ", masked channels ", masked_channels, ", dropout ", exact_number(dropout), ", first deviation ",
+              exact_number(deviation));
 }
 
 inline std::string in_words(const Matrix& a) {

@@ -309,7 +309,8 @@ void lesson_body(lesson::Lesson& L) {
   // little: there, solving matters. (Softmax is ahead of both. It can attend to one token and to nothing
   // else, which no product of 16 numbers can. The authors, with far more text, saw no such lead.)
   for (const Index n : L.scaled<std::vector<Index>>({.smoke = {}, .lesson = {}, .paper = {0, 1, 2}})) {
-    read_alone(text("linear, order ", n), LinearAttention{{.dpfp = n, .unit_keys = true}});  // see below
+    read_alone(text("linear, order ", n),
+               LinearAttention{{.dpfp = n, .unit_keys = true}});  // explained later
     read_alone(text("mesa, order ", n), MesaLayer{.features = {.dpfp = n, .unit_keys = true}});
   }
 
@@ -323,9 +324,8 @@ void lesson_body(lesson::Lesson& L) {
   // times n factors γ, in the sums of linear attention and in the mesa-layer's least squares alike. Lesson 13
   // is about them.
   //
-  // Here they are two more second layers. A gate repairs the volume too, because a sum that forgets has no
-  // more than some 1/(1-γ) terms, so we expect gates to help linear attention most. What do they leave
-  // between the two?
+  // Here they are two more second layers. A gate repairs the volume too: a sum that forgets has no more than
+  // some 1/(1-γ) terms. So we expect gates to help linear attention most. What do they leave between the two?
   const Reader gated_linear = readers.read("gated linear", with_second(GatedLinearAttention{}));
   const Reader gated_mesa = readers.read("gated mesa", with_second(GatedMesaLayer{}));
   L.show(
@@ -359,8 +359,8 @@ void lesson_body(lesson::Lesson& L) {
   // validation text, and the same random numbers. Expect the look of headers and no sense.
   lesson::Table samples{.title = "A beginning, and how each model goes on",
                         .caption =
-                            "⏎ is the end of a line. Names that come back, and brackets that close, need "
-                            "something from the context.",
+                            "⏎ is the end of a line. Look for names that come back and brackets that close: "
+                            "they need something from the context.",
                         .columns = {"text", "by"}};
   const Tensor some = task.batch(L.seed(), stream::analysis_data, 1, 1).inputs;
   const std::vector<Index> beginning(some.data(), some.data() + std::min<Index>(task.tokens, 48));
@@ -403,14 +403,10 @@ void lesson_body(lesson::Lesson& L) {
   const Bigram language;
   const Index sequences = L.scaled<Index>({.smoke = 64, .lesson = 2048, .paper = 8192});
   const LossCurve bayes = bayes_curve(language, L.seed(), sequences);
-  lesson::LinePlot plot{.name = "bigram",
-                        .title = "Loss along sequences of a bigram language",
-                        .x = "position t",
-                        .y = "nats per symbol",
-                        .caption =
-                            "Means over sixteenths of the sequence. Dashed: Bayes' rule, the least loss "
-                            "possible. Look where the lines leave the top, log 16 = 2.77, and how far above "
-                            "the dashed one they end."};
+  lesson::LinePlot plot = symbol_plot(
+      "bigram", "Loss along sequences of a bigram language", "position t",
+      "Means over sixteenths of the sequence. Dashed: Bayes' rule, the least loss possible. Look where the "
+      "lines leave the top, log 16 = 2.77, and how far above the dashed one they end.");
   add_sixteenths(plot, "Bayes", bayes, {.dashed = true});
   std::vector<std::pair<std::string, double>> above;  // Bayes
   std::vector<double> copied;                         // by the first layer
@@ -446,7 +442,7 @@ void lesson_body(lesson::Lesson& L) {
   L.step("Four numbers for sixteen symbols");
   //
   // So keys of 16 numbers do for 16 symbols. What if there are fewer numbers than symbols, as in any text?
-  // Take a single layer with shifted keys again, and keys of only four numbers. Now they are like each other
+  // Take a single layer with shifted keys again, and keys of four numbers. Now keys are like each other
   // whether they want to or not, and a sum of values holds what followed others too.
   //
   // More numbers can be made of those four. DPFP ("deterministic parameter-free projection") splits a vector
@@ -457,15 +453,12 @@ void lesson_body(lesson::Lesson& L) {
   // order 3.
   //
   // We expect losses to fall with n, until there is room for 16 symbols, and mesa ahead of linear attention:
-  // the authors find it so at every order. Softmax has no order. In the exponential of a product are products
-  // of any number of factors, so it should need no help.
-  lesson::LinePlot orders{.name = "features",
-                          .title = "Loss above Bayes' rule, by the order of the features of four-number keys",
-                          .x = "order n",
-                          .y = "nats per symbol",
-                          .caption =
-                              "One layer with shifted keys. Order 0: the keys themselves. Look at how the "
-                              "lines come down, and which is below."};
+  // the authors find it so in text, at every order. Softmax has none. In the exponential of a product are
+  // products of any number of factors, so it should need no help.
+  lesson::LinePlot orders = symbol_plot(
+      "features", "Loss above Bayes' rule, by the order of the features of four-number keys", "order n",
+      "One layer with shifted keys. Order 0: the keys themselves. Look at how the lines come down, and which "
+      "is below.");
   std::vector<double> order, linear_above, mesa_above, difference;
   const auto narrow = [&](const std::string& name, const Mixer& layer) {
     const auto run =
@@ -527,12 +520,13 @@ void lesson_body(lesson::Lesson& L) {
   L.claim_above("text: what outputs of one length take from the loss of linear attention", gained, 0.1);
   L.claim_below("text: the gap that they leave between linear and mesa", gap_unit, 0.15);
   L.claim_above("text: linear's loss with outputs of one length, minus mesa's as it is", ahead, 0);
+  L.claim_below("one layer: in-context score of softmax", softmax_1.score, -0.25);
   L.claim_above("one layer: what a second reading gains softmax", gains[0], 0.4);
   L.claim_above("one layer: what it gains mesa, minus what it gains linear", gains[2] - gains[1], 0.08);
-  L.claim_above("one layer: linear's loss with outputs of one length, minus mesa's as it is", ahead_1, 0.15);
-  L.claim_above("text: what gates take from the loss of linear attention", gate_linear, 0.3);
-  L.claim_above("text: what gates take from the loss of mesa", gate_mesa, 0.1);
-  L.claim_above("text: gated linear's loss minus gated mesa's", gated_gap, 0);
+  L.claim_above("one layer: linear's loss with outputs of one length, minus mesa's as it is", ahead_1, 0.2);
+  L.claim_above("text: what gates take from the loss of linear attention", gate_linear, 0.4);
+  L.claim_above("text: what gates take from the loss of mesa", gate_mesa, 0.15);
+  L.claim_above("text: gated linear's loss minus gated mesa's", gated_gap, 0.03);
   for (const auto& [name, distance] : above) {
     L.claim_between(text("bigram language: loss above Bayes' rule, ", name), distance, 0, 0.12);
   }
@@ -557,8 +551,8 @@ void lesson_body(lesson::Lesson& L) {
   // Patience. Train softmax four times as long: 2400 updates. Its loss will go down. Will its first layer
   // copy the token before now, and will it be less surprised when it reads the same twice?
   //
-  // No shift. In one_layer, leave keys where they are. Nobody can look up what followed then. Softmax and mesa
-  // should lose by that. And linear attention?
+  // No shift. In one_layer, leave keys where they are. Nobody can look up what followed then. Softmax and
+  // mesa should lose by that. And linear attention?
   //
   // What we found (SEED=1, with g++ 12's headers). Bytes: the loss falls from 2.96 to 2.02, and the model is
   // much worse: 2.91 bits per byte instead of 2.17. A loss per token says nothing without the tokens.

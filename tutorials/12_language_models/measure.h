@@ -132,6 +132,11 @@ inline ReadTwice read_twice(const Transformer& model, const TextWindows& text, s
   return {mean_between(curve, 0, half - 1), mean_between(curve, half, T)};
 }
 
+inline lesson::LinePlot symbol_plot(const std::string& name, const std::string& title, const std::string& x,
+                                    const std::string& caption) {
+  return {.name = name, .title = title, .x = x, .y = "nats per symbol", .caption = caption};
+}
+
 // Of a bigram language, by Bayes' rule.
 inline LossCurve bayes_curve(const Bigram& language, std::uint64_t seed, Index sequences) {
   return loss_curve(language, seed, stream::test_data, sequences, [&](Index first, Index count, double* out) {

@@ -29,14 +29,14 @@ void add_products(const OuterProducts& x, const Tokens& place, Index begin, Inde
         x.columns, x.columns, true);
 }
 
-// f(problem's tokens, its sum of piece c, as a function of c) for all problems
+// f(problem, its tokens, its sum of piece c, as a function of c) for all problems
 template <class F>
 Tensor sums(const Heads& heads, const OuterProducts& x, const F& f) {
   const Index size = x.rows * x.columns, pieces = heads.pieces(), H = heads.H;
   const Tensor result = Tensor::uninitialized({heads.B, pieces, H, size});
   parallel_for(heads.problems(), [&](Index problem) {
     real* first = result.data() + (problem / H * pieces * H + problem % H) * size;
-    f(Tokens(heads, problem), [=](Index piece) { return first + piece * H * size; });
+    f(problem, Tokens(heads, problem), [=](Index piece) { return first + piece * H * size; });
   }, heads.problems() * heads.T * size);
   return result;
 }
@@ -119,23 +119,32 @@ Tensor decays_of(const Tensor& log_decay) {
 }
 
 Tensor sums_before(const Heads& heads, const OuterProducts& products, const Tensor& decays,
-                   const Tensor& strength) {
-  return sums(heads, products, [&](const Tokens& place, const auto& sum) {
-    if (heads.T > 0) std::fill_n(sum(0), products.rows * products.columns, real{0});
-    for (Index piece = 0; piece + 1 < heads.pieces(); ++piece) {
-      const Index begin = piece * piece_tokens;
+                   const Tensor& strength, const Tensor& kept_sums) {
+  const Index size = products.rows * products.columns, last = heads.pieces() - 1;
+  return sums(heads, products, [&](Index problem, const Tokens& place, const auto& sum) {
+    if (heads.T == 0) return;
+    real* kept_sum = kept_sums.defined() ? kept_sums.data() + problem * size : nullptr;
+    if (kept_sum == nullptr) {
+      std::fill_n(sum(0), size, real{0});
+    } else {
+      std::copy_n(kept_sum, size, sum(0));
+    }
+    for (Index piece = 0; piece <= last; ++piece) {
+      real* next = piece < last ? sum(piece + 1) : kept_sum;
+      if (next == nullptr) break;
+      const Index begin = piece * piece_tokens, n = std::min(piece_tokens, heads.T - begin);
       real weights[piece_tokens], kept = 1;
-      for (Index t = piece_tokens - 1; t >= 0; --t) {
+      for (Index t = n - 1; t >= 0; --t) {
         weights[t] = kept * strength[place(begin + t)];
         kept *= decays[place(begin + t)];
       }
-      add_products(products, place, begin, piece_tokens, weights, kept, sum(piece), sum(piece + 1));
+      add_products(products, place, begin, n, weights, kept, sum(piece), next);
     }
   });
 }
 
 Tensor sums_after(const Heads& heads, const OuterProducts& products, const Tensor& decays) {
-  return sums(heads, products, [&](const Tokens& place, const auto& sum) {
+  return sums(heads, products, [&](Index, const Tokens& place, const auto& sum) {
     const Index last = heads.pieces() - 1;
     if (heads.T > 0) std::fill_n(sum(last), products.rows * products.columns, real{0});
     for (Index piece = last; piece > 0; --piece) {

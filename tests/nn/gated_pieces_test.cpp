@@ -86,6 +86,31 @@ TEST_CASE("a head computes the same bits alone as among others", "[gated]") {
   }
 }
 
+TEST_CASE("sums that are kept go on where they ended", "[gated]") {
+  const Sizes s{2, 77, 3, 5};
+  const std::vector<Tensor> x = arguments(s);
+  const Tensor decays = decays_of(x[3]), whole({s.B, s.H, s.K, s.K}), parts({s.B, s.H, s.K, s.K});
+  const auto sums = [&](const Tensor& k, const Tensor& q, const Tensor& decay, const Tensor& beta,
+                        const Tensor& kept) {
+    sums_before({s.B, decay.dim(1), s.H}, {k.data(), s.K, q.data(), s.K}, decay, beta, kept);
+  };
+  sums(x[1], x[0], decays, x[4], whole);
+  const auto tokens = [&](const Tensor& from, Index first, Index count) {
+    Tensor to({s.B, count, from.dim(2)});
+    for (Index b = 0; b < s.B; ++b) {
+      std::copy_n(from.data() + (b * s.T + first) * from.dim(2), count * from.dim(2),
+                  to.data() + b * count * from.dim(2));
+    }
+    return to;
+  };
+  for (const auto& [first, count] : {std::pair<Index, Index>{0, 1}, {1, 0}, {1, 40}, {41, 36}}) {
+    sums(tokens(x[1], first, count), tokens(x[0], first, count), tokens(decays, first, count),
+         tokens(x[4], first, count), parts);
+  }
+  CHECK(largest_difference(numbers_of(whole), numbers_of(parts)) < (in_double ? 1e-14 : 1e-5));
+  CHECK(std::abs(whole[0]) > 0);
+}
+
 TEST_CASE("a token that is no number spoils later tokens of its own head alone", "[gated]") {
   const Sizes s{2, 70, 3, 5};
   const real none = std::numeric_limits<real>::quiet_NaN();

@@ -82,7 +82,7 @@ inline Transformer::Options text_model(const lesson::Lesson& L, const TextWindow
 // Two layers are tested on their way.
 inline lesson::Recipe<Transformer> text_recipe(const lesson::Lesson& L, const Transformer::Options& model) {
   const bool alone = model.blocks.size() == 1;
-  const Index updates = alone ? L.scaled<Index>({.smoke = 6, .lesson = 300, .paper = 5000})
+  const Index updates = alone ? L.scaled<Index>({.smoke = 6, .lesson = 400, .paper = 5000})
                               : L.scaled<Index>({.smoke = 12, .lesson = 600, .paper = 5000});
   lesson::Recipe<Transformer> recipe =
       recipe_of(model, updates, 16, L.scaled<double>({.smoke = 5e-3, .lesson = 5e-3, .paper = 3e-3}));

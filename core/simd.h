@@ -140,9 +140,9 @@ Vector over_lanes(Vector x, const F& f) {
 }
 
 // One round of a transposition: in every number's place, written in binary as row and column, the digit
-// `distance` of the row changes places with that of the column.
+// `distance` of the row changes places with that of the column. (Inline, so that all of it stays in registers.)
 template <Index distance, Index... j>
-void exchange(Vector (&row)[lanes], std::integer_sequence<Index, j...>) {
+[[gnu::always_inline]] inline void exchange(Vector (&row)[lanes], std::integer_sequence<Index, j...>) {
 #pragma GCC unroll 8
   for (Index pair = 0; pair < lanes / 2; ++pair) {
     const Index r = pair / distance * 2 * distance + pair % distance;
@@ -154,7 +154,7 @@ void exchange(Vector (&row)[lanes], std::integer_sequence<Index, j...>) {
 
 // Transposes a square of vectors, digit by digit.
 template <Index distance = lanes / 2>
-void transpose(Vector (&row)[lanes]) {
+[[gnu::always_inline]] inline void transpose(Vector (&row)[lanes]) {
   exchange<distance>(row, std::make_integer_sequence<Index, lanes>{});
   if constexpr (distance > 1) transpose<distance / 2>(row);
 }

@@ -1,115 +1,138 @@
 #include "nn/gated_mesa.h"
 
-#include <algorithm>
 #include <cmath>
 #include <vector>
 
-#include "core/parallel.h"
-#include "core/scratch.h"
+#include "core/sum.h"
 #include "core/tape.h"
+#include "nn/exact_solver.h"
 #include "nn/gated_heads.h"
+#include "nn/gated_pieces.h"
 
 namespace mesagrad {
 namespace {
 
-// The gradient of the logarithm of decays. A result is a sum of terms that hold Γ_ti = e^{c_t - c_i}, where
-// c_t is the sum of the logarithms up to t. So, if s_t is a token's result times its gradient, all terms with
-// c_t, and e_i all terms with -c_i, which is β_i times β's gradient,
-//
-//     dc_t = s_t - e_t,      dlog_decay_t = Σ_{s>=t} dc_s
-//
-// as the decay of token t is part of all c_s from there on. To be asked for t = T - 1, T - 2, .. 0.
-class DecayGradient {
- public:
-  real at(Index t, double result, double as_past, const Gates& gates) {
-    sum_ += result - as_past;
-    return gates.limited(t) ? 0 : static_cast<real>(sum_);
+// The systems of all tokens: H_t + Λ.
+struct Systems {
+  Heads heads;
+  Index K;
+  Tensor keys, log_decay, decays, strength, penalty;
+  MesaSolver solver;
+  Tensor before;  // H of the tokens before each piece, if the solver is exact
+  Tensor kept;    // H of the tokens before the first, if there are some
+
+  Index work() const { return heads.problems() * heads.T * K * K * (solver.steps >= 0 ? solver.steps : K); }
+
+  // to_t = (H_t + Λ)⁻¹ from_t, both (B, T, H·K)
+  void solve(const real* from, const Tensor::GradPart& to) const {
+    if (solver.steps == MesaSolver::exact) {
+      solve_exactly(from, to);
+    } else {
+      approach(solver.steps == MesaSolver::converged ? K + 8 : solver.steps, from, to);
+    }
   }
 
  private:
-  double sum_ = 0;
-};
-
-}  // namespace
-
-Tensor gated_linear_attention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& log_decay,
-                              const Tensor& strength, Index heads, AttentionState* state) {
-  const char* op = "gated_linear_attention";
-  const GatedArguments arguments{q, k, v, log_decay, strength, heads};
-  arguments.check_shapes(op);
-  const Index T = arguments.T(), K = arguments.K(), V = arguments.V();
-  const Tensor out = Tape::output(v.shape(), {&q, &k, &v, &log_decay, &strength});
-  const Tensor kept = part_of(state, &AttentionState::values, op, {arguments.B(), heads, V, K}, out);
-  arguments.each_head([=](Index problem, const Head& keys, const Head& values, const Gates& gates) {
-    Scratch scratch;
-    real *G = first_matrix(kept, problem, V * K, scratch), *o = scratch.take<real>(V);
-    for (Index t = 0; t < T; ++t) {
-      decay_and_add(V, K, gates.decay(t), gates.beta(t), values.row(v.data(), t), keys.row(k.data(), t), G);
-      multiply(V, K, G, keys.row(q.data(), t), o);
-      values.write({out.data(), false}, t, V, o);
-    }
-  });
-  Tape::record(op, out, [=] {
-    // With do_t the gradient of a result, dq_t = G_tᵀ do_t; and with the sum that grows from the last token,
-    // S_i = Σ_{t>=i} Γ_ti do_t q_tᵀ,
-    //     dv_i = β_i S_i k_i      dk_i = β_i S_iᵀ v_i      dβ_i = v_iᵀ S_i k_i
-    const Tensor::GradPart dq = q.grad_part(), dk = k.grad_part(), dv = v.grad_part(),
-                           dlog = log_decay.grad_part(), dbeta = strength.grad_part();
-    arguments.each_head([=](Index, const Head& keys, const Head& values, const Gates& gates) {
+  void solve_exactly(const real* from, const Tensor::GradPart& to) const {
+    const Index n = blocks_of(K);
+    each_pieces(heads, work(), [&](const Pieces& pieces) {
       Scratch scratch;
-      real *M = scratch.take<real>(V * K), *a = scratch.take<real>(K), *b = scratch.take<real>(V);
-      std::fill_n(M, V * K, real{0});
-      for (Index t = 0; t < T && dq.values != nullptr; ++t) {
-        decay_and_add(V, K, gates.decay(t), gates.beta(t), values.row(v.data(), t), keys.row(k.data(), t), M);
-        multiply_transposed(V, K, M, values.row(out.grad(), t), a);
-        keys.write(dq, t, K, a);
-      }
-      std::fill_n(M, V * K, real{0});
-      DecayGradient decay_gradient;
-      for (Index t = T - 1; t >= 0; --t) {
-        const real *k_t = keys.row(k.data(), t), *v_t = values.row(v.data(), t),
-                   *dout_t = values.row(out.grad(), t), beta = gates.beta(t);
-        decay_and_add(V, K, t + 1 < T ? gates.decay(t + 1) : 0, 1, dout_t, keys.row(q.data(), t), M);
-        multiply(V, K, M, k_t, b);
-        const real dbeta_t = dot(V, v_t, b);
-        gates.head.write(dbeta, t, 1, &dbeta_t);
-        for (Index j = 0; j < V; ++j) b[j] *= beta;
-        values.write(dv, t, V, b);
-        multiply_transposed(V, K, M, v_t, a);
-        for (Index j = 0; j < K; ++j) a[j] *= beta;
-        keys.write(dk, t, K, a);
-        const real result = dot(V, dout_t, values.row(out.data(), t));
-        const real dlog_t = decay_gradient.at(t, result, beta * dbeta_t, gates);
-        gates.head.write(dlog, t, 1, &dlog_t);
+      Block* H = scratch.take<Block>(n * n);
+      Factors factors(n, scratch.take<Block>(n * n));
+      Vector *k = take_padded(scratch, K), *x = take_padded(scratch, K), *diagonal = take_padded(scratch, K);
+      std::fill_n(diagonal, n * block_size, broadcast(1));
+      pieces.read_of_heads(penalty.data(), K, diagonal);
+      pieces.read_matrix(before.data(), K, K, H);
+      for (Index t = 0; t < pieces.tokens(); ++t) {
+        pieces.read(keys.data(), K, t, k);
+        pieces.read(from, K, t, x);
+        std::fill_n(x + K, n * block_size - K, Vector{});
+        const Vector decay = pieces.read_gate(decays.data(), t), beta = pieces.read_gate(strength.data(), t);
+        const auto next_H = [&](Index i, Index j) -> const Block& {
+          const Four factor = beta * four(k + i * block_size), k_j = four(k + j * block_size);
+          each_number(H[i * n + j], [&](Index r, Index c, Vector& h) {
+            h = multiply_add(factor.a[r], k_j.a[c], decay * h);
+          });
+          return H[i * n + j];
+        };
+        factors.solve(next_H, diagonal, x);
+        pieces.write(to, K, t, x);
       }
     });
-  });
-  return out;
-}
-
-namespace {
-
-// (H + Λ) x = q as the solver is told to, with memory of its own.
-class Solve {
- public:
-  Solve(Index K, const MesaSolver& solver, const real* penalty, Scratch& scratch)
-      : K_(K), exact_(solver.steps == MesaSolver::exact),
-        steps_(solver.steps == MesaSolver::converged ? K + 8 : solver.steps), penalty_(penalty),
-        memory_(scratch.take<real>(exact_ ? K * K : 3 * K)) {}
-
-  void operator()(const real* H, const real* q, real* x) const {
-    if (exact_) return solve_exactly(K_, H, penalty_, q, x, memory_);
-    const auto multiply = [&](const real* p, real* y) { multiply_penalized(K_, H, penalty_, p, y); };
-    conjugate_gradients(K_, steps_, multiply, q, x, memory_, memory_ + K_, memory_ + 2 * K_);
   }
 
- private:
-  Index K_;
-  bool exact_;
-  Index steps_;
-  const real* penalty_;
-  real* memory_;
+  // By conjugate gradients, one token after another.
+  void approach(Index steps, const real* from, const Tensor::GradPart& to) const {
+    parallel_for(heads.problems(), [&](Index problem) {
+      const Head head(keys, heads.H, problem);
+      const Gates gates{log_decay.data(), strength.data(), Head(strength, heads.H, problem)};
+      const real* diagonal = penalty.data() + problem % heads.H * K;
+      Scratch scratch;
+      real *H = first_matrix(kept, problem, K * K, scratch), *x = scratch.take<real>(K),
+           *r = scratch.take<real>(K), *p = scratch.take<real>(K), *y = scratch.take<real>(K);
+      const auto product = [&](const real* a, real* b) { multiply_penalized(K, H, diagonal, a, b); };
+      for (Index t = 0; t < heads.T; ++t) {
+        const real* k = head.row(keys.data(), t);
+        decay_and_add(K, K, gates.decay(t), gates.beta(t), k, k, H);
+        conjugate_gradients(K, steps, product, head.row(from, t), x, r, p, y);
+        head.write(to, t, K, x);
+      }
+    }, work());
+  }
 };
+
+// dk_i = -β_i N_i k_i and dβ_i = -k_iᵀ N_i k_i/2, where N_i = Σ_{t>=i} Γ_ti (D_t x_tᵀ + x_t D_tᵀ). Of N,
+// which is symmetric, the blocks on the diagonal and above it are there.
+void backward_to_keys(const Heads& heads, Index K, const Tensor& D, const Tensor& x, const Tensor& keys,
+                      const Tensor& decays, const Tensor& strength, const Tensor::GradPart& dk,
+                      const Tensor& dbeta) {
+  const Tensor after = sums_after(heads, {D.data(), K, x.data(), K}, decays);  // of D xᵀ alone
+  const Index rows = blocks_of(K);
+  each_pieces(heads, heads.problems() * heads.T * K * K, [&](const Pieces& pieces) {
+    Scratch scratch;
+    Block* N = scratch.take<Block>(rows * rows);
+    Vector *D_t = take_padded(scratch, K), *x_t = take_padded(scratch, K), *k = take_padded(scratch, K),
+           *g = take_padded(scratch, K);
+    pieces.read_matrix(after.data(), K, K, N);
+    for (Index i = 0; i < rows; ++i) {
+      for (Index j = i; j < rows; ++j) {
+        const Block other = N[j * rows + i];
+        each_number(N[i * rows + j], [&](Index r, Index c, Vector& n) { n += other.row[c].a[r]; });
+      }
+    }
+    Vector decay = broadcast(1);  // of the token that came before, which is the next one
+    for (Index t = pieces.tokens() - 1; t >= 0; --t) {
+      pieces.read(D.data(), K, t, D_t);
+      pieces.read(x.data(), K, t, x_t);
+      pieces.read(keys.data(), K, t, k);
+      std::fill_n(g, K, Vector{});
+      Vector kNk = {};
+      for (Index i = 0; i < rows; ++i) {
+        const Four D_i = four(D_t + i * block_size), x_i = four(x_t + i * block_size),
+                   k_i = four(k + i * block_size);
+        Four sum = four(g + i * block_size);
+        for (Index j = i; j < rows; ++j) {
+          const Four D_j = four(D_t + j * block_size), x_j = four(x_t + j * block_size),
+                     k_j = four(k + j * block_size);
+          Four g_j = four(g + j * block_size);
+          each_number(N[i * rows + j], [&](Index r, Index c, Vector& n) {
+            n = multiply_add(x_i.a[r], D_j.a[c], multiply_add(D_i.a[r], x_j.a[c], decay * n));
+            sum.a[r] = multiply_add(n, k_j.a[c], sum.a[r]);
+            g_j.a[c] = multiply_add(n, k_i.a[r], g_j.a[c]);
+          });
+          put(g_j, g + j * block_size);  // for the rows below; at j = i it is overwritten
+        }
+        put(sum, g + i * block_size);
+        kNk = multiply_add(k_i, sum, kNk);
+      }
+      const Vector minus_beta = -pieces.read_gate(strength.data(), t);
+      for (Index j = 0; j < K; ++j) g[j] *= minus_beta;
+      if (dk.values != nullptr) pieces.write(dk, K, t, g);
+      pieces.write_gate(dbeta.data(), t, real(-0.5) * kNk);
+      decay = pieces.read_gate(decays.data(), t);
+    }
+  });
+}
 
 }  // namespace
 
@@ -126,70 +149,44 @@ Tensor gated_preconditioned_queries(const Tensor& q, const Tensor& k, const Tens
   }
   check(solver.steps >= MesaSolver::converged, op, ": ", solver.steps, " steps of conjugate gradients");
   const Tensor out = Tape::output(q.shape(), {&q, &k, &log_decay, &strength, &penalty});
-  const auto each_head = [=](const auto& f) {
-    parallel_for(B * heads, [&](Index problem) {
-      f(problem, Head(q, heads, problem),
-        Gates{log_decay.data(), strength.data(), Head(strength, heads, problem)});
-    }, B * heads * T * K * K * K);
-  };
-  const Tensor kept = part_of(state, &AttentionState::keys, op, {B, heads, K, K}, out);
-  // take(t, H_t) for all tokens, with an H in rising order
-  const auto each_token = [=](Index problem, const Head& head, const Gates& gates, Scratch& scratch,
-                              const auto& take) {
-    real* H = first_matrix(kept, problem, K * K, scratch);
-    for (Index t = 0; t < T; ++t) {
-      const real* k_t = head.row(k.data(), t);
-      decay_and_add(K, K, gates.decay(t), gates.beta(t), k_t, k_t, H);
-      take(t, H);
-    }
-  };
-  each_head([=](Index problem, const Head& head, const Gates& gates) {
-    Scratch scratch;
-    const Solve solve(K, solver, penalty.data() + problem % heads * K, scratch);
-    real* x = scratch.take<real>(K);
-    each_token(problem, head, gates, scratch, [&](Index t, const real* H) {
-      solve(H, head.row(q.data(), t), x);
-      head.write({out.data(), false}, t, K, x);
-    });
-  });
+  const Heads all{B, T, heads};
+  const Tensor decays = decays_of(log_decay),
+               kept = part_of(state, &AttentionState::keys, op, {B, heads, K, K}, out);
+  Tensor before;
+  if (solver.steps == MesaSolver::exact)
+    before = sums_before(all, {k.data(), K, k.data(), K}, decays, strength, kept);
+  const Systems systems{all, K, k, log_decay, decays, strength, penalty, solver, before, kept};
+  systems.solve(q.data(), {out.data(), false});
   Tape::record(op, out, [=] {
     // As d(A⁻¹) = -A⁻¹ dA A⁻¹, with D_t = (H_t + Λ)⁻¹ dx_t for the gradient dx_t of x_t,
     //     dq_t = D_t      dH_t = -(D_t x_tᵀ + x_t D_tᵀ)/2, made symmetric      dΛ_j = -Σ_t D_tj x_tj
     // and with the sum that grows from the last token, N_i = Σ_{t>=i} Γ_ti (D_t x_tᵀ + x_t D_tᵀ),
     //     dk_i = -β_i N_i k_i      dβ_i = -k_iᵀ N_i k_i/2
-    const Tensor::GradPart dq = q.grad_part(), dk = k.grad_part(), dlog = log_decay.grad_part(),
-                           dbeta = strength.grad_part();
-    std::vector<real> dpenalty(static_cast<std::size_t>(B * width));
-    each_head([&](Index problem, const Head& head, const Gates& gates) {
-      Scratch scratch;
-      const Solve solve(K, solver, penalty.data() + problem % heads * K, scratch);
-      real *D = scratch.take<real>(T * K), *product = scratch.take<real>(K), *results = scratch.take<real>(T);
-      real* dpenalty_of = dpenalty.data() + problem * K;
-      each_token(problem, head, gates, scratch, [&](Index t, const real* H) {
-        real* D_t = D + t * K;
-        const real* x_t = head.row(out.data(), t);
-        solve(H, head.row(out.grad(), t), D_t);
-        head.write(dq, t, K, D_t);
-        multiply(K, K, H, x_t, product);
-        results[t] = -dot(K, D_t, product);
-        for (Index j = 0; j < K; ++j) dpenalty_of[j] -= D_t[j] * x_t[j];
+    const Tensor::GradPart dq = q.grad_part(), dk = k.grad_part();
+    const Tensor D = Tensor::uninitialized(q.shape());
+    systems.solve(out.grad(), {D.data(), false});
+    if (dq.values != nullptr) {
+      elementwise(D.size(), [=, from = D.data()](Index i) {
+        dq.values[i] = dq.add ? dq.values[i] + from[i] : from[i];
       });
-      real *N = scratch.take<real>(K * K), *g = scratch.take<real>(K);
-      std::fill_n(N, K * K, real{0});
-      DecayGradient decay_gradient;
-      for (Index t = T - 1; t >= 0; --t) {
-        const real *k_t = head.row(k.data(), t), *x_t = head.row(out.data(), t), beta = gates.beta(t);
-        decay_and_add(K, K, t + 1 < T ? gates.decay(t + 1) : 0, 1, D + t * K, x_t, N);
-        decay_and_add(K, K, 1, 1, x_t, D + t * K, N);
-        multiply(K, K, N, k_t, g);
-        const real dbeta_t = -dot(K, k_t, g) / 2;
-        gates.head.write(dbeta, t, 1, &dbeta_t);
-        for (Index j = 0; j < K; ++j) g[j] *= -beta;
-        head.write(dk, t, K, g);
-        const real dlog_t = decay_gradient.at(t, results[t], beta * dbeta_t, gates);
-        gates.head.write(dlog, t, 1, &dlog_t);
+    }
+    // The decays' gradients want -D_tᵀ H_t x_t, where H_t x_t is what Λ x_t leaves of q_t.
+    const Tensor results = Tensor::uninitialized(strength.shape()),
+                 dbeta = Tensor::uninitialized(strength.shape());
+    std::vector<real> dpenalty(static_cast<std::size_t>(B * width));
+    parallel_for(B, [&](Index b) {
+      real* sum = dpenalty.data() + b * width;
+      for (Index row = b * T * heads; row < (b + 1) * T * heads; ++row) {
+        const real *D_t = D.data() + row * K, *x_t = out.data() + row * K, *q_t = q.data() + row * K,
+                   *diagonal = penalty.data() + row % heads * K;
+        results[row] = -sum_of(K, [=](Index j) {
+          return load(D_t + j) * (load(q_t + j) - load(diagonal + j) * load(x_t + j));
+        });
+        for (Index j = 0; j < K; ++j) sum[row % heads * K + j] -= D_t[j] * x_t[j];
       }
-    });
+    }, B * T * width);
+    backward_to_keys(all, K, D, out, k, systems.decays, strength, dk, dbeta);
+    gate_gradients(all, results, dbeta, log_decay, strength);
     if (!penalty.has_grad()) return;
     for (Index b = 0; b < B; ++b) {
       for (Index j = 0; j < width; ++j) {

@@ -23,13 +23,13 @@ constexpr double least_log_decay = -20;  // of one token: e⁻²⁰ is nothing, 
 
 // G_t q_t = Σ_{i<=t} Γ_ti β_i (q_t·k_i) v_i. q, k: (B, T, H·K), v: (B, T, H·V), log_decay, strength:
 // (B, T, H), result: (B, T, H·V). Throws if the shapes do not fit.
-// Costs 4KV flops for each token and head, and 12KV backwards; memory for a G for each thread.
+// Costs 5KV flops for each token and head, and 9KV backwards, whatever T is. Keeps every 32nd G.
 Tensor gated_linear_attention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& log_decay,
                               const Tensor& strength, Index heads, AttentionState* state = nullptr);
 
 // How (H_t + Λ) x = q is solved.
 struct MesaSolver {
-  static constexpr Index exact = -1;     // by Cholesky decomposition: K³/3 flops
+  static constexpr Index exact = -1;     // by elimination (nn/exact_solver.h): K³/3 + 2K² flops
   static constexpr Index converged = -2; // by conjugate gradients, K + 8 steps at most
   // Or so many steps of conjugate gradients at most, of 2K² flops each, from x = 0. Their gradient is that of
   // an exact solution: it is right only if they have converged.

@@ -1,6 +1,6 @@
 // Solving (H + Λ) x = q for one token of a mesa-layer that forgets, where H is symmetric without negative
-// eigenvalues and the diagonal Λ is positive. H is (K, K), row-major; only numbers of its upper triangle are
-// read by the exact solver. Nothing here compares with an absolute constant: numbers may be of any size.
+// eigenvalues and the diagonal Λ is positive, by conjugate gradients. H is (K, K), row-major. Nothing here
+// compares with an absolute constant: numbers may be of any size. (The exact solver: nn/exact_solver.h.)
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -23,11 +23,6 @@ inline void multiply_penalized(Index K, const real* H, const real* penalty, cons
   for (Index j = 0; j < K; ++j) y[j] = penalty[j] * x[j];
   for (Index i = 0; i < K; ++i) add_multiple(K, x[i], H + i * K, y);
 }
-
-// Uᵀ U = H + Λ by Cholesky, row by row, then two triangular systems. U is memory for K² numbers.
-// What is left of a diagonal number, when the rows above have taken their share, is never below that of Λ:
-// where rounding says otherwise, Λ's is the better guess.
-void solve_exactly(Index K, const real* H, const real* penalty, const real* q, real* x, real* U);
 
 // One step of conjugate gradients after another, for a product y = A p that the caller knows how to make:
 //

@@ -21,8 +21,8 @@ struct SelfAttention {
   bool unit_keys = false;  // queries and keys are brought to length 1, head by head;
   bool unit_values = false;  // or queries and values, as in mesa-layers of the paper's authors, who call
                              // their values keys
-  bool shifted_keys = false;  // the key of token t is that of token t - 1, that of token 0 is zero: so one
-                              // layer can look up what followed a token like the last one
+  bool shifted_keys = false;  // the key of token t is that of token t - 1, that of token 0 is zero: one layer
+                              // finds what followed the like of a token (the paper's one-layer study of text)
 
   // x (B, T, D) to (B, T, D): Σ_h Σ_{i <= t} weight_h(t, i) x_i Wv_h Wo_h, where the weight is
   //

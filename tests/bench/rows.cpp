@@ -20,20 +20,6 @@ namespace {
 
 using lesson::Times, lesson::time;
 
-Tensor random_tensor(const Shape& shape, std::uint64_t number) {
-  Tensor result(shape);
-  Random random(1, stream::analysis_data, number);
-  for (Index i = 0; i < result.size(); ++i) result[i] = static_cast<real>(random.normal() / 2);
-  return result;
-}
-
-template <class... Numbers>
-double product(Numbers... x) {
-  return (1.0 * ... * static_cast<double>(x));
-}
-
-double size_of_reals(double count) { return count * sizeof(real); }
-
 // The product (M, K)·(K, N) and the two products of its backward step.
 void add_matmul(std::vector<Row>& rows, Index M, Index K, Index N) {
   const double flops = 2 * product(M, K, N);
@@ -149,12 +135,19 @@ Row step(const std::string& name, Index B, Index T, Index inputs, Index labels,
 // softmax adds an exponential, counted as one, for each score and step; a mesa-layer what it adds above.
 double attention_flops(const Mixer& kind, Index B, Index T, Index D, Index seen, Index H, Index K) {
   const Index inner = H * K;
+  if (std::holds_alternative<GatedMesaLayer>(kind)) {  // whose gates are made of D numbers each
+    const GatedMesaFlops core = gated_mesa_flops(K);
+    return 12 * product(B, T, inner) * static_cast<double>(D + seen) + 12 * product(B, T, H, D) +
+           product(B, T, H) * (core.forward + core.backward);
+  }
   double flops =
       3 * (product(B, T, inner) * 4 * static_cast<double>(D + seen) + 2 * product(B, T, T, inner));
   if (std::holds_alternative<SoftmaxAttention>(kind)) flops += product(B, H, T, T);
   if (std::holds_alternative<MesaLayer>(kind)) flops += 20 * product(B, T, inner, K);
   return flops;
 }
+
+}  // namespace
 
 double step_flops(Index B, Index T, const Transformer::Options& o) {
   double flops = o.embedded ? 6 * product(B, T, o.width, o.inputs + o.outputs) : 0;
@@ -166,6 +159,8 @@ double step_flops(Index B, Index T, const Transformer::Options& o) {
   }
   return flops;
 }
+
+namespace {
 
 void add_step(std::vector<Row>& rows, const std::string& name, Index B, Index T,
               const Transformer::Options& o) {
@@ -187,6 +182,13 @@ void add_tuning(std::vector<Row>& rows, const std::string& name, Index B, Index 
 }
 
 }  // namespace
+
+Tensor random_tensor(const Shape& shape, std::uint64_t number) {
+  Tensor result(shape);
+  Random random(1, stream::analysis_data, number);
+  for (Index i = 0; i < result.size(); ++i) result[i] = static_cast<real>(random.normal() / 2);
+  return result;
+}
 
 std::vector<Row> rows() {
   constexpr Index B = 256, T = 50;
@@ -238,6 +240,7 @@ std::vector<Row> rows() {
   add_step(result, "linear-2, width 80", B, T, changed(80, 2, 4, 20));
   add_step(result, "linear-2, width 256", B, T, changed(256, 2, 4, 64));
   add_decoding(result);
+  add_language_rows(result);
   return result;
 }
 

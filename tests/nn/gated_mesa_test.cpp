@@ -101,7 +101,7 @@ Matrix exact_queries(const Arguments& x, Index b, Index h, Index heads) {
 }
 
 const std::vector<Sizes> all_sizes = {{1, 1, 1, 1, 1}, {2, 5, 2, 3, 2}, {1, 9, 3, 5, 7}, {3, 7, 1, 17, 4},
-                                      {1, 40, 1, 8, 8}, {1, 3, 2, 64, 3}};
+                                      {1, 40, 1, 8, 8}, {1, 3, 2, 64, 3}, {2, 97, 5, 6, 4}, {1, 64, 3, 4, 9}};
 constexpr double tolerance = in_double ? 1e-12 : 2e-5;
 
 bool all_finite(const std::vector<real>& numbers) {
@@ -164,7 +164,7 @@ TEST_CASE("sizes of zero are no trouble to gated layers", "[gated]") {
 }
 
 TEST_CASE("gradients of gated layers agree with the definition in every element", "[gated]") {
-  for (const Sizes& s : {Sizes{2, 5, 2, 3, 2}, Sizes{1, 9, 1, 2, 4}}) {
+  for (const Sizes& s : {Sizes{2, 5, 2, 3, 2}, Sizes{1, 9, 1, 2, 4}, Sizes{1, 68, 1, 2, 1}}) {
     for (const Adversity adversity : adversities) {
       INFO(s << ", adversity " << static_cast<int>(adversity));
       Arguments x(s, adversity);

@@ -28,6 +28,7 @@ TEST_CASE("every layer refuses empty tensors", "[odd_arguments][errors]") {
     refuses("concatenate_positions", [&] { concatenate_positions(x, bad); });
     refuses("add_positions", [&] { add_positions(bad, table); });
     refuses("add_positions", [&] { add_positions(x, bad); });
+    refuses("tokens_before", [&] { tokens_before(bad); });
     refuses("dropout", [&] { dropout(bad, 0.5, 1, 0, 0); });
     refuses("dropout", [&] { dropout(bad, 0, 1, 0, 0); });
     refuses("squared_error", [&] { squared_error(bad, bad); });
@@ -79,7 +80,7 @@ TEST_CASE("layers of nothing give nothing, and gradients of zero", "[odd_argumen
     Tape tape;
     Tensor total = sum(v);
     for (const Tensor& y : {preconditioned_queries(x, x, lambda, 2), layer_norm(x), unit_length(x, 2),
-                            gelu(x), add_positions(x, table), dropout(x, 0.5, 1, 0, 0)}) {
+                            gelu(x), add_positions(x, table), tokens_before(x), dropout(x, 0.5, 1, 0, 0)}) {
       CHECK(y.shape() == shape);
       total = total + sum(y);
     }

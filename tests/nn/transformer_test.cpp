@@ -40,7 +40,7 @@ std::vector<Transformer> models() {
   add([](auto&) {});
   result.back().blocks[2].attention.unit_values = true;
   add([](auto& o) { o.shifted_keys = true; });
-  add([=](auto& o) { o.blocks = {mesa}; o.shifted_keys = o.layer_norm = true; o.positions = Positions::none; });
+  add([=](auto& o) { o.blocks = {linear, mesa}; o.shifted_keys = o.unit_keys = o.layer_norm = true; });
   add([](auto& o) { o.positions = Positions::learned; o.final_norm = true; o.mlp = 4; o.relu = true; });
   add([](auto& o) { o.inputs = 5; o.ids = true; o.positions = Positions::learned; o.final_norm = true; });
   add([](auto& o) { o.inputs = o.outputs = 5; o.ids = o.tied = true; o.positions = Positions::tokens; });

@@ -9,6 +9,7 @@
 
 #include "core/elementary.h"
 #include "nn/generation.h"
+#include "tasks/bigram.h"
 #include "tasks/text.h"
 #include "tasks/token_binding.h"
 #include "tutorials/lesson/lesson.h"
@@ -131,6 +132,21 @@ inline ReadTwice read_twice(const Transformer& model, const TextWindows& text, s
   return {mean_between(curve, 0, half - 1), mean_between(curve, half, T)};
 }
 
+inline lesson::LinePlot symbol_plot(const std::string& name, const std::string& title, const std::string& x,
+                                    const std::string& caption) {
+  return {.name = name, .title = title, .x = x, .y = "nats per symbol", .caption = caption};
+}
+
+// Of a bigram language, by Bayes' rule.
+inline LossCurve bayes_curve(const Bigram& language, std::uint64_t seed, Index sequences) {
+  return loss_curve(language, seed, stream::test_data, sequences, [&](Index first, Index count, double* out) {
+    for (Index i = first; i < first + count; ++i) {
+      const Random random(seed, stream::test_data, static_cast<std::uint64_t>(i));
+      out = std::ranges::copy(language.bayes_losses(language.sample(random).ids), out).out;
+    }
+  });
+}
+
 // -- Attention -------------------------------------------------------------------------------------
 
 // Of each head of the first layer, mean over the windows x (B, T).
@@ -177,6 +193,22 @@ inline void add_maps(lesson::HeatMap& figure, const std::string& name, const std
     }
     figure.panel("", shown, shown, cells);
   }
+}
+
+// The mean γ of each head of a last block with gates, of windows x (B, T), in ascending order.
+inline std::vector<double> mean_decays(const Transformer& model, const Tensor& x) {
+  const Transformer::Block& block = model.blocks.back();
+  const TokenGates& gates = std::get<GatedMesaLayer>(block.attention.mixer).gates;
+  const Index heads = block.attention.heads;
+  const std::vector<Tensor> streams = model.residual_streams(x);
+  const Tensor decays = gates.log_decay((*block.attention_norm)(streams[streams.size() - 2]), heads);
+  std::vector<double> mean(at(heads));
+  for (Index i = 0; i < decays.size(); ++i) {
+    const double decay = exponential(static_cast<double>(decays[i]));
+    mean[at(i % heads)] += decay * static_cast<double>(heads) / static_cast<double>(decays.size());
+  }
+  std::ranges::sort(mean);
+  return mean;
 }
 
 // Operations of one update, of a model's matrices alone: 2 for each number and token forward, 4 backward.

@@ -54,34 +54,58 @@ inline Transformer::Options two_layers(Index symbols, Index tokens, Index width,
           .ids = true};
 }
 
+// The second layer alone. What the first one is there for is given: a key is made of the token before.
+inline Transformer::Options one_layer(Transformer::Options model) {
+  model.blocks = {model.blocks.back()};
+  model.shifted_keys = true;
+  return model;
+}
+
 // The learning rate rises to a peak and falls by a cosine.
-inline lesson::Recipe<Transformer> recipe_of(const lesson::Lesson& L, const Transformer::Options& model,
-                                             Index updates, Index batch, double peak) {
+inline lesson::Recipe<Transformer> recipe_of(const Transformer::Options& model, Index updates, Index batch,
+                                             double peak) {
   return {.model = model,
           .optimizer = {.beta2 = 0.95, .decay = 0.01},
           .updates = updates,
           .batch = batch,
           .clip = {.norm = 1},
-          .rate =
-              WarmupCosine{
-                  .peak = peak, .end = 1e-5, .warmup = std::min<Index>(100, updates / 2), .total = updates},
-          .test_every = std::max<Index>(updates / 10, 1),
-          .test_sequences = L.scaled<Index>({.smoke = 32, .lesson = 128, .paper = 512})};
+          .rate = WarmupCosine{
+              .peak = peak, .end = 1e-5, .warmup = std::min<Index>(100, updates / 2), .total = updates}};
 }
 
-inline lesson::Recipe<Transformer> text_recipe(const lesson::Lesson& L, const TextWindows& text,
-                                               const Mixer& second) {
-  const Index width = L.scaled<Index>({.smoke = 32, .lesson = 64, .paper = 128});
-  return recipe_of(L, two_layers(text.vocabulary, text.tokens, width, 4, second),
-                   L.scaled<Index>({.smoke = 12, .lesson = 800, .paper = 5000}), 16,
-                   L.scaled<double>({.smoke = 5e-3, .lesson = 5e-3, .paper = 3e-3}));
+inline Transformer::Options text_model(const lesson::Lesson& L, const TextWindows& text,
+                                       const Mixer& second) {
+  return two_layers(text.vocabulary, text.tokens, L.scaled<Index>({.smoke = 32, .lesson = 64, .paper = 128}),
+                    4, second);
+}
+
+// Two layers are tested on their way.
+inline lesson::Recipe<Transformer> text_recipe(const lesson::Lesson& L, const Transformer::Options& model) {
+  const bool alone = model.blocks.size() == 1;
+  const Index updates = alone ? L.scaled<Index>({.smoke = 6, .lesson = 400, .paper = 5000})
+                              : L.scaled<Index>({.smoke = 12, .lesson = 600, .paper = 5000});
+  lesson::Recipe<Transformer> recipe =
+      recipe_of(model, updates, 16, L.scaled<double>({.smoke = 5e-3, .lesson = 5e-3, .paper = 3e-3}));
+  recipe.test_every = alone ? 0 : std::max<Index>(updates / 10, 1);
+  recipe.test_sequences = L.scaled<Index>({.smoke = 32, .lesson = 128, .paper = 512});
+  return recipe;
 }
 
 inline lesson::Recipe<Transformer> bigram_recipe(const lesson::Lesson& L, const Bigram& language,
                                                  const Mixer& second) {
-  return recipe_of(L, two_layers(language.symbols, language.tokens, 48, 3, second),
+  return recipe_of(two_layers(language.symbols, language.tokens, 48, 3, second),
                    L.scaled<Index>({.smoke = 10, .lesson = 1000, .paper = 3000}),
                    L.scaled<Index>({.smoke = 8, .lesson = 32, .paper = 32}), 4e-3);
+}
+
+// One layer, with keys of four numbers.
+inline lesson::Recipe<Transformer> narrow_recipe(const lesson::Lesson& L, const Bigram& language,
+                                                 const Mixer& layer) {
+  lesson::Recipe<Transformer> recipe = bigram_recipe(L, language, layer);
+  recipe = recipe_of(one_layer(recipe.model), L.scaled<Index>({.smoke = 5, .lesson = 200, .paper = 3000}),
+                     recipe.batch, 4e-3);
+  recipe.model.key_size = 4;
+  return recipe;
 }
 
 }  // namespace mesagrad

@@ -23,6 +23,7 @@
 #include <utility>
 
 #include "tutorials/13_mesanet/gates.h"
+#include "tutorials/13_mesanet/generating.h"
 #include "tutorials/13_mesanet/memories.h"
 #include "tutorials/13_mesanet/recalling.h"
 #include "tutorials/13_mesanet/solving.h"
@@ -392,6 +393,37 @@ void lesson_body(lesson::Lesson& L) {
   }
   L.show(forms_table);
 
+  // The recurrence has another use. Who writes text needs one token after another, as the next depends on what
+  // the last one turned out to be. A layer with a recurrence keeps its matrices from token to token, and that
+  // is all that its past can ever mean to it. Softmax has to keep every key and every value (a key-value cache),
+  // and to look at all of them. The library's Decoder (nn/decoder.h) does both. Its answers must be those of
+  // the model that sees all tokens side by side; and we expect times and numbers that do not grow, but for
+  // softmax.
+  const Index early = 64, late = L.scaled<Index>({.smoke = 256, .lesson = 4096, .paper = 16384});
+  const std::vector<std::pair<std::string, Mixer>> writers = {{"linear", LinearAttention{}},
+                                                              {"gated delta rule", GatedDeltaRule{}},
+                                                              {"mesa", MesaLayer{}},
+                                                              {"gated mesa", GatedMesaLayer{}},
+                                                              {"softmax", SoftmaxAttention{}}};
+  lesson::Table writing{.title = "One token more, K = 32",
+                        .caption = "Numbers that a layer keeps, and microseconds for the next token on this "
+                                   "machine, whatever else it was doing.",
+                        .columns = {"layer", text("kept after ", early), text("kept after ", late),
+                                    text("µs after ", early), text("µs after ", late)}};
+  double decoder_farthest = 0, growth = 0;
+  for (const auto& [name, kind] : writers) {
+    const OneMore first = one_more(kind, early, L.seed()), last = one_more(kind, late, L.seed());
+    writing.row({name, text(first.numbers), text(last.numbers), lesson::short_number(first.microseconds, 2),
+                 lesson::short_number(last.microseconds, 2)});
+    decoder_farthest = std::max(decoder_farthest, decoder_difference(kind, 100, L.seed()));
+    if (name != "softmax") {
+      growth = std::max(growth, static_cast<double>(last.numbers) / static_cast<double>(first.numbers));
+    }
+  }
+  L.show(writing);
+  L.say(text("Token by token, no answer differs from that of all tokens side by side by more than ",
+             brief(decoder_farthest), " of the largest."));
+
   // -------------------------------------------------------------------------------------------
   L.step("How it breaks");
   //
@@ -499,6 +531,9 @@ void lesson_body(lesson::Lesson& L) {
   L.claim_above("trained, N = K/2: the least that one of the four recalls",
                 *std::min_element(recalls[2].begin(), recalls[2].end()), 0.95);
   L.claim_below("largest difference between recurrence and chunks", farthest, 1e-5, always);
+  L.claim_below("largest difference between token by token and all at once, relative",
+                decoder_farthest, 1e-4, always);
+  L.claim_below("growth of what layers with a recurrence keep", growth, 1.0001, always);
   L.claim_above("‖q‖ = 10⁻⁸, guards of 10⁻⁵: residual", guarded_small, 0.9, always);
   L.claim_below("relative rule: residual, worst of the table", relative_worst, 1e-4, always);
   L.claim_below("smallest eigenvalue of H in half precision, γ = 1", smallest[2], -0.25, always);

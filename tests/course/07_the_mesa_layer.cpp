@@ -107,14 +107,14 @@
 // Mistake 7.4: Number(-1) / (1 + ==> Number(-1) / (
 // Mistake 7.4: Number(-1) / (1 + ==> Number(1) / (1 +
 // Mistake 7.5: 1 + dot(K, k, u) ==> 1 - dot(K, k, u)
-// Mistake 7.5: multiply_add(-u[j], f, Rx[j]) ==> Rx[j]
+// Mistake 7.5: multiply_add(-u[j], f, Rx[j]) ==> multiply_add(u[j], f, Rx[j])
 // Mistake 7.5: multiply_add(-s[i], s[j], R[i * K + j]) ==> R[i * K + j]
 // Mistake 7.6: d_t[j] * inverse_lambda, q[j] * inverse_lambda ==> d_t[j] * inverse_lambda, q[j]
 // Mistake 7.6: if (dk.values == nullptr) continue; ==> continue;
 // Mistake 7.6: multiply_add(q[i], d_t[j], M[i * K + j]) ==> multiply_add(d_t[i], q[j], M[i * K + j])
 // Mistake 7.7: square / before ==> before / square
 // Mistake 7.7: s < steps && square > enough ==> s <= steps && square > enough
-// Mistake 7.7: s < steps && square > enough ==> s < steps
+// Mistake 7.7: s < steps && square > enough ==> s < steps && enough > 0
 // Mistake 7.7: !(curvature > 0) || !std::isfinite(curvature) ==> curvature == 0
 #include <cmath>
 

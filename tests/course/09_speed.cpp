@@ -325,10 +325,11 @@ struct Fit {
       };
       while (threads > 1 && omp_get_level() > 0 && alone() && seconds() - begin < 5) {}
       check(spoilt < first || spoilt >= first + count, "a spoilt sequence");
-      Tensor loss({}, real{0});
+      Tensor loss({}, real{0}), w = line.w;  // w + w is 2w: w stays what it is, but threads have time to meet
+      for (int n = 0; n < 1000; ++n) w = real(0.5) * (w + line.w);
       for (Index n = first; n < first + count; ++n) {
         const Tensor x_n({3}, {x[3 * n], x[3 * n + 1], x[3 * n + 2]});
-        const Tensor off = sum(line.w * x_n) - Tensor({}, y[n]);
+        const Tensor off = sum(w * x_n) - Tensor({}, y[n]);
         loss = n == first ? real(0.5) * (off * off) : loss + real(0.5) * (off * off);
       }
       return loss;

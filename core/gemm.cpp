@@ -89,8 +89,8 @@ void gemm_block(Index M, Index N, Index K, MatrixView a, MatrixView b, real* c, 
   //|   for (Index j = 0; j < N; j += next_tile(N - j)) {
   //|     const Index rows = std::min(tile_rows, M - i), columns = std::min(next_tile(N - j), N - j);
   //|     for (Index k = 0; k < K; k += depth) {
-  //|       gemm_piece(rows, columns, std::min(depth, K - k), a.from(i, k), b.from(k, j), c + i * ldc + j, ldc,
-  //|                  add || k > 0);
+  //|       gemm_piece(rows, columns, std::min(depth, K - k), a.from(i, k), b.from(k, j), c + i * ldc + j,
+  //|                  ldc, add || k > 0);
   //|     }
   //|   }
   //| }

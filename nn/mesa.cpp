@@ -78,7 +78,7 @@ void solve(Index T, Index K, const Problems& problems, const real* keys, Vector*
   Vector *k = scratch.take<Vector>(K), *x = scratch.take<Vector>(K);
   Vector *u = scratch.take<Vector>(K), *Rx = scratch.take<Vector>(K);
   Vector *s = scratch.take<Vector>(K), *y = scratch.take<Vector>(K);
-  // exercise 7.5: for each token, problems.read(keys, t, k) and read_x(t, x), then y, then take_y(t, y); and R
+  // exercise 7.5: for each token problems.read(keys, t, k) and read_x(t, x), then y, and take_y(t, y); and R
   std::fill_n(s, K, Vector{});
   for (Index t = 0; t < T; ++t) {
     problems.read(keys, t, k);

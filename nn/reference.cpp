@@ -136,7 +136,7 @@ Matrix gated_delta_rule(const Matrix& q, const Matrix& k, const Matrix& v,
 Matrix gated_preconditioned_queries(const Matrix& q, const Matrix& k, const std::vector<TokenGate>& gates,
                                     const std::vector<double>& penalty) {
   check_shapes("reference::gated_preconditioned_queries", q, k, k);
-  // exercise 7.2: the same where token t has kept kept(gates, t, i) of token i, and the diagonal Λ is `penalty`
+  // exercise 7.2: the same where kept(gates, t, i) of token i is left, with `penalty` as the diagonal Λ
   const Index K = k.columns();
   Matrix solved(q.rows(), K);
   for (Index t = 0; t < q.rows(); ++t) {

@@ -1,14 +1,15 @@
 // Speed
 //
-// Everything that you wrote so far was right, and slow code that is right teaches the same. But a model learns from
-// a million sequences, and a machine can do a hundred times what a plain loop gets out of it. Here the code that you
-// find is right already. You make it fast, in four places, at three distances from the arithmetic: in the
-// registers, in the cache, and on all cores. Not one bit of any result may change.
+// Everything that you wrote so far was right, and slow code that is right teaches the same. But a model
+// learns from a million sequences, and a machine can do a hundred times what a plain loop gets out of it.
+// Here the code that you find is right already. You make it fast, in four places, at three distances from the
+// arithmetic: in the registers, in the cache, and on all cores. Not one bit of any result may change.
 //
 // Read: core/tile.h and core/simd.h, for what a Vector is; then lesson 4, up to the first table.
 // Read: core/gemm.h and core/gemm.cpp for 9.2 and 9.3; core/parallel.h and nn/training.h for 9.4.
-// Find out: what share of the time of a plain loop is arithmetic. Why a product of matrices can run at the peak,
-// and a sum of two vectors can't. Why the same program may print other digits on another number of cores.
+// Find out: what share of the time of a plain loop is arithmetic. Why a product of matrices can run at the
+// peak, and a sum of two vectors can't. Why the same program may print other digits on another number of
+// cores.
 // Hours: 8
 // Unlocks: make tutorial-4 (its claims about speed); all other lessons take less time
 // Withheld: tests/same_bits_test.cpp
@@ -16,36 +17,38 @@
 //
 // # How speed is measured
 //
-// First the peak of one core: multiply-adds on numbers that never leave the registers, ten chains of them that do
-// not wait for each other. Then your code; then the peak again, and so on. The best time of each counts,
-// because whatever else the machine does can only make it slower; the share is the quotient. A check goes on for up to
-// eight seconds, until the share is reached. Shares are of a peak in double. Close what keeps your machine
-// busy; then a right answer has room to spare on all machines that we tried. The points are for shares, and a
-// check asks for the right numbers first.
+// First the peak of one core: multiply-adds on numbers that never leave the registers, ten chains of them
+// that do not wait for each other. Then your code; then the peak again, and so on. The best time of each
+// counts, because whatever else the machine does can only make it slower; the share is the quotient. A check
+// goes on for up to eight seconds, until the share is reached. Shares are of a peak in double. Close what
+// keeps your machine busy; then a good answer has room to spare (the one that we know reaches more than 80 %
+// in all checks). The points are for shares, and a check asks for the right numbers first.
 //
 // # The one derivation
 //
-// How many sums must a tile have? Count in vectors. A core starts two multiply-adds in each cycle and
-// can load about two vectors in it. But the result of a multiply-add comes four cycles after its start. A sum needs
-// its last result before it can go on:
+// How many sums must a tile have? Count in vectors. A core starts two multiply-adds in each cycle and can
+// load about two vectors in it. But the result of a multiply-add comes four cycles after its start. A sum
+// needs its last result before it can go on:
 //
 //     cycle        0    1    2    3    4    5    6    7    8
-//     one sum      s+=  .    .    .    s+=  .    .    .    s+=       an eighth of what two in each cycle would do
+//     one sum      s+=  .    .    .    s+=  .    .    .    s+=       an eighth of two in each cycle
 //
-// So at least 2 × 4 = 8 sums must be on their way, or the core waits for itself. That is the first condition. The second:
-// each step of k loads V vectors of B and R numbers of A, and makes R·V multiply-adds of them. Loads take
-// (R + V)/2 cycles and arithmetic R·V/2, so arithmetic decides if
+// So at least 2 × 4 = 8 sums must be on their way, or the core waits for itself. That is the first condition.
+// The second: each step of k loads V vectors of B and R numbers of A, and makes R·V multiply-adds of them.
+// Loads take (R + V)/2 cycles and arithmetic R·V/2, so arithmetic decides if
 //
 //     R·V >= R + V,   with room to spare when numbers come from farther than the nearest cache.
 //
-// One row (R = 1) never fulfils that: it loads as many vectors as it multiplies. And third, R·V sums, V vectors of B and one
-// number of A must fit into the registers, of which there are 16 or 32; else they are stored and loaded again:
+// One row (R = 1) never fulfils that: it loads as many vectors as it multiplies. And third, R·V sums, V
+// vectors of B and one number of A must fit into the registers, of which there are 16 or 32; else they are
+// stored and loaded again:
 //
 //     R·V + V + 1 <= registers          8·3 + 3 + 1 = 28          6·2 + 2 + 1 = 15
 //
-// The same count one floor above: a piece of B of K numbers a column and one tile wide is packed once, which costs a load and
-// a store for each number. If R rows use it, each packed number serves R multiply-adds; if all M rows of a
-// block do, M. For M = 256 against R = 8, packing goes from being half of the work to nothing.
+// The same count one floor above: a piece of B of K numbers a column and one tile wide is packed once, which
+// costs a load and a store for each number. If R rows use it, each packed number serves R multiply-adds; if
+// all M rows of a block do, M. For M = 256 against R = 8, packing goes from being half of the work to
+// nothing.
 //
 //            K              tile
 //        +-------+         +---+
@@ -55,31 +58,36 @@
 //        +-------+
 //
 // To think about (nobody checks this):
-// 1. An operation that reads two vectors from memory, adds them and writes the sum: what share of the peak can it
-// reach at best, if memory delivers 16 numbers in the time of 100 multiply-adds? What could fusing two such loops gain?
-// 2. A sum over threads with `reduction` of OpenMP is as fast as one with a fixed order of 16 parts. What else has to be
-// given up for the same bits, and when would you not care?
+// 1. An operation that reads two vectors from memory, adds them and writes the sum: what share of the peak
+// can it reach at best, if memory delivers 16 numbers in the time of 100 multiply-adds? What could fusing two
+// such loops gain?
+// 2. A sum over threads with `reduction` of OpenMP is as fast as one with a fixed order of 16 parts. What
+// else has to be given up for the same bits, and when would you not care?
 //
-// Hint 9.1: The given code goes through all of b for one row after another. Exchange the loops: k outside, rows inside.
-// Hint 9.1: Keep Vector sum[R][V]; at each k load the V vectors of b once, and use them for all R rows. Unless the
-// loop over rows is unrolled, `sum` can't be in registers.
-// Hint 9.1: #pragma GCC unroll 8 before each loop over i < R; load b_k[V] at each k, then broadcast(a(i, k)) and
-// multiply_add for each i and v. Store as the given code does, behind the loop over k. Whole vectors are better stored
-// with `store` than with store_first.
+// Hint 9.1: The given code goes through all of b for one row after another. Exchange the loops: k outside,
+// rows inside.
+// Hint 9.1: Keep Vector sum[R][V]; at each k load the V vectors of b once, and use them for all R rows.
+// Unless the loop over rows is unrolled, `sum` can't be in registers.
+// Hint 9.1: #pragma GCC unroll 8 before each loop over i < R; load b_k[V] at each k, then broadcast(a(i, k))
+// and multiply_add for each i and v. Store as the given code does, behind the loop over k. Whole vectors are
+// better stored with `store` than with store_first.
 // Hint 9.2: gemm_piece may have any number of rows: it packs its piece of B once for all of them.
-// Hint 9.2: So the loop over rows goes away, or outside of nothing: M rows at once.
-// Hint 9.2: for j, for k: gemm_piece(M, columns, count, a.from(0, k), b.from(k, j), c + j, ldc, add || k > 0). If C is
-// small (128 KB), for k, for j is better: then B is read from far away once.
+// Hint 9.2: So there is no loop over rows: one call makes M rows.
+// Hint 9.2: for j, for k: gemm_piece(M, columns, count, a.from(0, k), b.from(k, j), c + j, ldc, add || k >
+// 0). If C is small (128 KB), for k, for j is better: then B is read from far away once.
 // Hint 9.3: Rows of C are independent of each other, and so are columns. Cut the longer side.
-// Hint 9.3: parallel_for(blocks, f), and in f gemm_block on its rows: a.from(first, 0) and c + first * ldc. Not worth
-// it if !worth_threads(M * N * K).
-// Hint 9.3: If M >= N, blocks of rows, a multiple of tile_rows and at most most_rows; else of columns, a multiple of
-// tile_columns: b.from(0, first) and c + first. About five blocks, so that one late thread matters less.
-// Hint 9.4: parallel_for over the 16 shards. What may a shard not share with another one that runs at the same time?
-// Hint 9.4: Each shard has its model, its gradients and its loss. A tape belongs to one pass. The order in which
-// shards are added, in add_gradients and below, is fixed already.
-// Hint 9.4: In the loop: clear the shard's gradients and loss; for (first = s·batch/16; first < (s + 1)·batch/16; first
-// += pass_) { thread_local Arena memory; Tape tape(memory); the loss of (first, min(pass_, end - first)); backward }.
+// Hint 9.3: parallel_for(blocks, f), and in f gemm_block on its rows: a.from(first, 0) and c + first * ldc.
+// Not worth it if !worth_threads(M * N * K).
+// Hint 9.3: If M >= N, blocks of rows, a multiple of tile_rows and at most most_rows; else of columns, a
+// multiple of tile_columns: b.from(0, first) and c + first. About five blocks, so that one late thread
+// matters less.
+// Hint 9.4: parallel_for over the 16 shards. What may a shard not share with another one that runs at the
+// same time?
+// Hint 9.4: Each shard has its model, its gradients and its loss. A tape belongs to one pass. The order in
+// which shards are added, in add_gradients and below, is fixed already.
+// Hint 9.4: In the loop: clear the shard's gradients and loss; for (first = s·batch/16; first < (s +
+// 1)·batch/16; first += pass_) { thread_local Arena memory; Tape tape(memory); the loss of (first, min(pass_,
+// end - first)); backward }.
 //
 // Mistake 9.1: broadcast(a(i, k)) ==> broadcast(a(i, 0))
 // Mistake 9.1: multiply_add(a_ik, b_k[v], sum[i][v]) ==> sum[i][v] + a_ik * b_k[v]
@@ -117,7 +125,8 @@ template <Index R, Index V>
 void expect_right_tile() {
   for (const Index columns : {(V - 1) * lanes + 1, V * lanes - 1, V * lanes}) {
     const Index K = random_size(3, 9, static_cast<int>(columns)), ldb = V * lanes + 2, ldc = V * lanes + 3;
-    const Tensor a = random_tensor({K, R}, 1), b = random_tensor({K, ldb}, 2), before = random_tensor({R, ldc}, 3);
+    const Tensor a = random_tensor({K, R}, 1), b = random_tensor({K, ldb}, 2);
+    const Tensor before = random_tensor({R, ldc}, 3);
     if (columns <= (V - 1) * lanes) continue;
     for (const bool add : {false, true}) {
       const Tensor c = before.copy();
@@ -155,7 +164,8 @@ struct Product {
   bool a_transposed = false, b_transposed = false;
   static constexpr Index margin = 90;  // rows behind C and columns beside it, which nobody may touch
   Index ldc = N + margin;
-  Tensor a = random_tensor({M, K}, 1), b = random_tensor({K, N}, 2), before = random_tensor({M + margin, ldc}, 3);
+  Tensor a = random_tensor({M, K}, 1), b = random_tensor({K, N}, 2);
+  Tensor before = random_tensor({M + margin, ldc}, 3);
 
   MatrixView A() const { return a_transposed ? columns_of(a.data(), M) : rows_of(a.data(), K); }
   MatrixView B() const { return b_transposed ? columns_of(b.data(), K) : rows_of(b.data(), N); }
@@ -213,14 +223,14 @@ void multiply_adds(double flops) {
   for (Index i = 0; i < chains; ++i) x[i] = broadcast(static_cast<real>(i));
   for (Index r = 0; r < rounds; ++r) {
 #pragma GCC unroll 10
-    for (Index i = 0; i < chains; ++i) x[i] = multiply_add(x[i], broadcast(real(0.999)), broadcast(real(0.001)));
+    for (Vector& chain : x) chain = multiply_add(chain, broadcast(real(0.999)), broadcast(real(0.001)));
   }
   for (const Vector& chain : x) sum += chain;
   used = sum[0];
 }
 
-// The work has so many flops and reaches this share of one core's peak. What disturbs can only make it slower,
-// so it has eight seconds, and best times count.
+// The work has so many flops and reaches this share of one core's peak. What disturbs can only make it
+// slower, so it has eight seconds, and best times count.
 void expect_share(const std::string& what, double share, double flops, const std::function<void()>& work) {
   omp_set_num_threads(1);
   double peak = HUGE_VAL, own = HUGE_VAL;
@@ -352,11 +362,13 @@ EXERCISE("9.1", 6, "tiles are right to the last bit, and reach 60 % of the peak"
   expect_fast_tiles(0.6);
 }
 
-EXERCISE("9.1", 5, "tiles reach 68 % of the peak", "All R·V sums in one array, and the loop over k outside.") {
+EXERCISE("9.1", 5, "tiles reach 68 % of the peak",
+         "All R·V sums in one array, and the loop over k outside.") {
   expect_fast_tiles(0.68);
 }
 
-EXERCISE("9.1", 4, "tiles reach 75 % of the peak", "Nothing but loads, broadcasts and multiply_add may be in the loop over k.") {
+EXERCISE("9.1", 4, "tiles reach 75 % of the peak",
+         "Nothing but loads, broadcasts and multiply_add may be in the loop over k.") {
   expect_fast_tiles(0.75);
 }
 
@@ -365,7 +377,8 @@ EXERCISE("9.2", 6, "products are right to the last bit, and with a transposed B 
   expect_fast_products(0.55);
 }
 
-EXERCISE("9.2", 5, "products with a transposed B reach 63 % of the peak", "Each number of B should be packed once in a block.") {
+EXERCISE("9.2", 5, "products with a transposed B reach 63 % of the peak",
+         "Each number of B should be packed once in a block.") {
   expect_fast_products(0.63);
 }
 
@@ -400,12 +413,14 @@ EXERCISE("9.4", 6, "several threads work on a step, and its loss and gradient ar
     }
     Index next = 0;
     for (const auto& [first, count] : step.passes) {
-      expect(first == next && count > 0, "a pass begins at sequence ", first, " and has ", count, ", where ", next, " is next");
+      expect(first == next && count > 0, "a pass begins at sequence ", first, " and has ", count, ", where ",
+             next, " is next");
       next += count;
     }
     expect(next == batch, "passes had ", next, " of ", batch, " sequences");
     expect_equal(text("in step ", repeat, ", the loss"), step.loss, loss);
-    expect_equal(text("in step ", repeat, ", the gradient"), Tensor({3}, {step.gradient[0], step.gradient[1], step.gradient[2]}), gradient);
+    const Tensor found({3}, std::span<const real>(step.gradient));
+    expect_equal(text("in step ", repeat, ", the gradient"), found, gradient);
   }
 }
 
@@ -416,18 +431,20 @@ EXERCISE("9.4", 5, "a step has the same bits on any number of threads",
   for (const int threads : {2, 3, 5, 16}) {
     const Step step = shared_step(fit, threads);
     expect(step.passes == one.passes, "on ", threads, " threads the batch is cut otherwise than on one");
-    expect(step.loss == one.loss, "on ", threads, " threads the loss differs from that on one by ", step.loss - one.loss);
+    expect(step.loss == one.loss, "on ", threads, " threads the loss differs from that on one by ",
+           step.loss - one.loss);
     expect(step.gradient == one.gradient, "on ", threads, " threads the gradient has other bits than on one");
   }
 }
 
 EXERCISE("9.4", 3, "an error in one pass reaches the caller, and the next step is a good one",
-         "parallel_for carries errors out of the loop, a bare OpenMP loop does not. Gradients are cleared first.") {
+         "parallel_for carries errors out of its loop, OpenMP alone does not. Gradients are cleared first.") {
   Fit fit;
   const Step good = shared_step(fit, 3);
   expect_refused("a step with a spoilt sequence", [&] { fit(3, random_size(0, batch - 1)); });
   const Step again = shared_step(fit, 3);
-  expect(again.loss == good.loss && again.gradient == good.gradient, "after an error, a step is not what it was before");
+  expect(again.loss == good.loss && again.gradient == good.gradient,
+         "after an error, a step is not what it was before");
 }
 
 }  // namespace

@@ -21,7 +21,7 @@
 // that do not wait for each other. Then your code; then the peak again, and so on. The best time of each
 // counts, because whatever else the machine does can only make it slower; the share is the quotient. A check
 // goes on for up to eight seconds, until the share is reached. Shares are of a peak in double. Close what
-// keeps your machine busy; then a good answer has room to spare: ours reached 83 to 96 % in 9.1 and 74 to 86 %
+// keeps your machine busy; then a good answer has room to spare: ours had 83 to 96 % in 9.1 and 74 to 86 %
 // in 9.2, with two compilers and two sizes of vectors. The points are for shares, and a check asks for the
 // right numbers first.
 //

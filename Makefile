@@ -106,6 +106,9 @@ $(filter-out $(WHOLE:.d=),$(OBJECTS) $(CATCH)): again
 QUICK := $(call objects,tutorials/lesson/*.cpp core/files.cpp nn/safetensors*.cpp tests/course/*.cpp) $(own.test-run) $(CATCH)
 $(QUICK): FLAGS := $(FLAGS:-O3=-O1)
 
+# Assignment 9 is about speed.
+$(call objects,core/gemm.cpp tests/course/09_*.cpp): CXXFLAGS := $(patsubst -O1,-O3,$(CXXFLAGS))
+
 # The test framework's header, compiled once: -I$(BUILD) finds it (compilers that can't use it ignore it).
 $(CATCH): COMPILE += -x c++-header
 $(own.test-run): $(CATCH)

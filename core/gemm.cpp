@@ -56,10 +56,13 @@ void gemm_piece(Index rows, Index columns, Index K, MatrixView a, MatrixView b, 
 // Blocks of C in a product large enough for threads have at most so many rows.
 constexpr Index most_rows = 512;
 
-// A block of C, tile by tile and piece by piece. The pieces are the outer loop, so that B comes from
-// memory once, if C fits into the second-level cache, or if A had better be packed; else the tiles are,
-// so that C does.
+// A block of C, tile by tile and piece by piece.
 void gemm_block(Index M, Index N, Index K, MatrixView a, MatrixView b, real* c, Index ldc, bool add) {
+  // exercise 9.2: what gemm_piece packs should serve as many rows as there are; a number of C still gets its
+  // pieces one after another, from the first
+  //
+  // The pieces are the outer loop, so that B comes from memory once, if C fits into the second-level cache,
+  // or if A had better be packed; else the tiles are, so that C does.
   const auto piece = [&](Index j, Index k, MatrixView a_k) {
     const Index columns = std::min(next_tile(N - j), N - j);
     gemm_piece(M, columns, std::min(depth, K - k), a_k, b.from(k, j), c + j, ldc, add || k > 0);
@@ -81,6 +84,17 @@ void gemm_block(Index M, Index N, Index K, MatrixView a, MatrixView b, real* c, 
     }
     for (Index j = 0; j < N; j += next_tile(N - j)) piece(j, k, a_k);
   }
+  //| // Tile by tile: right, and every tile packs all that it needs of B.
+  //| for (Index i = 0; i < M; i += tile_rows) {
+  //|   for (Index j = 0; j < N; j += next_tile(N - j)) {
+  //|     const Index rows = std::min(tile_rows, M - i), columns = std::min(next_tile(N - j), N - j);
+  //|     for (Index k = 0; k < K; k += depth) {
+  //|       gemm_piece(rows, columns, std::min(depth, K - k), a.from(i, k), b.from(k, j), c + i * ldc + j,
+  //|                  ldc, add || k > 0);
+  //|     }
+  //|   }
+  //| }
+  // end 9.2
 }
 
 constexpr Index round_up(Index n, Index multiple) { return (n + multiple - 1) / multiple * multiple; }
@@ -94,6 +108,8 @@ void gemm(Index M, Index N, Index K, MatrixView a, MatrixView b, real* c, Index 
     return;
   }
   if (!worth_threads(M * N * K)) return gemm_block(M, N, K, a, b, c, ldc, add);
+  // exercise 9.3: blocks of C that threads can make independently of each other, with at most most_rows rows
+  //
   // Blocks are outputs independent of each other: rows of C or, if there are more of them, columns. A
   // quarter makes enough blocks of a small C; 512 rows share the packing of B in a large one.
   const bool by_rows = M >= N;
@@ -107,6 +123,8 @@ void gemm(Index M, Index N, Index K, MatrixView a, MatrixView b, real* c, Index 
       gemm_block(M, count, K, a, b.from(0, from), c + from, ldc, add);
     }
   });
+  //| gemm_block(M, N, K, a, b, c, ldc, add);
+  // end 9.3
 }
 
 }  // namespace mesagrad

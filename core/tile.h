@@ -43,6 +43,7 @@ constexpr Index next_tile(Index columns) {
 template <Index R, Index V>
 inline void tile(Index K, MatrixView a, const real* __restrict b, Index ldb, real* __restrict c,
                  Index ldc, Index columns, bool add) {
+  // exercise 9.1: R·V sums that stay in registers while k runs; each as it was, from k = 0 on by multiply_add
   Vector sum[R][V] = {};
   for (Index k = 0; k < K; ++k, b += ldb) {
     Vector b_k[V];
@@ -66,6 +67,18 @@ inline void tile(Index K, MatrixView a, const real* __restrict b, Index ldb, rea
       store_first(last, sum[i][V - 1], c_i, add);
     }
   }
+  //| // One row after another: right, and every row loads all of b anew.
+  //| for (Index i = 0; i < R; ++i) {
+  //|   Vector sum[V] = {};
+  //|   for (Index k = 0; k < K; ++k) {
+  //|     const Vector a_ik = broadcast(a(i, k));
+  //|     for (Index v = 0; v < V; ++v) sum[v] = multiply_add(a_ik, load(b + k * ldb + v * lanes), sum[v]);
+  //|   }
+  //|   for (Index v = 0; v < V; ++v) {
+  //|     store_first(std::min(lanes, columns - v * lanes), sum[v], c + i * ldc + v * lanes, add);
+  //|   }
+  //| }
+  // end 9.1
 }
 
 // The same for any number of rows and columns. Reads padded(columns) columns of b.

@@ -78,6 +78,7 @@ void solve(Index T, Index K, const Problems& problems, const real* keys, Vector*
   Vector *k = scratch.take<Vector>(K), *x = scratch.take<Vector>(K);
   Vector *u = scratch.take<Vector>(K), *Rx = scratch.take<Vector>(K);
   Vector *s = scratch.take<Vector>(K), *y = scratch.take<Vector>(K);
+  // exercise 7.5: for each token problems.read(keys, t, k) and read_x(t, x), then y, and take_y(t, y); and R
   std::fill_n(s, K, Vector{});
   for (Index t = 0; t < T; ++t) {
     problems.read(keys, t, k);
@@ -106,6 +107,7 @@ void solve(Index T, Index K, const Problems& problems, const real* keys, Vector*
   for (Index i = 0; i < K; ++i) {
     for (Index j = 0; j < K; ++j) R[i * K + j] = multiply_add(-s[i], s[j], R[i * K + j]);
   }
+  // end 7.5
 }
 
 // R_0 = λI
@@ -144,6 +146,7 @@ void backward(Index T, Index K, const Problems& problems, const real* keys, cons
     const Vector* d_t = d + t * K;
     if (dq.values != nullptr) problems.write(dq, t, d_t);
     problems.read(result, t, q);
+    // exercise 7.6: the share of token t in dλ, the sum; then, if they are wanted, M and the gradient of k_t
     for (Index j = 0; j < K; ++j) sum = multiply_add(d_t[j] * inverse_lambda, q[j] * inverse_lambda, sum);
     if (dk.values == nullptr) continue;
     problems.read(keys, t, k);
@@ -157,6 +160,7 @@ void backward(Index T, Index K, const Problems& problems, const real* keys, cons
       g[i] = -g_i;
     }
     problems.write(dk, t, g);
+    // end 7.6
   }
   store_first(problems.count(), sum, dlambda, false);
 }

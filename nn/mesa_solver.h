@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/error.h"
 #include "core/real.h"
 
 namespace mesagrad {
@@ -45,6 +46,7 @@ void conjugate_gradients(Index K, Index steps, const Multiply& multiply, const r
   real square = dot(K, r, r);
   if (std::isnan(square)) std::fill_n(x, K, square);  // a query that is no number has no answer
   const real enough = real(1e-10) * square;
+  // exercise 7.7: at most `steps` steps, while r·r, which `square` is now, is above `enough`
   for (Index s = 0; s < steps && square > enough; ++s) {
     multiply(p, y);
     const real curvature = dot(K, p, y);
@@ -58,6 +60,7 @@ void conjugate_gradients(Index K, Index steps, const Multiply& multiply, const r
 #pragma omp simd
     for (Index j = 0; j < K; ++j) p[j] = r[j] + beta * p[j];
   }
+  // end 7.7
   for (Index j = 0; j < K; ++j) x[j] *= unit;
 }
 

@@ -80,6 +80,7 @@ Matrix softmax_attention(const Matrix& q, const Matrix& k, const Matrix& v) {
 
 Matrix preconditioned_queries(const Matrix& q, const Matrix& k, double lambda) {
   check_shapes("reference::preconditioned_queries", q, k, k);
+  // exercise 7.2: for every token the matrix H_t, and the x_t with H_t x_t = q_t
   const Index K = k.columns();
   Matrix solved(q.rows(), K), H(K, K);
   for (Index i = 0; i < K; ++i) H(i, i) = 1 / lambda;
@@ -93,6 +94,7 @@ Matrix preconditioned_queries(const Matrix& q, const Matrix& k, double lambda) {
     for (Index i = 0; i < K; ++i) solved(t, i) = x(i, 0);
   }
   return solved;
+  // end 7.2
 }
 
 namespace {
@@ -134,6 +136,7 @@ Matrix gated_delta_rule(const Matrix& q, const Matrix& k, const Matrix& v,
 Matrix gated_preconditioned_queries(const Matrix& q, const Matrix& k, const std::vector<TokenGate>& gates,
                                     const std::vector<double>& penalty) {
   check_shapes("reference::gated_preconditioned_queries", q, k, k);
+  // exercise 7.2: the same where kept(gates, t, i) of token i is left, with `penalty` as the diagonal Λ
   const Index K = k.columns();
   Matrix solved(q.rows(), K);
   for (Index t = 0; t < q.rows(); ++t) {
@@ -149,6 +152,7 @@ Matrix gated_preconditioned_queries(const Matrix& q, const Matrix& k, const std:
     for (Index j = 0; j < K; ++j) solved(t, j) = x(j, 0);
   }
   return solved;
+  // end 7.2
 }
 
 AttentionGradients linear_attention_gradients(const Matrix& q, const Matrix& k, const Matrix& v,
@@ -177,6 +181,7 @@ AttentionGradients softmax_attention_gradients(const Matrix& q, const Matrix& k,
 
 QueryGradients preconditioned_query_gradients(const Matrix& q, const Matrix& k, double lambda,
                                               const Matrix& dx) {
+  // exercise 7.3: the three gradients, as the header has them
   const Matrix x = preconditioned_queries(q, k, lambda), y = preconditioned_queries(dx, k, lambda);
   const Index K = k.columns();
   QueryGradients d = {y, Matrix(k.rows(), K), 0};
@@ -191,6 +196,7 @@ QueryGradients preconditioned_query_gradients(const Matrix& q, const Matrix& k, 
     }
   }
   return d;
+  // end 7.3
 }
 
 Matrix head_of(const Tensor& x, Index b, Index h, Index heads) {

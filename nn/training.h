@@ -56,6 +56,8 @@ class Training {
     for (std::size_t n = 0; n < parameters_.size(); ++n) {
       check_same_tensor("training", parameters_[n], *shards_[0].parameters[n].tensor);
     }
+    // exercise 9.4: the gradients of all sequences in those of the shards, the losses in their `loss`: shard
+    // s of the 16 has the sequences from s·batch/16 on, and goes through them pass_ at a time
     parallel_for(std::ssize(shards_), [&](Index s) {
       Shard& shard = shards_[static_cast<std::size_t>(s)];
       for (const Parameter& p : shard.parameters) {
@@ -72,6 +74,19 @@ class Training {
         tape.backward(loss);
       }
     });
+    //| // The whole batch on one tape: right, and the threads meet in every operation.
+    //| for (Shard& shard : shards_) {
+    //|   for (const Parameter& p : shard.parameters) {
+    //|     if (p.apart != nullptr) (*p.apart)->clear();
+    //|     else p.tensor->zero_grad();
+    //|   }
+    //|   shard.loss = 0;
+    //| }
+    //| Tape tape;
+    //| const Tensor loss_of_all = loss_of(*shards_[0].model, 0, batch_);
+    //| shards_[0].loss = static_cast<double>(loss_of_all.item());
+    //| tape.backward(loss_of_all);
+    // end 9.4
     add_gradients();
     double loss = 0;
     for (const Shard& shard : shards_) loss += shard.loss;

@@ -19,9 +19,11 @@ struct TimeReversal {
   TimeReversal(Index T, Index K, const Number* q, const Number* k, const Number* p, Number lambda)
       : dq(count(Shape({T, K}).size())), dk(dq), K_(K), R_(count(Shape({K, K}).size())), A_(R_) {
     for (Index i = 0; i < K; ++i) R(i, i) = lambda;
-    for (Index t = 0; t < T; ++t) {  // forward: R -= u uᵀ/(1 + k·u), u = R k
+    for (Index t = 0; t < T; ++t) {
+      // exercise 7.4: the key k_t, whose K numbers begin at k + t * K, turns R_{t-1} into R_t
       const Vec u = times(R_, k + t * K);
       add_outer(R_, Number(-1) / (1 + dot(u, k + t * K)), u, u);
+      // end 7.4
     }
     for (Index t = T - 1; t >= 0; --t) {
       const Number *q_t = q + t * K, *k_t = k + t * K, *p_t = p + t * K;

@@ -41,6 +41,7 @@ Tensor gated_linear_attention(const Tensor& q, const Tensor& k, const Tensor& v,
   const Tensor out = Tape::output(v.shape(), {&q, &k, &v, &log_decay, &strength});
   const Tensor kept = part_of(state, &AttentionState::values, op, {arguments.B(), heads, V, K}, out);
   arguments.each_head([=](Index problem, const Head& keys, const Head& values, const Gates& gates) {
+    // exercise 3.5: one token after another: G_t of G_{t-1}, and with it the result (gated_heads.h helps)
     Scratch scratch;
     real *G = first_matrix(kept, problem, V * K, scratch), *o = scratch.take<real>(V);
     for (Index t = 0; t < T; ++t) {
@@ -48,14 +49,17 @@ Tensor gated_linear_attention(const Tensor& q, const Tensor& k, const Tensor& v,
       multiply(V, K, G, keys.row(q.data(), t), o);
       values.write({out.data(), false}, t, V, o);
     }
+    // end 3.5
   });
   Tape::record(op, out, [=] {
-    // With do_t the gradient of a result, dq_t = G_tᵀ do_t; and with the sum that grows from the last token,
-    // S_i = Σ_{t>=i} Γ_ti do_t q_tᵀ,
-    //     dv_i = β_i S_i k_i      dk_i = β_i S_iᵀ v_i      dβ_i = v_iᵀ S_i k_i
     const Tensor::GradPart dq = q.grad_part(), dk = k.grad_part(), dv = v.grad_part(),
                            dlog = log_decay.grad_part(), dbeta = strength.grad_part();
     arguments.each_head([=](Index, const Head& keys, const Head& values, const Gates& gates) {
+      // exercise 3.6: the gradients of q, k and v, and those of both gates
+      //
+      // With do_t the gradient of a result, dq_t = G_tᵀ do_t; and with the sum that grows from the last
+      // token, S_i = Σ_{t>=i} Γ_ti do_t q_tᵀ,
+      //     dv_i = β_i S_i k_i      dk_i = β_i S_iᵀ v_i      dβ_i = v_iᵀ S_i k_i
       Scratch scratch;
       real *M = scratch.take<real>(V * K), *a = scratch.take<real>(K), *b = scratch.take<real>(V);
       std::fill_n(M, V * K, real{0});
@@ -82,6 +86,7 @@ Tensor gated_linear_attention(const Tensor& q, const Tensor& k, const Tensor& v,
         const real dlog_t = decay_gradient.at(t, result, beta * dbeta_t, gates);
         gates.head.write(dlog, t, 1, &dlog_t);
       }
+      // end 3.6
     });
   });
   return out;

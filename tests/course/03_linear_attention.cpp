@@ -1,17 +1,18 @@
 // Linear attention
 //
-// Every token asks, and every token before it answers. Token t has a query q_t; each token i has a key k_i, which
-// says what it is about, and a value v_i, which it has to tell. The scalar product of query and key, the score,
-// says how much of the value token t takes:
+// Every token asks, and every token before it answers. Token t has a query q_t; each token i has a key k_i,
+// which says what it is about, and a value v_i, which it has to tell. The scalar product of query and key,
+// the score, says how much of the value token t takes:
 //
 //     out_t = Σ_{i <= t} (q_t·k_i) v_i
 //
-// No token sees a later one. Here you write this sum three times: as it is defined; as a layer of the library,
-// with its backward step; and one token at a time, as a model must compute it that writes its own next token. All
-// three are the same function. They differ in what they cost, and in what they have to remember.
+// No token sees a later one. Here you write this sum three times: as it is defined; as a layer of the
+// library, with its backward step; and one token at a time, as a model must compute it that writes its own
+// next token. All three are the same function. They differ in what they cost, and in what they have to
+// remember.
 //
-// Read: nn/reference.h and nn/attention.h for the sums; nn/attention_tiles.h from AttentionHead on; for the last
-// two exercises nn/gated_mesa.h, to its first function, and nn/gated_heads.h, the helpers.
+// Read: nn/reference.h and nn/attention.h for the sums; nn/attention_tiles.h from AttentionHead on; for the
+// last two exercises nn/gated_mesa.h, to its first function, and nn/gated_heads.h, the helpers.
 // Find out: how long a sequence may get before the definition is too slow, and what takes its place.
 // Hours: 7
 // Unlocks: nothing yet
@@ -22,23 +23,24 @@
 //
 // # The one derivation
 //
-// For a sequence of T tokens the definition has T(T + 1)/2 scores: four times the work for twice the tokens. But a
-// score is a number, and multiplication is associative. With values and keys as columns,
+// For a sequence of T tokens the definition has T(T + 1)/2 scores: four times the work for twice the tokens.
+// But a score is a number, and multiplication is associative. With values and keys as columns,
 //
 //     out_t = Σ_{i <= t} v_i (k_iᵀ q_t) = (Σ_{i <= t} v_i k_iᵀ) q_t = S_t q_t.
 //
-// q_t does not depend on i, so it leaves the sum. What remains is a matrix with V rows and K columns, which belongs
-// to no query: and the next one follows from it by one addition,
+// q_t does not depend on i, so it leaves the sum. What remains is a matrix with V rows and K columns, which
+// belongs to no query: and the next one follows from it by one addition,
 //
 //     S_t = S_{t-1} + v_t k_tᵀ,      S_{-1} = 0.
 //
-// S_t is a state: all that the tokens up to t can ever mean to a later query, in V·K numbers, after ten tokens as
-// after ten million. The work for a token no longer depends on how many came before it. (Put any function around
-// the score that is not linear, such as an exponential, and q_t cannot leave the sum.)
+// S_t is a state: all that the tokens up to t can ever mean to a later query, in V·K numbers, after ten
+// tokens as after ten million. The work for a token no longer depends on how many came before it. (Put any
+// function around the score that is not linear, such as an exponential, and q_t cannot leave the sum.)
 //
-// The state is slow in another way: every token waits for the one before, and a product of a matrix and a vector
-// loads a number for each multiplication. So the library mixes the two. Chunks of 64 tokens; the definition
-// inside of a chunk, where a few matrix products do it, and the state for all that is farther away:
+// The state is slow in another way: every token waits for the one before, and a product of a matrix and a
+// vector loads a number for each multiplication. So the library mixes the two. Chunks of 64 tokens; the
+// definition inside of a chunk, where a few matrix products do it, and the state for all that is farther
+// away:
 //
 //        tokens i  0      64     128    192         inside of the chunks, on the diagonal: scores
 //     tokens t   0 ┌──────┬──────┬──────┐
@@ -49,52 +51,54 @@
 //                  │      S      │ \    │           S = the pairs of chunks 0 and 1
 //              192 └─────────────┴──────┘
 //
-// Above the diagonal there is nothing: that is the future. Left of a block on the diagonal there are many scores
-// that nobody computes, since S stands for all of them.
+// Above the diagonal there is nothing: that is the future. Left of a block on the diagonal there are many
+// scores that nobody computes, since S stands for all of them.
 //
-// Backwards it is the same picture, transposed. In the three sums of reference.h, those of dq_t run over i <= t:
-// they are linear attention again, with other arguments. Those of dk_i and dv_i run over t >= i: they have a state
-// too, which grows from the last token to the first.
+// Backwards it is the same picture, transposed. Of the three sums in reference.h, that for dq_t runs over
+// i <= t: linear attention again, with other arguments. Those for dk_i and dv_i run over t >= i: they have a
+// state too, which grows from the last token to the first.
 //
-// With gates, the state forgets: S_t = γ_t S_{t-1} + β_t v_t k_tᵀ. A token's share γ_{i+1}·...·γ_t of S_t is what
-// is kept of it. Exercises 3.5 and 3.6 are about these; linear attention with a state to go on from is the case
-// γ = β = 1.
+// With gates, the state forgets: S_t = γ_t S_{t-1} + β_t v_t k_tᵀ. A token's share γ_{i+1}·...·γ_t of S_t is
+// what is kept of it. Exercises 3.5 and 3.6 are about these; linear attention with a state to go on from is
+// the case γ = β = 1.
 //
 // To think about (nobody checks this):
-// 1. Lesson 1's learner of one gradient step predicts C_t (η s_t). What are q, k and v, if it is to be one layer of
-// linear attention?
+// 1. Lesson 1's learner of one gradient step predicts C_t (η s_t). What are q, k and v, if it is to be one
+// layer of linear attention?
 // 2. A chunk may have 1 token, or T. What is each of the two? Why is 64 better than both?
 //
 // Hint 3.1: Two loops, t and i <= t, around one addition to row t of the result.
-// Hint 3.1: Among the helpers above there is one for a scalar product of two rows, and one that adds a multiple
-// of a row to another.
+// Hint 3.1: Among the helpers above there is one for a scalar product of two rows, and one that adds a
+// multiple of a row to another.
 // Hint 3.1: add(out, t, dot(q, t, k, i), v, i). With gates the score is multiplied by kept(gates, t, i).
-// Hint 3.2: What is the weight w_ti of linear attention, and what is the gradient of a weight? Both are scalar
-// products of two rows, and reference.h names them.
-// Hint 3.2: The same two loops as in 3.1; for each pair call add_gradients with w = q_t·k_i and ds = dout_t·v_i.
+// Hint 3.2: What is the weight w_ti of linear attention, and what is the gradient of a weight? Both are
+// scalar products of two rows, and reference.h names them.
+// Hint 3.2: The same two loops as in 3.1; for each pair call add_gradients with w = q_t·k_i and ds =
+// dout_t·v_i.
 // Hint 3.2: In add_gradients: row t of d.q grows by ds k_i, row i of d.k by ds q_t, row i of d.v by w dout_t.
 // Hint 3.3: First the definition, in three loops of pointers: token t's query is q + t * key_row, its output
 // out + t * value_row. Set the output to zero before you add to it.
-// Hint 3.3: Then speed: keep S (K·V numbers from Scratch::take or in a std::vector), add k_t v_tᵀ of each token, and
-// read out_t = Sᵀ q_t. That is linear, and full marks.
-// Hint 3.3: The library's way, for each chunk: scores(...) of its queries and (transposed) keys, weighted_sum of its
-// values with them, state.read for the queries, and at last state.take_in of keys and values. The order matters.
-// Hint 3.4: First by the definition, as in 3.2: two loops over t and i <= t. If add is false, set the rows to zero
-// first; leave out what is not wanted.
-// Hint 3.4: dq_t = S_tᵀ dout_t with the state of the forward step. For the others let t run from T - 1 down, and
-// carry N = Σ_{t >= i} dout_t q_tᵀ.
+// Hint 3.3: Then speed: keep S (K·V numbers from Scratch::take or in a std::vector), add k_t v_tᵀ of each
+// token, and read out_t = Sᵀ q_t. That is linear, and full marks.
+// Hint 3.3: The library's way, for each chunk: scores(...) of its queries and (transposed) keys, weighted_sum
+// of its values with them, state.read for the queries, and at last state.take_in of keys and values. The
+// order matters.
+// Hint 3.4: First by the definition, as in 3.2: two loops over t and i <= t. If add is false, set the rows to
+// zero first; leave out what is not wanted.
+// Hint 3.4: dq_t = S_tᵀ dout_t with the state of the forward step. For the others let t run from T - 1 down,
+// and carry N = Σ_{t >= i} dout_t q_tᵀ.
 // Hint 3.4: dv_i = N k_i and dk_i = Nᵀ v_i, after token i has been added to N.
 // Hint 3.5: For each t: S becomes γ_t S + β_t v_t k_tᵀ; then out_t = S q_t. In the code S is called G.
 // Hint 3.5: first_matrix gives the G to begin with, and where it must be left; decay_and_add, multiply and
 // values.write do the rest. gates.decay(t) is γ_t, gates.beta(t) is β_t.
-// Hint 3.5: decay_and_add(V, K, gates.decay(t), gates.beta(t), v_t, k_t, G) and multiply(V, K, G, q_t, o), where
-// k_t is keys.row(k.data(), t); values.write({out.data(), false}, t, V, o).
+// Hint 3.5: decay_and_add(V, K, gates.decay(t), gates.beta(t), v_t, k_t, G) and multiply(V, K, G, q_t, o),
+// where k_t is keys.row(k.data(), t); values.write({out.data(), false}, t, V, o).
 // Hint 3.6: As in 3.4: forwards for dq_t = G_tᵀ dout_t, backwards for the others, with the sum
 // N_i = Σ_{t >= i} Γ_ti dout_t q_tᵀ.
-// Hint 3.6: N_i = γ_{i+1} N_{i+1} + dout_i q_iᵀ: the decay is that of the token behind. Then dv_i = β_i N_i k_i,
-// dk_i = β_i N_iᵀ v_i, and dβ_i = v_iᵀ N_i k_i.
-// Hint 3.6: For the decay, DecayGradient is given: at(t, out_t·dout_t, β_t·dβ_t, gates), from the last token to the
-// first. gates.head.write(dlog, t, 1, &number) writes a gate's gradient.
+// Hint 3.6: N_i = γ_{i+1} N_{i+1} + dout_i q_iᵀ: the decay is that of the token behind. Then dv_i = β_i N_i
+// k_i, dk_i = β_i N_iᵀ v_i, and dβ_i = v_iᵀ N_i k_i.
+// Hint 3.6: For the decay, DecayGradient is given: at(t, out_t·dout_t, β_t·dβ_t, gates), from the last token
+// to the first. gates.head.write(dlog, t, 1, &number) writes a gate's gradient.
 //
 // Mistake 3.1: i <= t; ++i) add(out, t, dot(q, t, k, i), v, i) ==> i < t; ++i) add(out, t, dot(q, t, k, i), v, i)
 // Mistake 3.1: dot(q, t, k, i), v, i); ==> dot(k, t, q, i), v, i);
@@ -205,8 +209,8 @@ void expect_linear_growth(const std::string& what, const std::function<double(In
     all += one;
     if (round + 1 >= at_least && (many < 8 * few || all > 1)) break;
   }
-  expect(many < 8 * few, what, ": 2048 tokens took ", many / few, " times as long as 512; linear would be 4 times, ",
-         "and less than 8 is asked for");
+  expect(many < 8 * few, what, ": 2048 tokens took ", many / few, " times as long as 512; linear would be 4 ",
+         "times, and less than 8 is asked for");
 }
 
 double processor_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
@@ -227,7 +231,8 @@ EXERCISE("3.1", 2, "no token sees the future, each sees itself", "The inner loop
   const Matrix q = random_matrix(T, 3, 1), k = random_matrix(T, 3, 2), v = random_matrix(T, 2, 3);
   Matrix other = v;
   other(t, 0) += 1;
-  const Matrix before = reference::linear_attention(q, k, v), after = reference::linear_attention(q, k, other);
+  const Matrix before = reference::linear_attention(q, k, v),
+               after = reference::linear_attention(q, k, other);
   for (Index i = 0; i < t; ++i)
     expect(before(i, 0) == after(i, 0), "token ", i, " changed when the value of token ", t, " did");
   for (Index i = t; i < T; ++i)
@@ -259,7 +264,8 @@ void expect_slopes(const std::string& name, const Matrix& x, const Matrix& gradi
   expect_equal(name, gradient, slopes);
 }
 
-EXERCISE("3.2", 3, "dq is the gradient of the queries", "Row t of dq collects ds_ti k_i of all tokens i <= t.") {
+EXERCISE("3.2", 3, "dq is the gradient of the queries",
+         "Row t of dq collects ds_ti k_i of all tokens i <= t.") {
   const Matrix q = random_matrix(5, 3, 1), k = random_matrix(5, 3, 2), v = random_matrix(5, 2, 3),
                dout = random_matrix(5, 2, 4);
   expect_slopes("dq", q, reference::linear_attention_gradients(q, k, v, dout).q, dout,
@@ -285,7 +291,8 @@ EXERCISE("3.3", 2, "each head of each sequence has numbers of its own",
   expect_reference({2, 5, 3, 2, 4});
 }
 
-EXERCISE("3.3", 3, "a long sequence is no different", "What is carried from one chunk to the next, and when?") {
+EXERCISE("3.3", 3, "a long sequence is no different",
+         "What is carried from one chunk to the next, and when?") {
   expect_reference({1, random_size(193, 200), 2, 3, 2});
 }
 
@@ -319,8 +326,10 @@ std::vector<Tensor> arguments_of(const Arguments& x) { return {x.q, x.k, x.v}; }
 EXERCISE("3.4", 4, "the gradients are those of the definition, and are added where something is already",
          "`add` says for each of the three whether to add to what is there.") {
   const Arguments x(2, random_size(4, 7), 2, 2, 3);
-  expect_gradient([&](const std::vector<Tensor>& y) { return causal_linear_attention(y[0], y[1], y[2], x.heads); },
-                  arguments_of(x), {"q", "k", "v"});
+  const auto out_of = [](const std::vector<Tensor>& y) {
+    return causal_linear_attention(y[0], y[1], y[2], 2);
+  };
+  expect_gradient(out_of, arguments_of(x), {"q", "k", "v"});
 }
 
 EXERCISE("3.4", 3, "long sequences have the gradients of the reference",
@@ -336,10 +345,11 @@ EXERCISE("3.4", 2, "what needs no gradient costs the others nothing",
     alone.requires_grad();
     backward(x);
     const auto of = [](const Tensor& y) { return reference::head_of(y, 0, 0, 1); };
-    const AttentionGradients all = reference::linear_attention_gradients(of(x.q), of(x.k), of(x.v), of(x.dout));
+    const AttentionGradients all =
+        reference::linear_attention_gradients(of(x.q), of(x.k), of(x.v), of(x.dout));
     const Matrix& expected = wanted == 0 ? all.q : wanted == 1 ? all.k : all.v;
     const std::string name = wanted == 0 ? "dq" : wanted == 1 ? "dk" : "dv";
-    expect_equal(name + ", when nothing else has a gradient,",
+    expect_equal(name + ", when nothing else has a gradient, ",
                  of(tensor_of(alone.dim(1), alone.dim(2), alone.grad())), expected);
   }
 }
@@ -365,8 +375,7 @@ EXERCISE("3.5", 3, "in pieces, with a state, linear attention says what it says 
   for (const auto& [from, to] : {std::pair<Index, Index>{0, middle}, {middle, middle + 1}, {middle + 1, T}}) {
     const Tensor piece = causal_linear_attention(tokens_of(x.q, from, to), tokens_of(x.k, from, to),
                                                  tokens_of(x.v, from, to), 2, &state);
-    expect_equal(text("tokens ", from, " to ", to - 1, ", ", from == 0 ? "the first" : "behind others", ": out"), piece,
-                 tokens_of(at_once, from, to));
+    expect_equal(text("tokens ", from, " to ", to - 1, ": out"), piece, tokens_of(at_once, from, to));
   }
   expect(state.values.shape() == Shape({2, 2, 2, 3}), "the state has the shape ", state.values.shape());
   double sum = 0;  // number (1, 2) of Σ v_i k_iᵀ, of sequence 1 and head 0
@@ -387,12 +396,13 @@ EXERCISE("3.6", 2, "the gates have their gradients",
          "DecayGradient wants β_t times the gradient of β_t, and tokens from the last to the first.") {
   const Arguments x(2, 6, 2, 2, 3);
   const auto [log_decay, strength] = gate_tensors(gates_of(6), 2, 2);
-  expect_gradient([&](const std::vector<Tensor>& y) { return gated_linear_attention(x.q, x.k, x.v, y[0], y[1], 2); },
-                  {log_decay, strength}, {"log_decay", "strength"});
+  expect_gradient([&](const std::vector<Tensor>& y) {
+    return gated_linear_attention(x.q, x.k, x.v, y[0], y[1], 2);
+  }, {log_decay, strength}, {"log_decay", "strength"});
 }
 
 EXERCISE("3.3", 5, "twice as many tokens take twice as long",
-         "Each token must not look at all before it: carry a state, from token to token or from chunk to chunk.") {
+         "No token may look at all before it: carry a state, from token to token or from chunk to chunk.") {
   expect_linear_growth("the forward step", [](Index T) {
     const Arguments x(1, T, 1, 4, 4);
     const double start = processor_seconds();

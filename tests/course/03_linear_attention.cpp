@@ -128,6 +128,7 @@
 #include "nn/attention.h"
 #include "nn/gated_mesa.h"
 #include "nn/reference.h"
+#include "tests/course/attention_kind.h"
 #include "tests/course/check.h"
 
 namespace mesagrad::course {
@@ -136,45 +137,8 @@ namespace {
 using reference::AttentionGradients;
 using reference::TokenGate;
 
-// Of B sequences of T tokens, with H heads.
-struct Arguments {
-  Index heads;
-  Tensor q, k, v, dout;
-  Arguments(Index B, Index T, Index H, Index K, Index V)
-      : heads(H), q(random_tensor({B, T, H * K}, 1)), k(random_tensor({B, T, H * K}, 2)),
-        v(random_tensor({B, T, H * V}, 3)), dout(random_tensor({B, T, H * V}, 4)) {}
-
-  Tensor out() const { return causal_linear_attention(q, k, v, heads); }
-};
-
-// f(where, b, h) for each head of each sequence.
-template <class F>
-void each_head(const Tensor& x, Index heads, const F& f) {
-  for (Index b = 0; b < x.dim(0); ++b) {
-    for (Index h = 0; h < heads; ++h) f(text("sequence ", b, ", head ", h, ": "), b, h);
-  }
-}
-
-void expect_reference(const Arguments& x) {
-  const Tensor out = x.out();
-  each_head(out, x.heads, [&](const std::string& where, Index b, Index h) {
-    const auto of = [&](const Tensor& y) { return reference::head_of(y, b, h, x.heads); };
-    expect_equal(where + "out", of(out), reference::linear_attention(of(x.q), of(x.k), of(x.v)));
-  });
-}
-
-Tensor tensor_of(Index T, Index width, const real* values) {
-  return Tensor({1, T, width}, std::span<const real>(values, static_cast<std::size_t>(T * width)));
-}
-
-// Tokens `from` .. `to` - 1 of x (B, T, D).
-Tensor tokens_of(const Tensor& x, Index from, Index to) {
-  const Index B = x.dim(0), T = x.dim(1), D = x.dim(2);
-  const Tensor result({B, to - from, D});
-  for (Index b = 0; b < B; ++b)
-    std::copy_n(x.data() + (b * T + from) * D, (to - from) * D, result.data() + b * (to - from) * D);
-  return result;
-}
+const AttentionKind linear{causal_linear_attention, reference::linear_attention,
+                           reference::linear_attention_gradients};
 
 std::vector<TokenGate> gates_of(Index T) {
   std::vector<TokenGate> gates;
@@ -283,85 +247,42 @@ EXERCISE("3.2", 3, "dk and dv are the gradients of keys and values",
 
 EXERCISE("3.3", 3, "one head of a short sequence is what the reference says",
          "Queries and keys have K numbers, values and results V.") {
-  expect_reference({1, random_size(5, 9), 1, 3, 2});
+  linear.expect_reference({1, random_size(5, 9), 1, 3, 2});
 }
 
 EXERCISE("3.3", 2, "each head of each sequence has numbers of its own",
          "From one token to the next are key_row numbers in q and k, value_row in v and out; not K and V.") {
-  expect_reference({2, 5, 3, 2, 4});
+  linear.expect_reference({2, 5, 3, 2, 4});
 }
 
 EXERCISE("3.3", 3, "a long sequence is no different",
          "What is carried from one chunk to the next, and when?") {
-  expect_reference({1, random_size(193, 200), 2, 3, 2});
+  linear.expect_reference({1, random_size(193, 200), 2, 3, 2});
 }
-
-// Backward with x.dout, of arguments that have or have not a gradient.
-void backward(const Arguments& x) {
-  Tape tape;
-  tape.backward(x.out(), x.dout);
-}
-
-void expect_reference_gradients(Arguments x) {
-  for (Tensor* one : {&x.q, &x.k, &x.v}) one->requires_grad();
-  backward(x);
-  const auto gradient = [](const Tensor& y) {
-    const Tensor result(y.shape());
-    std::copy_n(y.grad(), y.size(), result.data());
-    return result;
-  };
-  const Tensor dq = gradient(x.q), dk = gradient(x.k), dv = gradient(x.v);
-  each_head(x.q, x.heads, [&](const std::string& where, Index b, Index h) {
-    const auto of = [&](const Tensor& y) { return reference::head_of(y, b, h, x.heads); };
-    const AttentionGradients expected =
-        reference::linear_attention_gradients(of(x.q), of(x.k), of(x.v), of(x.dout));
-    expect_equal(where + "dq", of(dq), expected.q);
-    expect_equal(where + "dk", of(dk), expected.k);
-    expect_equal(where + "dv", of(dv), expected.v);
-  });
-}
-
-std::vector<Tensor> arguments_of(const Arguments& x) { return {x.q, x.k, x.v}; }
 
 EXERCISE("3.4", 4, "the gradients are those of the definition, and are added where something is already",
          "`add` says for each of the three whether to add to what is there.") {
-  const Arguments x(2, random_size(4, 7), 2, 2, 3);
-  const auto out_of = [](const std::vector<Tensor>& y) {
-    return causal_linear_attention(y[0], y[1], y[2], 2);
-  };
-  expect_gradient(out_of, arguments_of(x), {"q", "k", "v"});
+  linear.expect_slopes({2, random_size(4, 7), 2, 2, 3});
 }
 
 EXERCISE("3.4", 3, "long sequences have the gradients of the reference",
          "A key of the first chunk is read by all later ones, not by the next one alone.") {
-  expect_reference_gradients({1, random_size(193, 200), 2, 3, 2});
+  linear.expect_reference_gradients({1, random_size(193, 200), 2, 3, 2});
 }
 
 EXERCISE("3.4", 2, "what needs no gradient costs the others nothing",
          "A gradient that is not wanted has the values nullptr: look before you write.") {
-  for (const int wanted : {0, 1, 2}) {
-    Arguments x(1, random_size(70, 75), 1, 2, 2);
-    Tensor& alone = wanted == 0 ? x.q : wanted == 1 ? x.k : x.v;
-    alone.requires_grad();
-    backward(x);
-    const auto of = [](const Tensor& y) { return reference::head_of(y, 0, 0, 1); };
-    const AttentionGradients all =
-        reference::linear_attention_gradients(of(x.q), of(x.k), of(x.v), of(x.dout));
-    const Matrix& expected = wanted == 0 ? all.q : wanted == 1 ? all.k : all.v;
-    const std::string name = wanted == 0 ? "dq" : wanted == 1 ? "dk" : "dv";
-    expect_equal(name + ", when nothing else has a gradient, ",
-                 of(tensor_of(alone.dim(1), alone.dim(2), alone.grad())), expected);
-  }
+  for (const int wanted : {0, 1, 2})
+    linear.expect_reference_gradients({1, random_size(70, 75), 1, 2, 2}, wanted);
 }
 
 EXERCISE("3.5", 3, "with gates, one token after another is what the reference says",
          "First the state decays, then the token is added, then it is read.") {
-  const Arguments x(2, 7, 2, 3, 2);
+  const AttentionArguments x(2, 7, 2, 3, 2);
   const std::vector<TokenGate> gates = gates_of(7);
   const auto [log_decay, strength] = gate_tensors(gates, 2, 2);
   const Tensor out = gated_linear_attention(x.q, x.k, x.v, log_decay, strength, 2);
-  each_head(out, 2, [&](const std::string& where, Index b, Index h) {
-    const auto of = [&](const Tensor& y) { return reference::head_of(y, b, h, 2); };
+  each_head(out, 2, [&](const std::string& where, const auto& of) {
     expect_equal(where + "out", of(out), reference::gated_linear_attention(of(x.q), of(x.k), of(x.v), gates));
   });
 }
@@ -369,8 +290,8 @@ EXERCISE("3.5", 3, "with gates, one token after another is what the reference sa
 EXERCISE("3.5", 3, "in pieces, with a state, linear attention says what it says at once",
          "The G that first_matrix gives is the state; what you leave there is found by the next call.") {
   const Index T = 9, middle = random_size(1, 7);
-  const Arguments x(2, T, 2, 3, 2);
-  const Tensor at_once = x.out();
+  const AttentionArguments x(2, T, 2, 3, 2);
+  const Tensor at_once = linear.out(x);
   AttentionState state;
   for (const auto& [from, to] : {std::pair<Index, Index>{0, middle}, {middle, middle + 1}, {middle + 1, T}}) {
     const Tensor piece = causal_linear_attention(tokens_of(x.q, from, to), tokens_of(x.k, from, to),
@@ -385,16 +306,16 @@ EXERCISE("3.5", 3, "in pieces, with a state, linear attention says what it says 
 
 EXERCISE("3.6", 3, "with gates, q, k and v have their gradients",
          "The sum that runs backwards decays too: by the decay of the token behind.") {
-  const Arguments x(2, 6, 2, 2, 3);
+  const AttentionArguments x(2, 6, 2, 2, 3);
   const auto [log_decay, strength] = gate_tensors(gates_of(6), 2, 2);
   expect_gradient([&, decay = log_decay, beta = strength](const std::vector<Tensor>& y) {
     return gated_linear_attention(y[0], y[1], y[2], decay, beta, 2);
-  }, arguments_of(x), {"q", "k", "v"});
+  }, {x.q, x.k, x.v}, {"q", "k", "v"});
 }
 
 EXERCISE("3.6", 2, "the gates have their gradients",
          "DecayGradient wants β_t times the gradient of β_t, and tokens from the last to the first.") {
-  const Arguments x(2, 6, 2, 2, 3);
+  const AttentionArguments x(2, 6, 2, 2, 3);
   const auto [log_decay, strength] = gate_tensors(gates_of(6), 2, 2);
   expect_gradient([&](const std::vector<Tensor>& y) {
     return gated_linear_attention(x.q, x.k, x.v, y[0], y[1], 2);
@@ -404,9 +325,9 @@ EXERCISE("3.6", 2, "the gates have their gradients",
 EXERCISE("3.3", 5, "twice as many tokens take twice as long",
          "No token may look at all before it: carry a state, from token to token or from chunk to chunk.") {
   expect_linear_growth("the forward step", [](Index T) {
-    const Arguments x(1, T, 1, 4, 4);
+    const AttentionArguments x(1, T, 1, 4, 4);
     const double start = processor_seconds();
-    x.out();
+    linear.out(x);
     return processor_seconds() - start;
   });
 }
@@ -414,10 +335,10 @@ EXERCISE("3.3", 5, "twice as many tokens take twice as long",
 EXERCISE("3.4", 5, "backwards, too, twice as many tokens take twice as long",
          "dq has the state of the forward step; dk and dv have one that grows from the last token on.") {
   expect_linear_growth("the backward step", [](Index T) {
-    Arguments x(1, T, 1, 4, 4);
+    AttentionArguments x(1, T, 1, 4, 4);
     for (Tensor* one : {&x.q, &x.k, &x.v}) one->requires_grad();
     Tape tape;
-    const Tensor out = x.out();
+    const Tensor out = linear.out(x);
     const double start = processor_seconds();
     tape.backward(out, x.dout);
     return processor_seconds() - start;

@@ -77,9 +77,9 @@
 // Hint 8.3: First the definition: for each t, scores with i <= t, `exponentials`, and the sum of values.
 // Hint 8.3: exponentials works on T or more numbers in place: find the largest of those up to t; replace each
 // by exp((s - largest)·scale()); make those behind t zero, up to end; return {largest, 1/sum}.
-// Hint 8.3: In forward: scores in a std::vector<real> of T + lanes numbers; row = exponentials(t, t + 1,
-// scores); kept[2t] = row.largest, kept[2t + 1] = row.inverse_sum; out_t = row.inverse_sum Σ e_i v_i. For the
-// exponential of one number include core/elementary.h's exponential by hand: it takes a double.
+// Hint 8.3: In forward: scores in a std::vector<real> of T numbers; row = exponentials(t, t + 1, scores);
+// kept[2t] = row.largest, kept[2t + 1] = row.inverse_sum; out_t = row.inverse_sum Σ e_i v_i. The exponential
+// of one number is exponential(broadcast(x))[0]; std::exp will do, too.
 // Hint 8.4: First by the definition: for each t, scores, shares, and for each i <= t the three additions of
 // 8.2.
 // Hint 8.4: p_ti = kept[2t + 1]·exp((s_ti - kept[2t])·scale()), where s_ti = q_t·k_i is not yet divided by
@@ -147,6 +147,7 @@
 #include "nn/softmax_attention.h"
 #include "nn/transformer.h"
 #include "tasks/token_binding.h"
+#include "tests/course/attention_kind.h"
 #include "tests/course/check.h"
 
 namespace mesagrad::course {
@@ -237,119 +238,47 @@ EXERCISE("8.2", 2, "keys that move together change nothing, so their gradients a
   expect_equal("the sum of all rows of dk, at ", row_of(sums), Matrix(1, 3));
 }
 
-// Of B sequences of T tokens, with H heads.
-struct Arguments {
-  Index heads;
-  Tensor q, k, v, dout;
-  Arguments(Index B, Index T, Index H, Index K, Index V)
-      : heads(H), q(random_tensor({B, T, H * K}, 1)), k(random_tensor({B, T, H * K}, 2)),
-        v(random_tensor({B, T, H * V}, 3)), dout(random_tensor({B, T, H * V}, 4)) {}
-
-  Tensor out() const { return causal_softmax_attention(q, k, v, heads); }
-};
-
-// f(where, head) for each of them, where head(x) is that part of x.
-template <class F>
-void each_head(const Tensor& x, Index heads, const F& f) {
-  for (Index b = 0; b < x.dim(0); ++b) {
-    for (Index h = 0; h < heads; ++h) {
-      f(text("sequence ", b, ", head ", h, ": "),
-        [=](const Tensor& of) { return reference::head_of(of, b, h, heads); });
-    }
-  }
-}
-
-void expect_reference(const Arguments& x) {
-  const Tensor out = x.out();
-  each_head(out, x.heads, [&](const std::string& where, const auto& head) {
-    expect_equal(where + "out", head(out), reference::softmax_attention(head(x.q), head(x.k), head(x.v)));
-  });
-}
-
-Tensor tensor_of(const Shape& shape, const real* values) {
-  return Tensor(shape, std::span<const real>(values, static_cast<std::size_t>(shape.size())));
-}
-
-// Tokens `from` .. `to` - 1 of x (B, T, D).
-Tensor tokens_of(const Tensor& x, Index from, Index to) {
-  const Index B = x.dim(0), T = x.dim(1), D = x.dim(2);
-  const Tensor result({B, to - from, D});
-  for (Index b = 0; b < B; ++b)
-    std::copy_n(x.data() + (b * T + from) * D, (to - from) * D, result.data() + b * (to - from) * D);
-  return result;
-}
+const AttentionKind softmax{causal_softmax_attention, reference::softmax_attention,
+                            reference::softmax_attention_gradients};
 
 EXERCISE("8.3", 2, "one head of one sequence is what the reference says",
          "Zero shares for the tokens behind t; a sum over all of those up to t.") {
-  expect_reference({1, random_size(5, 20), 1, 3, 2});
+  softmax.expect_reference({1, random_size(5, 20), 1, 3, 2});
 }
 
 EXERCISE("8.3", 2, "each head of each sequence has numbers of its own, in long sequences too",
          "From one token to the next are key_row numbers in q and k, value_row in v and out.") {
-  expect_reference({2, 5, 3, 2, 4});
-  expect_reference({1, random_size(130, 140), 2, 3, 2});
+  softmax.expect_reference({2, 5, 3, 2, 4});
+  softmax.expect_reference({1, random_size(130, 140), 2, 3, 2});
 }
 
 EXERCISE("8.3", 2, "large scores are as good as small ones", "No exponential may be above 1.") {
-  Arguments x(1, 12, 1, 3, 2);
+  AttentionArguments x(1, 12, 1, 3, 2);
   for (Index i = 0; i < x.q.size(); ++i) x.q[i] *= 1e6;
-  expect_reference(x);
-}
-
-// Backward with x.dout, of arguments that have or have not a gradient.
-void backward(const Arguments& x) {
-  Tape tape;
-  tape.backward(x.out(), x.dout);
+  softmax.expect_reference(x);
 }
 
 EXERCISE("8.4", 3, "the gradients are those of the definition, and are added where something is already",
          "`add` says for each of the three whether to add to what is there.") {
-  const Arguments x(2, random_size(4, 7), 2, 2, 3);
-  const auto out_of = [](const std::vector<Tensor>& y) {
-    return causal_softmax_attention(y[0], y[1], y[2], 2);
-  };
-  expect_gradient(out_of, {x.q, x.k, x.v}, {"q", "k", "v"});
+  softmax.expect_slopes({2, random_size(4, 7), 2, 2, 3});
 }
 
 EXERCISE("8.4", 3, "long sequences have the gradients of the reference",
          "Is the row that was kept that of token t?") {
-  Arguments x(1, random_size(130, 140), 2, 3, 2);
-  for (Tensor* one : {&x.q, &x.k, &x.v}) one->requires_grad();
-  backward(x);
-  const Tensor dq = tensor_of(x.q.shape(), x.q.grad()), dk = tensor_of(x.k.shape(), x.k.grad()),
-               dv = tensor_of(x.v.shape(), x.v.grad());
-  each_head(x.q, x.heads, [&](const std::string& where, const auto& head) {
-    const AttentionGradients expected =
-        reference::softmax_attention_gradients(head(x.q), head(x.k), head(x.v), head(x.dout));
-    expect_equal(where + "dq", head(dq), expected.q);
-    expect_equal(where + "dk", head(dk), expected.k);
-    expect_equal(where + "dv", head(dv), expected.v);
-  });
+  softmax.expect_reference_gradients({1, random_size(130, 140), 2, 3, 2});
 }
 
 EXERCISE("8.4", 2, "what needs no gradient costs the others nothing",
          "A gradient that is not wanted has the values nullptr: look before you write.") {
-  for (const int wanted : {0, 1, 2}) {
-    Arguments x(1, random_size(5, 9), 1, 2, 2);
-    Tensor& alone = wanted == 0 ? x.q : wanted == 1 ? x.k : x.v;
-    alone.requires_grad();
-    backward(x);
-    each_head(x.q, 1, [&](const std::string&, const auto& head) {
-      const AttentionGradients all =
-          reference::softmax_attention_gradients(head(x.q), head(x.k), head(x.v), head(x.dout));
-      const Matrix& expected = wanted == 0 ? all.q : wanted == 1 ? all.k : all.v;
-      const std::string name = wanted == 0 ? "dq" : wanted == 1 ? "dk" : "dv";
-      expect_equal(name + ", when nothing else has a gradient, ",
-                   head(tensor_of(alone.shape(), alone.grad())), expected);
-    });
-  }
+  for (const int wanted : {0, 1, 2})
+    softmax.expect_reference_gradients({1, random_size(5, 9), 1, 2, 2}, wanted);
 }
 
 EXERCISE("8.5", 3, "one token at a time, the last token says what it says in the whole sequence",
          "In a cache a channel is a row: the next token is the next number, the next channel a row away.") {
   const Index T = 11, first = random_size(1, 4);
-  const Arguments x(2, T, 2, 3, 2);
-  const Tensor at_once = x.out();
+  const AttentionArguments x(2, T, 2, 3, 2);
+  const Tensor at_once = softmax.out(x);
   AttentionState state;
   for (Index from = 0, to = first; from < T; from = to, to = from + 1) {
     const Tensor piece = causal_softmax_attention(tokens_of(x.q, from, to), tokens_of(x.k, from, to),

@@ -59,7 +59,7 @@ constexpr Index most_rows = 512;
 // A block of C, tile by tile and piece by piece.
 void gemm_block(Index M, Index N, Index K, MatrixView a, MatrixView b, real* c, Index ldc, bool add) {
   // exercise 9.2: what gemm_piece packs should serve as many rows as there are; a number of C still gets its
-  // pieces one after another, from the first
+  //    pieces one after another, from the first
   //
   // The pieces are the outer loop, so that B comes from memory once, if C fits into the second-level cache,
   // or if A had better be packed; else the tiles are, so that C does.

@@ -162,7 +162,7 @@ Tensor clip(const Tensor& x, real bound) {
 Tensor softplus(const Tensor& x) {
   check_defined("softplus", x);
   // exercise 7.1: log(1 + eˣ), so that no e to a large power is ever made, and its note on the tape; in
-  // double, with exponential and log_one_plus of core/elementary.h
+  //    double, with exponential and log_one_plus of core/elementary.h
   const Tensor out = each_element({&x}, [from = x.data()](Index i) {
     // 1 + eˣ = eˣ(1 + e⁻ˣ): in the form whose exponent is not positive, nothing overflows
     const double x_i = from[i];

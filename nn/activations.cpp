@@ -39,11 +39,15 @@ void each_vector(Index n, real* to, bool add, const F& f) {
 Tensor gelu(const Tensor& x) {
   check_defined("gelu", x);
   const Tensor out = Tape::output(x.shape(), {&x});
+  // exercise 8.7: gelu of each number of x
   each_vector(x.size(), out.data(), false, [from = x.data()](Index i) {
     const Vector x_i = load(from + i);
     return x_i < -far ? Vector{} : x_i * Gate(x_i).s;
   });
+  // end 8.7
   Tape::record("gelu", out, [=] {
+    // exercise 8.7: the gradient of x, of that of out and the slope of gelu
+    //
     // out = x·s, and with ds = s(1 - s)·d(2u) and 1 - s = e⁻²ᵘ·s (which does not cancel),
     //     d(x·s)/dx = s + x·s·(e⁻²ᵘ·s)·(slope + 3·cubic·x²)
     const auto [dx, add] = x.grad_part();
@@ -52,6 +56,7 @@ Tensor gelu(const Tensor& x) {
       const Vector inner = multiply_add(3 * cubic * z, z, broadcast(slope));
       return load(dout + i) * multiply_add(z * s * (e * s), inner, s);
     });
+    // end 8.7
   });
   return out;
 }

@@ -63,7 +63,9 @@ struct LinearHead : AttentionHead {
   // The tokens from `begin` on, of one chunk.
   Index tokens(Index begin) const { return std::min(chunk_tokens, T - begin); }
 
+  // q_t begins at q + t·key_row, as does k_t; v_t and out_t begin t·value_row behind v and out.
   void forward(real* out, real*) const {
+    // exercise 3.3: write out_t = Σ_{i <= t} (q_t·k_i) v_i for all tokens (whatever stands there before)
     const Index width = padded(tokens(0));
     Scratch scratch;
     real* a = scratch.take<real>(tokens(0) * width);
@@ -78,14 +80,19 @@ struct LinearHead : AttentionHead {
       state.read(n, q_c, out_c, value_row);
       if (begin + n < T) state.take_in(n, k_c, v_c);
     }
+    // end 3.3
   }
 
-  // Forward was, in each chunk, A = tril(Q·Kᵀ), out = A·V + Q·S. With dA = tril(dout·Vᵀ), and dS the sum
-  // of Qᵀ·dout over all later chunks, the gradients are
-  //     dQ = dA·K + dout·Sᵀ,   dK = dAᵀ·Q + V·dSᵀ,   dV = Aᵀ·dout + K·dS.
-  // A and S are computed again, which is cheaper than to keep them.
+  // dout has the rows of out; dq.values and dk.values have those of q, dv.values those of v. A gradient whose
+  // values are nullptr is not wanted. If its `add` is true, add to what is there; if not, write every number.
   void backward(const real*, const real* dout, const real*, const Tensor::GradPart& dq,
                 const Tensor::GradPart& dk, const Tensor::GradPart& dv) const {
+    // exercise 3.4: the gradients dq_t, dk_i and dv_i of reference.h
+    //
+    // Forward was, in each chunk, A = tril(Q·Kᵀ), out = A·V + Q·S. With dA = tril(dout·Vᵀ), and dS the sum
+    // of Qᵀ·dout over all later chunks, the gradients are
+    //     dQ = dA·K + dout·Sᵀ,   dK = dAᵀ·Q + V·dSᵀ,   dV = Aᵀ·dout + K·dS.
+    // A and S are computed again, which is cheaper than to keep them.
     const bool for_q = dq.values != nullptr, for_k = dk.values != nullptr, for_v = dv.values != nullptr;
     const Index width = padded(tokens(0));
     Scratch scratch;
@@ -126,6 +133,7 @@ struct LinearHead : AttentionHead {
         dstate.read(chunk_tokens, keys(k, begin), dv.values + begin * value_row, value_row);
       }
     }
+    // end 3.4
   }
 };
 

@@ -20,6 +20,8 @@ void forward(const GatedArguments& x, const Heads& heads, const Tensor& decays, 
       pieces.read(x.k.data(), K, t, k);
       pieces.read(x.v.data(), V, t, v);
       const Vector decay = pieces.read_gate(decays.data(), t), beta = pieces.read_gate(x.strength.data(), t);
+      // exercise 3.5: G becomes decay·G + beta·v kᵀ, and out_t is that times q. Number (r, c) of G stands in
+      //    G[r / 4 * columns + c / 4].row[r % 4].a[c % 4] (see nn/blocks.h); each is one for every lane.
       for (Index i = 0; i < rows; ++i) {
         const Four v_i = beta * four(v + i * block_size);
         Four sum = {};
@@ -32,6 +34,7 @@ void forward(const GatedArguments& x, const Heads& heads, const Tensor& decays, 
         }
         put(sum, out_t + i * block_size);
       }
+      // end 3.5
       pieces.write({out.data(), false}, V, t, out_t);
     }
   });

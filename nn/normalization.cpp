@@ -67,6 +67,8 @@ Tensor layer_norm(const Tensor& x, const Tensor& scale, const Tensor& shift) {
     fill(D, to + row * D, false, [&](Index j) { return load(a + j) * x_hat(j) + load(b + j); });
   });
   Tape::record("layer_norm", out, [=] {
+    // exercise 8.6: the gradients of x, scale and shift, if they have any
+    //
     // With dx̂_j = scale_j·dout_j,
     //     dx = r·(dx̂ - mean(dx̂) - x̂·mean(dx̂·x̂)):
     // a common shift of the row, and a common factor, change nothing but μ and σ, so that the gradient
@@ -106,6 +108,7 @@ Tensor layer_norm(const Tensor& x, const Tensor& scale, const Tensor& shift) {
     };
     add_sums(scale, 0);
     add_sums(shift, 1);
+    // end 8.6
   });
   return out;
 }

@@ -29,6 +29,7 @@ double root_of_key_size(const Matrix& k) {
 
 // p_ti for i <= t.
 std::vector<double> softmax_weights(const Matrix& q, const Matrix& k, Index t) {
+  // exercise 8.1: positive weights that add up to 1, however large the scores are
   std::vector<double> p;
   double largest = -HUGE_VAL, sum = 0;
   for (Index i = 0; i <= t; ++i) {
@@ -38,6 +39,7 @@ std::vector<double> softmax_weights(const Matrix& q, const Matrix& k, Index t) {
   for (double& weight : p) sum += weight = std::exp(weight - largest);  // the largest is e⁰: none overflows
   for (double& weight : p) weight /= sum;
   return p;
+  // end 8.1
 }
 
 // Gradients to which nothing has been added yet.
@@ -52,9 +54,11 @@ AttentionGradients zeros(const char* op, const Matrix& q, const Matrix& k, const
 // What the pair of token t and token i, with the weight w_ti and the gradient ds_ti, adds to all gradients.
 void add_gradients(AttentionGradients& d, Index t, Index i, double w, double ds, const Matrix& q,
                    const Matrix& k, const Matrix& dout) {
+  // exercise 3.2: one term of each of the three sums in reference.h
   add(d.q, t, ds, k, i);
   add(d.k, i, ds, q, t);
   add(d.v, i, w, dout, t);
+  // end 3.2
 }
 
 }  // namespace
@@ -62,20 +66,24 @@ void add_gradients(AttentionGradients& d, Index t, Index i, double w, double ds,
 Matrix linear_attention(const Matrix& q, const Matrix& k, const Matrix& v) {
   check_shapes("reference::linear_attention", q, k, v);
   Matrix out(v.rows(), v.columns());
+  // exercise 3.1: row t of the result, from the tokens i <= t
   for (Index t = 0; t < q.rows(); ++t) {
     for (Index i = 0; i <= t; ++i) add(out, t, dot(q, t, k, i), v, i);
   }
   return out;
+  // end 3.1
 }
 
 Matrix softmax_attention(const Matrix& q, const Matrix& k, const Matrix& v) {
   check_shapes("reference::softmax_attention", q, k, v);
   Matrix out(v.rows(), v.columns());
+  // exercise 8.1: the values, each as much as its weight says
   for (Index t = 0; t < q.rows(); ++t) {
     const std::vector<double> p = softmax_weights(q, k, t);
     for (Index i = 0; i <= t; ++i) add(out, t, p[static_cast<std::size_t>(i)], v, i);
   }
   return out;
+  // end 8.1
 }
 
 Matrix preconditioned_queries(const Matrix& q, const Matrix& k, double lambda) {
@@ -112,10 +120,12 @@ Matrix gated_linear_attention(const Matrix& q, const Matrix& k, const Matrix& v,
                               const std::vector<TokenGate>& gates) {
   check_shapes("reference::gated_linear_attention", q, k, v);
   Matrix out(v.rows(), v.columns());
+  // exercise 3.1: the same, but of token i counts what is kept
   for (Index t = 0; t < q.rows(); ++t) {
     for (Index i = 0; i <= t; ++i) add(out, t, kept(gates, t, i) * dot(q, t, k, i), v, i);
   }
   return out;
+  // end 3.1
 }
 
 Matrix gated_delta_rule(const Matrix& q, const Matrix& k, const Matrix& v,
@@ -158,15 +168,18 @@ Matrix gated_preconditioned_queries(const Matrix& q, const Matrix& k, const std:
 AttentionGradients linear_attention_gradients(const Matrix& q, const Matrix& k, const Matrix& v,
                                               const Matrix& dout) {
   AttentionGradients d = zeros("reference::linear_attention_gradients", q, k, v, dout);
+  // exercise 3.2: all pairs of tokens, each with its weight and the gradient of its score
   for (Index t = 0; t < q.rows(); ++t) {
     for (Index i = 0; i <= t; ++i) add_gradients(d, t, i, dot(q, t, k, i), dot(dout, t, v, i), q, k, dout);
   }
   return d;
+  // end 3.2
 }
 
 AttentionGradients softmax_attention_gradients(const Matrix& q, const Matrix& k, const Matrix& v,
                                                const Matrix& dout) {
   AttentionGradients d = zeros("reference::softmax_attention_gradients", q, k, v, dout);
+  // exercise 8.2: as for linear attention, but for the weights and the gradients of the scores
   for (Index t = 0; t < q.rows(); ++t) {
     const std::vector<double> p = softmax_weights(q, k, t);
     double mean = 0;
@@ -177,6 +190,7 @@ AttentionGradients softmax_attention_gradients(const Matrix& q, const Matrix& k,
     }
   }
   return d;
+  // end 8.2
 }
 
 QueryGradients preconditioned_query_gradients(const Matrix& q, const Matrix& k, double lambda,

@@ -28,10 +28,14 @@ struct SoftmaxHead : AttentionHead {
 
   real scale() const { return 1 / std::sqrt(static_cast<real>(std::max<Index>(K, 1))); }
 
-  // Scores of one group of queries are computed, weighed and used while they are in the first-level
-  // cache. No exponential exceeds 1, since the largest score is subtracted first. The division by
-  // their sum comes last, when there are only V numbers to divide.
+  // q_t and k_t begin t·key_row behind q and k; v_t and out_t begin t·value_row behind v and out. For the
+  // backward step, kept[2t] and kept[2t + 1] become the two numbers of token t's Row.
   void forward(real* out, real* kept) const {
+    // exercise 8.3: write out_t = Σ_{i <= t} p_ti v_i for all tokens, and keep their rows
+    //
+    // Scores of one group of queries are computed, weighed and used while they are in the first-level
+    // cache. No exponential exceeds 1, since the largest score is subtracted first. The division by
+    // their sum comes last, when there are only V numbers to divide.
     const Index width = padded(T);
     Scratch scratch;
     real* scores = scratch.take<real>(tile_rows * width);
@@ -54,15 +58,20 @@ struct SoftmaxHead : AttentionHead {
         }
       }
     });
+    // end 8.3
   }
 
-  // With dP = dout·Vᵀ, the gradient of the probabilities, that of the scores S = Q·Kᵀ is
-  //
-  //     dS_ti = p_ti (dP_ti - Σ_j p_tj dP_tj)/√K,      Σ_j p_tj dP_tj = dout_t · Σ_j p_tj v_j = dout_t·out_t,
-  //
-  // and then dQ = dS·K, dK = dSᵀ·Q, dV = Pᵀ·dout. P is computed again, which is cheaper than to keep it.
+  // dout has the rows of out; dq.values and dk.values have those of q, dv.values those of v. A gradient whose
+  // values are nullptr is not wanted. If its `add` is true, add to what is there; if not, write every number.
   void backward(const real* out, const real* dout, const real* kept, const Tensor::GradPart& dq,
                 const Tensor::GradPart& dk, const Tensor::GradPart& dv) const {
+    // exercise 8.4: the gradients dq_t, dk_i and dv_i, with what `forward` kept and what it said
+    //
+    // With dP = dout·Vᵀ, the gradient of the probabilities, that of the scores S = Q·Kᵀ is
+    //
+    //     dS_ti = p_ti (dP_ti - Σ_j p_tj dP_tj)/√K,    Σ_j p_tj dP_tj = dout_t · Σ_j p_tj v_j = dout_t·out_t,
+    //
+    // and then dQ = dS·K, dK = dSᵀ·Q, dV = Pᵀ·dout. P is computed again, which is cheaper than to keep it.
     const bool for_q = dq.values != nullptr, for_k = dk.values != nullptr, for_v = dv.values != nullptr;
     const bool for_scores = for_q || for_k;
     const Index width = padded(T), height = std::min(stripe_tokens, T);
@@ -90,17 +99,20 @@ struct SoftmaxHead : AttentionHead {
       if (for_k) transposed_sum(begin, n, K, dS, q_s, dk.values, key_row, dk.add);
       if (for_v) transposed_sum(begin, n, V, P, dout_s, dv.values, value_row, dv.add);
     }
+    // end 8.4
   }
 
   // What `forward` does, for the last of the T tokens alone: q is its query; k and v come from caches, with a
-  // row for each channel.
+  // row for each channel: number j of k_i is k[j·key_row + i].
   void decode(real* out) const {
+    // exercise 8.5: the V numbers of out, from T keys and values
     Scratch scratch;
     real* scores = scratch.take<real>(padded(T));
     std::fill_n(scores, padded(T), real{0});
     for (Index j = 0; j < K; ++j) add_multiple(T, q[j], k + j * key_row, scores);
     const real inverse_sum = exponentials(T - 1, T, scores).inverse_sum;
     for (Index j = 0; j < V; ++j) out[j] = inverse_sum * mesagrad::dot(T, scores, v + j * value_row);
+    // end 8.5
   }
 
  private:
@@ -111,6 +123,7 @@ struct SoftmaxHead : AttentionHead {
 
   // The scores of token t become exp((score - largest)/√K), and zero for the tokens t + 1 .. end - 1.
   Row exponentials(Index t, Index end, real* scores) const {
+    // exercise 8.3: so that no exponential is above 1; returns what the comment of Row says
     const Index last = last_vector(t);
     const Vector tail = first(t + 1 - last, load(scores + last), -std::numeric_limits<real>::infinity());
     Vector largest = tail;
@@ -125,10 +138,12 @@ struct SoftmaxHead : AttentionHead {
     });
     for (Index j = last + lanes; j < end; j += lanes) store(Vector{}, scores + j);
     return {largest[0], 1 / sum};
+    // end 8.3
   }
 
   // The same once more, and divided by the sum.
   void probabilities(Index t, Index end, Row row, real* scores) const {
+    // exercise 8.4: the scores of token t become p_ti, and zero for the tokens t + 1 .. end - 1
     const Index last = last_vector(t);
     for (Index j = 0; j <= last; j += lanes) {
       const Vector p = row.inverse_sum * exponential((load(scores + j) - row.largest) * scale());
@@ -136,11 +151,14 @@ struct SoftmaxHead : AttentionHead {
     }
     store(first(t + 1 - last, load(scores + last), 0), scores + last);
     for (Index j = last + lanes; j < end; j += lanes) store(Vector{}, scores + j);
+    // end 8.4
   }
 
   // dP becomes dS.
   void score_gradients(Index end, real mean, const real* p, real* d) const {
+    // exercise 8.4: for one row, whose p and d begin there
     for (Index j = 0; j < end; j += lanes) store(load(p + j) * (load(d + j) - mean) * scale(), d + j);
+    // end 8.4
   }
 
   // a_t·b_t, for two rows of values.

@@ -57,7 +57,7 @@ class Training {
       check_same_tensor("training", parameters_[n], *shards_[0].parameters[n].tensor);
     }
     // exercise 9.4: the gradients of all sequences in those of the shards, the losses in their `loss`: shard
-    // s of the 16 has the sequences from s·batch/16 on, and goes through them pass_ at a time
+    //    s of the 16 has the sequences from s·batch/16 on, and goes through them pass_ at a time
     parallel_for(std::ssize(shards_), [&](Index s) {
       Shard& shard = shards_[static_cast<std::size_t>(s)];
       for (const Parameter& p : shard.parameters) {

@@ -196,6 +196,10 @@ struct Transformer {
                      AttentionState* state = nullptr) const {
     check(b < blocks.size(), "transformer: there is no block ", b, ", only ", blocks.size());
     const Block& block = blocks[b];
+    // exercise 8.8: attention and then the MLP (if there is one) read a norm of the stream (or the stream, if
+    //    there is none), and add to it; options.clip bounds what comes out. With noise, each addition passes
+    //    through dropout, at the sites 2b and 2b + 1. With Positions::keys, attention of block 0 is given
+    //    positions_of(x, the tokens that the state has read).
     const auto normed = [&](const auto& norm) { return norm ? (*norm)(x) : x; };
     const auto dropped = [&](const Tensor& part, std::size_t site) {
       return noise == nullptr ? part : dropout(part, options.dropout, noise->seed, noise->first,
@@ -206,6 +210,7 @@ struct Transformer {
     x = x + dropped(block.attention(normed(block.attention_norm), positions, state), 0);
     if (block.mlp) x = x + dropped((*block.mlp)(normed(block.mlp_norm)), 1);
     return options.clip > 0 ? clip(x, options.clip) : x;
+    // end 8.8
   }
 
  private:

@@ -90,6 +90,7 @@ std::vector<Matrix> attention_maps(const SelfAttention& layer, const Tensor& x, 
         " heads do not divide queries ", q.shape());
   const Index K = width / layer.heads;
   std::vector<Matrix> result(static_cast<std::size_t>(layer.heads), Matrix(T, T));
+  // exercise 8.9: map h is the mean over b of the weights that head h of sequence b makes of q and k
   std::vector<double> weight(static_cast<std::size_t>(T));
   for (Index h = 0; h < layer.heads; ++h) {
     Matrix& map = result[static_cast<std::size_t>(h)];
@@ -113,6 +114,7 @@ std::vector<Matrix> attention_maps(const SelfAttention& layer, const Tensor& x, 
     }
   }
   return result;
+  // end 8.9
 }
 
 }  // namespace mesagrad

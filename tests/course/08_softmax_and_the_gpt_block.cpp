@@ -135,8 +135,8 @@
 // Mistake 8.7: each_vector(x.size(), dx, add, ==> each_vector(x.size(), dx, false,
 // Mistake 8.8: 2 * b + site ==> b + site
 // Mistake 8.8: normed(block.mlp_norm)), 1) ==> x), 1)
+// Mistake 8.8: noise->seed, noise->first ==> noise->seed, 0
 // Mistake 8.8: state == nullptr ? 0 : state->tokens ==> 0
-// Mistake 8.8: (*block.mlp)(normed(block.mlp_norm)) ==> x + (*block.mlp)(normed(block.mlp_norm))
 // Mistake 8.9: / sum / static_cast<double>(B) ==> / sum
 // Mistake 8.9: * width + h * K; ==> * width;
 // Mistake 8.9: score / std::sqrt(static_cast<double>(K)) ==> score
@@ -387,11 +387,10 @@ EXERCISE("8.8", 1, "the clip comes last, and what a block does not have is skipp
 }
 
 // 1 where dropout left something of what block b adds, 0 where not.
-std::vector<int> kept_by_dropout(Parts parts, std::size_t b) {
+std::vector<int> kept_by_dropout(Parts parts, std::size_t b, const Transformer::Noise& noise) {
   Transformer::Options options;
   options.dropout = 0.4;
   const Transformer model = model_of(parts, options);
-  const Transformer::Noise noise{test_seed(), 7};
   const Tensor x = stream(), all = model.after_block(b, x) - x, some = model.after_block(b, x, &noise) - x;
   std::vector<int> kept;
   for (Index i = 0; i < x.size(); ++i) {
@@ -407,16 +406,19 @@ std::vector<int> kept_by_dropout(Parts parts, std::size_t b) {
 EXERCISE("8.8", 1, "with noise, dropout takes from what is added, and each time something else",
          "Sites: 2b for attention of block b, 2b + 1 for its MLP. The stream itself is never dropped.") {
   std::vector<std::vector<int>> seen;
+  const auto look = [&](Parts parts, std::size_t b, const Transformer::Noise& noise, const char* cause) {
+    const std::vector<int> kept = kept_by_dropout(parts, b, noise);
+    const auto count = std::count(kept.begin(), kept.end(), 1);
+    expect(count > 0 && count < std::ssize(kept), "dropout left ", count, " of ", kept.size(), " numbers");
+    for (const auto& other : seen) expect(kept != other, "two additions lose the same numbers: ", cause);
+    seen.push_back(kept);
+  };
+  const std::uint64_t seed = test_seed();
   for (const std::size_t b : {0u, 1u}) {
-    for (const Parts parts : {attention_alone, mlp_alone}) {
-      const std::vector<int> kept = kept_by_dropout(parts, b);
-      const auto count = std::count(kept.begin(), kept.end(), 1);
-      expect(count > 0 && count < std::ssize(kept), "dropout left ", count, " of ", kept.size(), " numbers");
-      for (const auto& other : seen)
-        expect(kept != other, "two additions lose the same numbers: their sites are equal");
-      seen.push_back(kept);
-    }
+    for (const Parts parts : {attention_alone, mlp_alone}) look(parts, b, {seed, 7}, "their sites are equal");
   }
+  look(mlp_alone, 1, {seed, 9}, "the number of the first sequence counts for nothing");
+  look(mlp_alone, 1, {seed + 1, 7}, "the seed counts for nothing");
 }
 
 EXERCISE("8.8", 2, "piece by piece, with a state, a block makes what it makes of the whole",

@@ -34,8 +34,9 @@ $(MAKECMDGOALS):
 else ifeq ($(filter-out help test sanitize fingerprints clean $(DESK),$(MAKECMDGOALS)),)
 include tests/course/course.mk
 help: ## list what can be made
-	@{ ls tutorials/[0-9]*/lesson.cpp | sed -n 's|^tutorials/0*\([0-9]*\)_\(.*\)/.*|  make tutorial-\1@\2|p' | tr _ ' '; \
-	  sed -n 's/^\([a-z-]*\):.*## /  make \1@/p; s/^## /  /p' Makefile; } | tr '@' '\t' | expand -t 22
+	@{ ls tutorials/[0-9]*/lesson.cpp | \
+	  sed -n 's|^tutorials/0*\([0-9]*\)_\(.*\)/.*|  make tutorial-\1@\2|p' | tr _ ' '; \
+	  sed -n 's/^\([a-z-]*\):.*## /  make \1@/p; s/^## /  /p' Makefile tests/course/course.mk; } | tr '@' '\t' | expand -t 22
 
 test: ## run all tests: in double precision, in float, and a glance at every lesson
 	@$(MAKE) test-run REAL=double
@@ -78,7 +79,7 @@ $(foreach n,$(ASSIGNMENTS),$(eval own.check-$n := $(call objects,tests/course/0$
 own.teacher := $(call objects,$(addprefix tests/course/,course.cpp grade.cpp report.cpp sandbox.cpp tree.cpp \
     exercises.cpp) core/files.cpp core/utf8.cpp tutorials/lesson/writing.cpp)
 own.objects := $(own.test-lessons) $(own.test-run) $(own.bench) $(call objects,tests/fuzz/*.cpp tests/course/*.cpp)
-OBJECTS := $(LIBRARY) $(own.objects)
+OBJECTS := $(sort $(LIBRARY) $(own.objects))
 library: $(LIBRARY)
 objects: $(OBJECTS)
 
@@ -103,7 +104,8 @@ include $(WHOLE)
 $(filter-out $(WHOLE:.d=),$(OBJECTS) $(CATCH)): again
 
 # What draws, prints, saves and tests has no loops to speed up: there, quick to compile matters more.
-QUICK := $(call objects,tutorials/lesson/*.cpp core/files.cpp nn/safetensors*.cpp tests/course/*.cpp) $(own.test-run) $(CATCH)
+QUICK := $(call objects,tutorials/lesson/*.cpp core/files.cpp nn/safetensors*.cpp tests/course/*.cpp) \
+    $(own.test-run) $(CATCH)
 $(QUICK): FLAGS := $(FLAGS:-O3=-O1)
 
 # Assignment 9 is about speed.

@@ -26,10 +26,10 @@ watch-%:
 	@while :; do $(MAKE) assignment-$*; echo '  Waiting for a file to be saved. Ctrl-C ends this.'; \
 	  touch build/watched; until [ "$$(find core nn tasks tests/course -newer build/watched | head -1)" ]; do sleep 0.3; done; done
 
-student:
+student: ## make a starter of the course: UPTO=2 (assignments solved) OUT=dir [FROM=mine] [ID=name]
 	@$(MAKE) teacher && $(call typed,UPTO OUT FROM ID) build/teacher student
 
-grade:
+grade: ## grade a submission: A=3 FROM=dir [ID=name] [SECRET=word] [OUT=out]
 	@$(MAKE) teacher && MAKE_COMMAND='$(MAKE)' $(call typed,A FROM ID SECRET) OUT=$(call quote,$(OUT)/grade) build/teacher grade
 
 test-course: ## prove that every assignment of the course can be solved, failed and graded (SEEDS=50)

@@ -183,7 +183,7 @@ LinearTransformer random_model(Index d, Index key_size, int number = 0) {
                           0);
   for (const Parameter& p : model.parameters()) {
     const Tensor numbers = random_tensor(p.tensor->shape(), ++number);
-    for (Index i = 0; i < numbers.size(); ++i) (*p.tensor)[i] = real{0.3} * numbers[i];
+    for (Index i = 0; i < numbers.size(); ++i) (*p.tensor)[i] = static_cast<real>(0.3) * numbers[i];
   }
   return model;
 }

@@ -409,7 +409,7 @@ EXERCISE("9.4", 6, "several threads work on a step, and its loss and gradient ar
     for (Index n = 0; n < batch; ++n) {
       double off = -fit.y[n];
       for (Index j = 0; j < 3; ++j) off += fit.model.w[j] * fit.x[3 * n + j];
-      for (Index j = 0; j < 3; ++j) gradient[j] += off * fit.x[3 * n + j];
+      for (Index j = 0; j < 3; ++j) gradient[j] += static_cast<real>(off * static_cast<double>(fit.x[3 * n + j]));
       loss += off * off / 2;
     }
     Index next = 0;

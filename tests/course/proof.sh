@@ -20,6 +20,11 @@ holds() {
 }
 quietly() { "$@" >"$work/log" 2>&1 || { cat "$work/log" >&2; fails "$*"; }; }
 
+# is_given EXERCISE: does it start with code that is right, but slow? Then it has no sentence to say, and its
+# checks, which take their time to be sure, are tried in the last starter alone.
+given=$(awk '/\/\/ exercise /{ id = $3 } /\/\/\|/{ print id }' core/*.* nn/*.* tasks/*.* | sort -u)
+is_given() { echo "$given" | grep -qx "$1:"; }
+
 step "Starters"
 for k in 0 $assignments; do
   UPTO=$k $teacher leaks
@@ -27,13 +32,16 @@ for k in 0 $assignments; do
   quietly $MAKE -C "$work/starter" STRICT=1 $(for j in $assignments; do echo check-$j; done)
   for j in $assignments; do
     checks_in "$work/starter" $j | while read -r number exercise; do
-      if holds "$work/starter" $j $number; then
-        [ $j -le $k ] || grep -rqs "exercise $exercise: .*slow" core nn tasks ||
-          fails "starter of assignment $((k + 1)): check $number of $exercise holds before it is written"
-      else
-        [ $j -gt $k ] || fails "starter of assignment $((k + 1)): check $number of $exercise: $(cat "$work/said")"
-        grep -q "is not written yet" "$work/said" || grep -rqs "exercise $exercise: .*slow" core nn tasks ||
-          fails "starter of assignment $((k + 1)): check $number of $exercise should say that it is not written: $(cat "$work/said")"
+      where="starter of assignment $((k + 1)), check $number of $exercise"
+      if [ $j -le $k ]; then
+        holds "$work/starter" $j $number || fails "$where: $(cat "$work/said")"
+      elif ! is_given $exercise; then
+        ! holds "$work/starter" $j $number || fails "$where holds before it is written"
+        grep -q "is not written yet" "$work/said" ||
+          fails "$where should say that it is not written: $(cat "$work/said")"
+      elif [ $j -eq $((k + 1)) ]; then
+        holds "$work/starter" $j $number || :
+        [ -s "$work/said" ] || [ -s "$work/token" ] || fails "$where says nothing"
       fi
     done
   done

@@ -21,7 +21,7 @@ NUMBERS := $(shell ls tutorials/[0-9]*/lesson.cpp | sed -n 's|^tutorials/0*\([0-
 TUTORIALS := $(NUMBERS:%=tutorial-%)
 .PHONY: help test test-run test-lessons sanitize fingerprints clean library objects bench again $(TUTORIALS)
 ASSIGNMENTS := $(shell ls tests/course | sed -n 's/^0*\([0-9]*\)_.*/\1/p')
-DESK := course student grade test-course assignment-% hint-% watch-%
+DESK := course student grade gradescope test-course assignment-% hint-% watch-%
 
 # Several goals are made one after another, each by a make of its own.
 ifneq ($(word 2,$(MAKECMDGOALS)),)

@@ -34,3 +34,6 @@ grade: ## grade a submission: A=3 FROM=dir [ID=name] [SECRET=word] [OUT=out]
 
 test-course: ## prove that every assignment of the course can be solved, failed and graded (SEEDS=50)
 	@$(MAKE) teacher && MAKE='$(MAKE)' $(call typed,OUT SEEDS) sh tests/course/proof.sh
+
+gradescope: ## write what Gradescope's autograder is made of: A=3 [OUT=dir] [SECRET=word]
+	@$(call typed,A OUT SECRET) sh tests/course/gradescope.sh

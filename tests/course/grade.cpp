@@ -57,6 +57,8 @@ class Grading {
   Grade run() {
     create_writable(options_.out);
     std::filesystem::create_directories(work_ / "empty");
+    std::filesystem::create_directories(work_ / "tree");  // of solutions, which no answer may read
+    std::filesystem::permissions(work_ / "tree", std::filesystem::perms::owner_all);
     keep();
     const Path solved = program("reference", reference_);
     check(!solved.empty(), "the solution does not compile: ", problem_);

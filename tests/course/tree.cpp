@@ -15,7 +15,8 @@ constexpr const char* single_files[] = {"Makefile", "README.md", "LICENSE"};
 const Path starter_file = "tests/course/starter";
 
 bool is_teachers(const Path& file) {
-  static const std::set<std::string> names = {"grade", "sandbox", "tree", "course", "report", "proof"};
+  static const std::set<std::string> names = {"grade", "sandbox", "tree", "course", "report", "proof",
+                                              "gradescope"};
   return file == "tests/course_test.cpp" || file.parent_path() == "tests/course/hostile" ||
          (file.parent_path() == "tests/course" && file.extension() != ".mk" &&
           names.contains(file.stem().string()));

@@ -107,6 +107,8 @@ class Grading {
   // Which checks there are, and how long the solution takes for each.
   void list(const Path& solved) {
     const Outcome listed = run_limited({solved.string(), "list"}, work_ / "empty", {}, {});
+    check(listed.problem.empty(), "programs in ", work_.string(), " can't be run as nobody: ", listed.problem,
+          "; can everybody enter that folder?");
     for (const std::string& line : lines_of(listed.output)) {
       std::istringstream fields(line);
       Graded one;

@@ -210,6 +210,9 @@ struct Transformer {
     x = x + dropped(block.attention(normed(block.attention_norm), positions, state), 0);
     if (block.mlp) x = x + dropped((*block.mlp)(normed(block.mlp_norm)), 1);
     return options.clip > 0 ? clip(x, options.clip) : x;
+    //| const Tensor positions = b == 0 && options.positions == Positions::keys ? table : Tensor();
+    //| x = x + block.attention(x, positions, state);
+    //| return options.clip > 0 ? clip(x, options.clip) : x;
     // end 8.8
   }
 

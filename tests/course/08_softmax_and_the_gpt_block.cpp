@@ -100,7 +100,8 @@
 // Hint 8.7: d(x s)/dx = s + x ds/dx, and for s = 1/(1 + e^{-w}) the slope is ds/dw = s(1 - s) = s·(e·s),
 // where e is e^{-w}. What is dw/dx, for w = z (slope + cubic z²)?
 // Hint 8.7: dw/dx = slope + 3 cubic z². Far out, use z (x limited to ±10), so that no infinity meets a zero.
-// Hint 8.8: What stands there is a block of attention alone. x = x + attention(norm of x), then x = x + mlp(norm of x), then the clip.
+// Hint 8.8: What stands there is a block of attention alone. x = x + attention(norm of x), then x = x +
+// mlp(norm of x), then the clip.
 // Hint 8.8: block.attention(tokens, positions, state); block.attention_norm, block.mlp_norm and block.mlp are
 // optional: (*block.mlp)(x) calls it, if there is one.
 // Hint 8.8: dropout(part, options.dropout, noise->seed, noise->first, site) if noise is not nullptr; site is

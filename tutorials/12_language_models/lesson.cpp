@@ -82,7 +82,7 @@ void lesson_body(lesson::Lesson& L) {
   // that was compressed by means of the model. The second, like the loss, means something only beside models
   // with the same tokens. Below, losses are nats per token, and tables have the others.
   const Counted counts = counted(task);
-  Readers readers(L, task, bytes_per_token);  // keeps a table of all losses
+  Readers readers(L, task, pieces, bytes_per_token);  // keeps a table of all losses
   readers.row("all tokens alike", logarithm(static_cast<double>(V)));
   readers.row("counts, order 0", counts.order_0);
   readers.row("counts, order 1", counts.order_1);

@@ -47,8 +47,8 @@ inline lesson::LinePlot along_windows(const lesson::Lesson& L, const std::string
 // All that read one text, and the table of their losses.
 class Readers {
  public:
-  Readers(lesson::Lesson& L, const TextWindows& task, double bytes_per_token)
-      : lesson_(L), task_(task), bytes_per_token_(bytes_per_token) {}
+  Readers(lesson::Lesson& L, const TextWindows& task, const BytePairs& pieces, double bytes_per_token)
+      : lesson_(L), task_(task), pieces_(pieces), bytes_per_token_(bytes_per_token) {}
 
   lesson::Table table = {
       .title = "Text that no model has learned from",
@@ -65,12 +65,16 @@ class Readers {
                fixed_number(exponential(loss), 1), score});
   }
 
-  // Trains a model and tests it.
+  // Trains a model, which shows now and then what it writes so far, and tests it.
   Reader read(const std::string& name, const Transformer::Options& model) {
     const Index windows = lesson_.scaled<Index>({.smoke = 64, .lesson = 2048, .paper = 8192});
     lesson::Recipe<Transformer> recipe = text_recipe(lesson_, model);
     Index updates = 0;
-    recipe.watch = [&](Index, double, const Transformer&) { ++updates; };
+    recipe.watch = [&](Index n, double, const Transformer& so_far) {
+      ++updates;
+      if (n % std::max<Index>(recipe.updates / 4, 1) == 0)
+        lesson_.remark(text(name, " after ", n, " updates: ", written_by(so_far)), true);
+    };
     const auto start = std::chrono::steady_clock::now();
     lesson::Trained<Transformer> run = lesson::train(lesson_, name, task_, recipe, lesson_.seed());
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
@@ -107,8 +111,18 @@ class Readers {
   }
 
  private:
+  std::string written_by(const Transformer& model) const {
+    const Tensor some = task_.batch(lesson_.seed(), stream::analysis_data, 1, 1).inputs;
+    const Index begun = std::min<Index>(task_.tokens, 48);
+    Random random(lesson_.seed(), stream::generation);
+    std::vector<Index> ids = continued(model, {some.data(), some.data() + begun}, 24, task_.tokens, random);
+    ids.erase(ids.begin(), ids.begin() + begun);
+    return in_a_line(pieces_.decode(ids));
+  }
+
   lesson::Lesson& lesson_;
   const TextWindows& task_;
+  const BytePairs& pieces_;
   double bytes_per_token_;
 };
 

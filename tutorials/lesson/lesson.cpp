@@ -41,7 +41,8 @@ std::string Lesson::checkpoints() const {
 void Lesson::remark(const std::string& paragraph, bool aside) const {
   std::vector<std::string> lines = wrap(paragraph, std::min(terminal_.width(), 90) - 4);
   for (std::string& line : lines) line = aside ? faint(line, terminal_.colour) : line;
-  print(indented(lines));
+  // In the place of a line that shows progress, which is drawn again below.
+  print((terminal_.interactive ? "\r\x1b[K" : "") + indented(lines));
 }
 
 void Lesson::keep_piece(const Place& place, const std::string& markup) {

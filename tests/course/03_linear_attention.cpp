@@ -173,11 +173,11 @@ EXERCISE("3.1", 2, "a token takes of each value as much as its query agrees with
          "The score is q_t·k_i: the query is of the token that asks, the key of the one that is asked.") {
   Matrix q(2, 2), k(2, 2), v(2, 1);
   q(0, 0) = 1, q(0, 1) = 2, q(1, 0) = 3, q(1, 1) = 4;
-  k(0, 0) = 1, k(1, 0) = 1, k(1, 1) = 1;
+  k(0, 0) = 2, k(1, 0) = 1, k(1, 1) = 1;
   v(0, 0) = 5, v(1, 0) = 7;
   const Matrix out = reference::linear_attention(q, k, v);
-  expect_equal("with the score 1 and the value 5, out of token 0", out(0, 0), 5);
-  expect_equal("with the scores 3 and 7 and the values 5 and 7, out of token 1", out(1, 0), 3 * 5 + 7 * 7);
+  expect_equal("with the score 2 and the value 5, out of token 0", out(0, 0), 2 * 5);
+  expect_equal("with the scores 6 and 7 and the values 5 and 7, out of token 1", out(1, 0), 6 * 5 + 7 * 7);
 }
 
 EXERCISE("3.1", 2, "no token sees the future, each sees itself", "The inner loop runs over i <= t.") {

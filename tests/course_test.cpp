@@ -108,11 +108,22 @@ TEST_CASE("a starter of this tree gives nothing away", "[course]") {
     CHECK(leak_of(tree, starter, upto) == "");
     CHECK(starter.at("tests/course/starter") == text(upto, " ada\n"));
     CHECK(starter.count("tests/course/grade.cpp") == 0);
-    for (const auto& [path, contents] : starter) CHECK(contents.find("// Mistake 1") == std::string::npos);
+    for (const auto& [path, contents] : starter) CHECK(contents.find("\n// Mistake ") == std::string::npos);
   }
   // And the search for leaks finds one.
   CHECK(leak_of(tree, tree, 0) != "");
   for (const Mistake& mistake : mistakes_of(tree)) with_mistake(tree, mistake);  // each has its place
+}
+
+// The grader relies on it.
+TEST_CASE("an exercise has all its regions in one file", "[course]") {
+  std::map<std::string, std::filesystem::path> file_of;
+  for (const auto& [path, contents] : read_tree(".")) {
+    if (!may_have_marks(path)) continue;
+    for (const Region& region : regions_of(path, lines_of(contents)))
+      CHECK(file_of.emplace(region.id, path).first->second == path);
+  }
+  CHECK(file_of.size() > 40);
 }
 
 // Gradescope's documented fields and the values that it allows; GitHub Classroom's likewise.

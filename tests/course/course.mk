@@ -2,7 +2,6 @@
 # tree); there, `make assignment-3` checks, `make hint-3` helps, `make watch-3` checks whenever a file is saved.
 # `make grade A=3 FROM=dir ID=name OUT=dir` grades a submission; SECRET= belongs to the seed of its numbers.
 OUT ?= out
-ID ?=
 title = $(shell sed -n '1s|^// ||p' tests/course/0$(1)_*.cpp tests/course/$(1)_*.cpp 2>/dev/null)
 
 desk = $(call quote,$(OUT))/course

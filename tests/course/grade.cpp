@@ -34,6 +34,12 @@ std::string first_error(const std::string& output) {
   return "the compiler was stopped";
 }
 
+// A program of checks, or why there is none.
+struct Program {
+  Path path = {};
+  std::string problem = {};
+};
+
 // One grading: where it works, and what it has found so far.
 class Grading {
  public:
@@ -60,25 +66,25 @@ class Grading {
     std::filesystem::create_directories(work_ / "tree");  // of solutions, which no answer may read
     std::filesystem::permissions(work_ / "tree", std::filesystem::perms::owner_all);
     keep();
-    const Path solved = program("reference", reference_);
-    check(!solved.empty(), "the solution does not compile: ", problem_);
-    list(solved);
+    const Program solved = compiled("reference", reference_);
+    check(solved.problem.empty(), "the solution: ", solved.problem);
+    list(solved.path);
     keep();
-    read_submission();
+    std::map<std::string, Program> answers;  // to each exercise, compiled once
     for (std::size_t n = 0; n < grade_.checks.size(); ++n) {
       Graded& one = grade_.checks[n];
-      const Path answer = program_of(one.exercise);
+      if (!answers.contains(one.exercise)) answers[one.exercise] = answer_to(one.exercise);
+      const Program& answer = answers[one.exercise];
       one.status = "failed";
-      one.message = problem_;
-      if (!answer.empty()) run_check(answer, n, one);
+      one.message = answer.problem;
+      if (answer.problem.empty()) run_check(answer.path, n, one);
       keep();
     }
     return grade_;
   }
 
  private:
-  // The program of checks of this tree, compiled; empty, with a problem, if it can't be.
-  Path program(const std::string& name, const Tree& tree) {
+  Program compiled(const std::string& name, const Tree& tree) {
     write_tree(work_ / "tree", tree);
     std::vector<std::string> command = options_.make;
     command.insert(command.end(), {"-C", (work_ / "tree").string(), text("check-", grade_.assignment)});
@@ -90,12 +96,11 @@ class Grading {
     if (name != "reference") limits.seconds = 300;
     const Outcome made =
         run_limited(command, work_, {setting("PATH"), setting("HOME"), setting("TMPDIR")}, limits);
-    problem_ = made.problem.empty() ? "" : text("it does not compile: ", first_error(made.output));
-    if (!problem_.empty()) return {};
+    if (!made.problem.empty()) return {.problem = "it does not compile: " + first_error(made.output)};
     const Path copy = work_ / ("check-" + name);
     std::filesystem::copy_file(work_ / "tree/build" / text("check-", grade_.assignment), copy,
                                std::filesystem::copy_options::overwrite_existing);
-    return copy;
+    return {.path = copy};
   }
 
   Outcome run_one(const Path& program, const std::string& number, const std::string& token, double seconds) {
@@ -127,58 +132,35 @@ class Grading {
     }
   }
 
-  void read_submission() {
-    for (const auto& [path, contents] : reference_) {
+  // The tree in which this exercise, which has all its regions in one file, is the student's. Throws Error if
+  // the student has not written it, or not so that it can be graded.
+  Tree tree_with(const std::string& id) const {
+    Tree tree = reference_;
+    for (auto& [path, contents] : tree) {
+      if (!may_have_marks(path) || contents.find("// exercise " + id + ":") == std::string::npos) continue;
       const Lines lines = lines_of(contents);
-      for (const Region& region : may_have_marks(path) ? regions_of(path, lines) : std::vector<Region>{}) {
-        if (region.assignment() == grade_.assignment) files_[region.id].insert(path);
-      }
+      const Answers answers = answers_of(path, lines_of(read_file(options_.submission / path))),
+                    handed_out = answers_of(path, cut(path, lines, 0));  // exercises that start with code
+      const auto answer = answers.find(id), start = handed_out.find(id);
+      check(answer != answers.end() &&
+                (start == handed_out.end() || start->second.regions != answer->second.regions),
+            "exercise ", id, " is not written yet");
+      check(answer->second.problem.empty(), path.string(), ", ", answer->second.problem);
+      contents = joined(splice(path, lines, answers, [&](const std::string& one) { return one == id; }));
+      return tree;
     }
-    for (const auto& [id, paths] : files_) {
-      for (const Path& path : paths) {
-        try {
-          for (const auto& [answered, answer] :
-               answers_of(path, lines_of(read_file(options_.submission / path)))) {
-            if (answered == id) answers_[path][id] = answer;
-            if (answered == id && !answer.problem.empty())
-              problems_[id] = path.string() + ", " + answer.problem;
-          }
-        } catch (const Error& problem) {
-          problems_[id] = problem.what();
-        }
-      }
-    }
+    fail("there is no exercise ", id);
   }
 
-  // The program in which this exercise is the student's; compiled once.
-  Path program_of(const std::string& id) {
-    const auto known = programs_.find(id);
-    if (known != programs_.end()) {
-      problem_ = problems_[id];
-      return known->second;
+  Program answer_to(const std::string& id) {
+    try {
+      const Program made = compiled(id, tree_with(id));
+      if (made.problem.empty() && run_one(made.path, "1000000", token_, 10).token == token_)
+        grade_.remark += text("Exercise ", id, " passes a check that does not exist: look at it. ");
+      return made;
+    } catch (const Error& problem) {
+      return {.problem = problem.what()};
     }
-    Path made;
-    if (problems_[id].empty()) {
-      try {
-        Tree tree = reference_;
-        bool written = false;
-        for (const Path& path : files_[id]) {
-          const Answers& answers = answers_[path];
-          written |= answers.contains(id);
-          const auto wanted = [&](const std::string& one) { return one == id; };
-          tree[path] = joined(splice(path, lines_of(tree[path]), answers, wanted));
-        }
-        check(written, "exercise ", id, " is not written yet");
-        made = program(id, tree);
-        problems_[id] = problem_;
-        if (!made.empty() && run_one(made, "1000000", token_, 10).token == token_)
-          grade_.remark += text("Exercise ", id, " passes a check that does not exist: look at it. ");
-      } catch (const Error& problem) {
-        problems_[id] = problem.what();
-      }
-    }
-    problem_ = problems_[id];
-    return programs_[id] = made;
   }
 
   void run_check(const Path& answer, std::size_t n, Graded& one) {
@@ -214,12 +196,8 @@ class Grading {
   Tree reference_;
   std::chrono::steady_clock::time_point start_;
   Grade grade_;
-  std::string problem_, token_ = new_token();
-  std::vector<double> allowed_;                  // seconds, of each check
-  std::map<std::string, std::set<Path>> files_;  // of each exercise
-  std::map<Path, Answers> answers_;
-  std::map<std::string, std::string> problems_;  // why an exercise can't be run
-  std::map<std::string, Path> programs_;
+  std::string token_ = new_token();
+  std::vector<double> allowed_;  // seconds, of each check
 };
 
 }  // namespace

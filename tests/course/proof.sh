@@ -2,7 +2,8 @@
 #
 # For every k a starter is cut: it compiles without a warning, all checks up to k hold, and all later ones fail
 # with the sentence that something is not written yet. Every listed mistake makes a check of its exercise fail.
-# The solutions hold for SEEDS seeds. No hostile submission gets a point, or keeps another exercise from its own.
+# The solutions hold for SEEDS seeds. A starter gets no point when it is graded. No hostile submission gets one,
+# or keeps another exercise from its own.
 set -eu
 SEEDS=${SEEDS:-50} work=${OUT:-out}/course-proof teacher=build/teacher
 mkdir -p "$work"
@@ -72,9 +73,16 @@ while IFS='	' read -r j exercise mistake; do
   fi
 done <"$work/mistakes"
 
+step "A starter, graded"
+rm -rf "$work/grade"
+UPTO=0 OUT=$work/submission quietly $teacher student
+for j in $(ls tests/course | sed -n 's/^0\([0-9]\)_.*/\1/p'); do
+  A=$j FROM=$work/submission OUT=$work/grade MAKE_COMMAND=$MAKE quietly $teacher grade
+  grep -q '^  0 of [1-9]' "$work/log" || fails "a starter gets points: $(cat "$work/log")"
+done
+
 step "Hostile submissions"
 [ "$(id -u)" = 0 ] || { echo "Skipped, because only root can run them as somebody else."; exit; }
-rm -rf "$work/grade"
 set -- tests/course/hostile/*.txt
 while [ $# -gt 0 ]; do
   UPTO=10 OUT=$work/submission quietly $teacher student

@@ -22,6 +22,16 @@ bool is_teachers(const Path& file) {
           names.contains(file.stem().string()));
 }
 
+// The beginnings of the paths that an assignment withholds until it is solved.
+std::vector<std::string> withheld_by(const std::string& assignment) {
+  constexpr std::string_view start = "// Withheld: ";
+  std::vector<std::string> result;
+  for (const std::string& line : lines_of(assignment)) {
+    if (line.starts_with(start)) result.push_back(line.substr(start.size()));
+  }
+  return result;
+}
+
 }  // namespace
 
 bool may_have_marks(const Path& file) {
@@ -56,21 +66,12 @@ std::map<int, Path> assignments_of(const Tree& tree) {
   return result;
 }
 
-std::vector<std::string> entries_of(const std::string& assignment, const std::string& title) {
-  std::vector<std::string> result;
-  for (const std::string& line : lines_of(assignment)) {
-    const std::string start = "// " + title + ": ";
-    if (line.starts_with(start)) result.push_back(line.substr(start.size()));
-  }
-  return result;
-}
-
 Tree starter_of(const Tree& tree, int upto, const std::string& student) {
   Tree starter;
   std::set<std::string> withheld;
   for (const auto& [number, file] : assignments_of(tree)) {
     if (number <= upto) continue;
-    for (const std::string& path : entries_of(tree.at(file), "Withheld")) {
+    for (const std::string& path : withheld_by(tree.at(file))) {
       const auto is_in = [&, prefix = path](const auto& one) {
         return one.first.string().starts_with(prefix);
       };

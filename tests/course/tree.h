@@ -28,9 +28,6 @@ bool may_have_marks(const std::filesystem::path& file);
 // The assignments: their numbers and the files that are their handouts and checks.
 std::map<int, std::filesystem::path> assignments_of(const Tree& tree);
 
-// In an assignment's comments, what stands behind "// Title: " in each of its lines, such as "Withheld".
-std::vector<std::string> entries_of(const std::string& assignment, const std::string& title);
-
 // A wrong solution that the checks of its exercise have to catch: in an assignment's comments,
 // "// Mistake 3.1: this text ==> that text".
 struct Mistake {

@@ -72,11 +72,11 @@ LIBRARY := $(call objects,core/*.cpp nn/*.cpp tasks/*.cpp tutorials/lesson/*.cpp
 $(foreach n,$(NUMBERS),$(eval own.tutorial-$n := $(call objects,tutorials/0$n_*/*.cpp tutorials/$n_*/*.cpp)))
 own.test-lessons := $(call objects,tutorials/[0-9]*/*.cpp)
 own.test-run := $(call objects,$(addprefix tests/,*.cpp core/*.cpp nn/*.cpp tasks/*.cpp lesson/*.cpp) \
-    $(addprefix tests/course/,exercises.cpp tree.cpp report.cpp))
+    $(addprefix tests/course/,exercises.cpp tree.cpp proof.cpp report.cpp))
 own.bench := $(call objects,tests/bench/*.cpp)
 $(foreach n,$(ASSIGNMENTS),$(eval own.check-$n := $(call objects,tests/course/0$n_*.cpp tests/course/$n_*.cpp \
-    tests/course/check.cpp tests/course/main.cpp tests/course/exercises.cpp)))
-own.teacher := $(call objects,$(addprefix tests/course/,course.cpp grade.cpp report.cpp sandbox.cpp tree.cpp \
+    $(addprefix tests/course/,check.cpp desk.cpp main.cpp sandbox.cpp exercises.cpp))))
+own.teacher := $(call objects,$(addprefix tests/course/,course.cpp main.cpp grade.cpp report.cpp sandbox.cpp tree.cpp proof.cpp \
     exercises.cpp) core/files.cpp core/utf8.cpp tutorials/lesson/writing.cpp)
 own.objects := $(own.test-lessons) $(own.test-run) $(own.bench) $(call objects,tests/fuzz/*.cpp tests/course/*.cpp)
 OBJECTS := $(sort $(LIBRARY) $(own.objects))

@@ -43,8 +43,10 @@ template <class... Pieces>
 struct Todo : std::logic_error {
   using std::logic_error::logic_error;
 };
-[[noreturn]] inline void todo(const std::string& exercise, const char* file = __builtin_FILE()) {
-  throw Todo(text("exercise ", exercise, " is not written yet (", file, "); make assignment-",
+[[noreturn]] inline void todo(const std::string& exercise, const char* file = __builtin_FILE(),
+                              int line = __builtin_LINE()) {
+  if (file[0] == '.' && file[1] == '/') file += 2;  // as compilers name what is included
+  throw Todo(text("exercise ", exercise, " is not written yet (", file, ":", line, "); make assignment-",
                   exercise.substr(0, exercise.find('.'))));
 }
 

@@ -36,7 +36,8 @@ void check_streams(const char* op, const std::vector<Tensor>& streams, const Ten
 // What the best linear map from a (N, D) to y (N, d) leaves of y.
 Matrix left_by_best_map(const Matrix& a, const Matrix& y, double smallest = 0) {
   const double rounding = static_cast<double>(y.rows()) * std::numeric_limits<real>::epsilon();
-  // exercise 6.4: least_squares (core/linalg.h) finds the map, with max(smallest, rounding) as its tolerance
+  // exercise 6.4: (the first of two pieces) least_squares (core/linalg.h) finds the map, with
+  //    max(smallest, rounding) as its tolerance
   Matrix error = multiply(a, least_squares(a, y, std::max(smallest, rounding)));
   for (std::size_t i = 0; i < y.values().size(); ++i) error.values()[i] -= y.values()[i];
   return error;
@@ -67,7 +68,8 @@ Tensor preconditioned_states(const Tensor& states, const ApplyInverse& inverse, 
   Tensor result = Tensor::uninitialized({N, T, d});
   parallel_for(N, [&](Index n) {
     // exercise 6.3: for t = 0 .. T - 1 write inverse(A_t, s_t) to result[n, t, :]. This A_t (see the header)
-    //    starts as the ridge times I, and knows s_0 .. s_{t-1}. Check that inverse returns d numbers.
+    //    starts as the ridge times I, and knows s_0 .. s_{t-1}. Refuse, by check(condition, "what is wrong"), an
+    //    inverse of more or fewer than d numbers.
     Matrix A(d, d);
     for (Index i = 0; i < d; ++i) A(i, i) = ridge;
     for (Index t = 0; t < T; ++t) {
@@ -114,7 +116,7 @@ Matrix linear_probe(const std::vector<Tensor>& streams, const Tensor& targets, c
       if (all || chosen(n, t) != 0) sequences.push_back(n);
     }
     check(!sequences.empty(), "linear_probe: no sequence is left at position ", t);
-    // exercise 6.4: losses(l, t) of each stream l, over these sequences
+    // exercise 6.4: (the second) losses(l, t) of each stream l, over these sequences
     const auto count = static_cast<double>(sequences.size());
     const Matrix y = at_position(targets, t, sequences);
     for (Index l = 0; l < losses.rows(); ++l) {

@@ -66,7 +66,8 @@ std::vector<double> chebyshev_steps(Index K, double least, double greatest) {
   check(K >= 0 && least > 0 && greatest >= least && std::isfinite(greatest), "chebyshev_steps: ", K,
         " steps for eigenvalues in [", least, ", ", greatest, "]");
   std::vector<double> steps;
-  // exercise 6.2: the steps of the header, the smallest one first
+  // exercise 6.2: the steps of the header, the smallest one first (with `cosine`, which has the same
+  //    bits on every machine)
   for (Index k = 1; k <= K; ++k) {
     const double angle = std::numbers::pi * static_cast<double>(2 * k - 1) / static_cast<double>(2 * K);
     steps.push_back(2 / (greatest + least + (greatest - least) * cosine(angle)));

@@ -45,8 +45,7 @@ LinearTransformer proposition_2_transformer(Index d, const std::vector<double>& 
 //
 //     1/α_k = (greatest + least)/2 + (greatest - least)/2·cos(π(2k - 1)/2K)
 //
-// The order makes no difference but for rounding and clipping. The smallest step comes first: r then
-// shrinks where A is large before the large steps could make it grow there.
+// The order makes no difference but for rounding and clipping; the smallest step comes first.
 std::vector<double> chebyshev_steps(Index K, double least, double greatest);
 
 }  // namespace mesagrad

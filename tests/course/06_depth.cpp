@@ -5,9 +5,11 @@
 // steps that serve best; and then you write the instruments that tell whether a trained model does anything
 // like it: probes.
 //
-// Read: tasks/proposition_2.h; lesson 5, as far as its second step; tasks/probes.h.
+// Read: tasks/proposition_2.h; lesson 5 (tutorials/05_depth/lesson.cpp), as far as its second step;
+// tasks/probes.h.
 // Find out: why no layer has to hold A_t, or its inverse. What happens to the plan where A_t has an
-// eigenvalue beyond those that the steps were made for. How much a probe finds where nothing is.
+// eigenvalue beyond those that the steps were made for.
+// To write: 6.1 and 6.2 in tasks/proposition_2.cpp, 6.3 to 6.5 in tasks/probes.cpp; about forty lines.
 // Hours: 5
 // Unlocks: nothing yet: lessons 5 and 6 train mesa-layers, too, and follow after assignment 7.
 // Withheld: tests/tasks/proposition_2_test.cpp
@@ -59,7 +61,10 @@
 // columns of a, aᵀ(y - aM) = 0; so ||y - aM||² = ||y||² - ||aM||², and no probe can do worse than to say 0.
 //
 // To think about (nobody checks this):
-// 1. The order of the steps makes no difference to p. Why does chebyshev_steps give the smallest one first?
+// 1. The order of the steps makes no difference to p. Compute, for steps made for eigenvalues in [4.4, 118]
+// and K = 6, the largest |p| that an eigenvalue in [0, 118] meets on the way, after one, two, .. six of the
+// steps: with the smallest step first, and with the largest first. What has that to do with models whose
+// stream is clipped at 4?
 // 2. D channels of noise explain D/N of any target. With 40 channels, what could a probe claim that was
 // fitted to 80 sequences and tested on the same? What would you do about it?
 //
@@ -67,8 +72,7 @@
 // collects the prediction?
 // Hint 6.1: r is group 1, both are asked with it. The first head copies s_i, group 2, into group 0. The
 // second changes r itself: it copies s_{i-1}, group 3, into group 1.
-// Hint 6.1: For each step α: layers.push_back({{1, 2, 0, α}, {1, 3, 1, -α}}); then transformer_of(d, 2,
-// layers).
+// Hint 6.1: For each step α: layers.push_back({{1, 2, 0, α}, {1, 3, 1, -α}}).
 // Hint 6.2: The formula has the inverse of a step. cosine is in core/elementary.h, π is std::numbers::pi.
 // Hint 6.2: The largest root is that of k = 1, as the cosine falls from there; its inverse is the smallest
 // step.
@@ -159,17 +163,20 @@ void expect_group(const std::string& what, const Tensor& stream, Index t, Index 
   expect_equal(text(what, " at t = ", t, ", number "), is, expected);
 }
 
-EXERCISE("6.1", 4, "two steps on two numbers",
-         "The first layer must leave r = 1.8, of which the second makes its step.") {
-  const Tensor tokens({1, 2, 4});  // s_0 = 1, s_1 = 2
+EXERCISE(
+    "6.1", 4, "two steps on two numbers",
+    "Both heads ask with r. Steps are made in their order, each of the r that the one before has left.") {
+  const Tensor tokens({1, 2, 4});
   tokens[1] = tokens[2] = tokens[7] = 1;
   tokens[5] = tokens[6] = 2;
   const std::vector<Tensor> streams = proposition_2_transformer(1, {0.1, 0.5}).residual_streams(tokens);
   expect(streams.size() == 3, "there are ", streams.size() - 1, " layers, expected 2");
-  expect_equal("after the step 0.1, the prediction (2·1·2 times the step)", streams[1][4], 0.4);
-  expect_equal("after the step 0.1, r (2, less 1·1·2 times the step)", streams[1][5], 1.8);
-  expect_equal("after the step 0.5, the prediction (2·1·1.8 times the step more)", streams[2][4], 2.2);
-  expect_equal("after the step 0.5, r (1·1·1.8 times the step less)", streams[2][5], 0.9);
+  const std::string states = "s_0 = 1, s_1 = 2, steps 0.1 and 0.5: at s_1 ";
+  expect_equal(states + "the first step makes the prediction 0.1·s_1·(s_0·r), r = 2, which", streams[1][4],
+               0.4);
+  expect_equal(states + "it leaves r = 2 - 0.1·s_0·(s_0·2), which", streams[1][5], 1.8);
+  expect_equal(states + "the second adds 0.5·s_1·(s_0·1.8) to the prediction, which", streams[2][4], 2.2);
+  expect_equal(states + "the second takes 0.5·s_0·(s_0·1.8) from r, which", streams[2][5], 0.9);
 }
 
 EXERCISE("6.1", 4, "after K layers (I - α_K A) .. (I - α_1 A) s_t is missing, and nothing else has changed",
@@ -203,12 +210,16 @@ EXERCISE("6.1", 4, "the prediction is C_t x_t, with an x_t that leaves just that
   }
 }
 
-EXERCISE("6.2", 4, "one step and two are those that you find by hand", "1/α is a root, not α.") {
+EXERCISE(
+    "6.2", 4, "one step and two are those that you find by hand",
+    "1/α_k is root k of the header's formula; the cosine falls as k grows, so k = 1 has the largest root.") {
   const std::vector<double> one = chebyshev_steps(1, 2, 6);
   expect(one.size() == 1, one.size(), " steps, expected 1");
   expect_equal("for eigenvalues from 2 to 6, the single step", one[0], 0.25);
   const std::vector<double> two = chebyshev_steps(2, 1, 3);
   expect(two.size() == 2, two.size(), " steps, expected 2");
+  expect(two[0] <= two[1], "for eigenvalues from 1 to 3 the steps are ", two[0], " and ", two[1],
+         ", but the smallest one comes first");
   expect_equal("for eigenvalues from 1 to 3, the first root 1/α", 1 / two[0], 2 + std::sqrt(0.5));
   expect_equal("for eigenvalues from 1 to 3, the second root 1/α", 1 / two[1], 2 - std::sqrt(0.5));
 }
@@ -245,8 +256,10 @@ ApplyInverse product_instead() {  // A·s, which shows what A is
   };
 }
 
-EXERCISE("6.3", 5, "A_t is the sum over the states before s_t, and the ridge, for each sequence anew",
-         "At t, s_t is asked for first and added to A afterwards; a sequence has T + 1 rows of states.") {
+EXERCISE(
+    "6.3", 5, "A_t is the sum over the states before s_t, and the ridge, for each sequence anew",
+    "A starts as ridge·I, once for each sequence; at t, s_t is asked for first and added to A afterwards; a "
+    "sequence has T + 1 rows of states.") {
   const Index d = random_size(2, 4, 4), T = 5;
   const Tensor states = random_tensor({3, T + 1, d});
   const Tensor is = preconditioned_states(states, product_instead(), 0.25);
@@ -262,7 +275,7 @@ EXERCISE("6.3", 5, "A_t is the sum over the states before s_t, and the ridge, fo
       for (Index j = 0; j < d; ++j) expected[(n * T + t) * d + j] += real{0.25} * s(t, j);
     }
   }
-  expect_equal("with A in the place of its inverse, number ", is, expected);
+  expect_equal("where the `inverse` of the check gives A·s, number (n, t, j) = ", is, expected);
 }
 
 EXERCISE("6.3", 3, "an inverse that makes too many numbers is refused",
@@ -270,8 +283,9 @@ EXERCISE("6.3", 3, "an inverse that makes too many numbers is refused",
   const ApplyInverse wrong = [](const Matrix&, std::span<const double> s) {
     return std::vector<double>(s.size() + 1);
   };
-  expect_refused("an inverse of d + 1 numbers",
-                 [&] { preconditioned_states(random_tensor({1, 3, 2}), wrong); });
+  expect_refused("an inverse of d + 1 numbers", [&] {
+    preconditioned_states(random_tensor({1, 3, 2}), wrong);
+  });
 }
 
 EXERCISE("6.4", 4, "three sequences of one channel, by hand",
@@ -328,7 +342,8 @@ EXERCISE("6.4", 2, "a channel that stands there twice changes nothing",
 }
 
 EXERCISE("6.5", 4, "the share explained is the square of the correlation, in the mean over components",
-         "Errors and spread are squared before they are divided; sums of d components are divided by d.") {
+         "The map has a bias: centre the stream, as y is. Then: 1 - (error's length / y's length)², of each "
+         "component, in their mean.") {
   const Index N = 12, T = 2, t = 1, d = 2;
   const Tensor a = random_tensor({N, T, 1}, 6), y = random_tensor({N, T, d}, 7);
   for (Index n = 0; n < N; ++n) {
@@ -352,7 +367,8 @@ EXERCISE("6.5", 4, "the share explained is the square of the correlation, in the
   expect_equal("of one channel, the share explained", is[1], expected, 1e-7);
 }
 
-EXERCISE("6.5", 4, "what is held too faintly counts as absent", "Hand `smallest` on to the probe.") {
+EXERCISE("6.5", 4, "what is held too faintly counts as absent",
+         "Hand `smallest` on to left_by_best_map; there (6.4), it belongs to the tolerance.") {
   const Index N = 100;
   const Tensor y = random_tensor({N, 1, 1}, 8), noise = random_tensor({N, 1, 1}, 9), stream({N, 1, 2});
   for (Index n = 0; n < N; ++n) {

@@ -7,7 +7,8 @@
 #include "core/files.h"
 #include "tests/course/exercises.h"
 #include "tests/course/grade.h"
-#include "tests/course/tree.h"
+#include "tests/course/main.h"
+#include "tests/course/proof.h"
 
 namespace mesagrad::course {
 namespace {
@@ -36,18 +37,20 @@ int student() {
   Tree starter = starter_of(read_tree("."), upto, setting("ID"));
   std::size_t carried = 0;
   if (!from.empty()) {
-    for (const Path& file : marked_files(from)) {
-      if (!starter.contains(file)) continue;
-      const Answers answers = answers_of(file, lines_of(read_file(from / file)));
-      starter[file] =
-          joined(splice(file, lines_of(starter[file]), answers, [](const std::string&) { return true; }));
+    for (auto& [path, contents] : starter) {
+      if (!may_have_marks(path)) continue;
+      const Answers answers = answers_of(path, lines_of(read_file(from / path)));
+      contents = joined(splice(path, lines_of(contents), answers, [](const std::string&) { return true; }));
       carried += answers.size();
     }
   }
   write_tree(out, starter);
   std::cout << text(out.string(), ": solved up to assignment ", upto,
-                    from.empty() ? "" : text(", with ", carried, " answers of ", from.string()),
-                    ". Next: make assignment-", upto + 1, "\n");
+                    from.empty() ? "" : text(", with ", carried, " answers of ", from.string()), ".",
+                    upto < 10 ? text(" Next: make assignment-", upto + 1) : "", "\n");
+  for (const Path& file : from.empty() ? std::vector<Path>() : edited_outside(from))
+    std::cout << text("Not taken over, because it is outside of the marks: what is new in ", file.string(),
+                      "\n");
   return 0;
 }
 
@@ -89,8 +92,10 @@ int grade_submission() {
   return 0;
 }
 
-int run(int argc, char** argv) {
-  const std::string what = argc == 2 ? argv[1] : "";
+}  // namespace
+
+int run(const std::vector<std::string>& words) {
+  const std::string what = words.size() == 2 ? words[1] : "";
   if (what == "student") return student();
   if (what == "grade") return grade_submission();
   if (what == "leaks") return leaks();
@@ -99,14 +104,4 @@ int run(int argc, char** argv) {
   fail("usage: teacher student|grade|leaks|mistakes|plant, with settings in the environment");
 }
 
-}  // namespace
 }  // namespace mesagrad::course
-
-int main(int argc, char** argv) {
-  try {
-    return mesagrad::course::run(argc, argv);
-  } catch (const std::exception& problem) {
-    std::cerr << problem.what() << '\n';
-    return 2;
-  }
-}

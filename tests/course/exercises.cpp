@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <regex>
+#include <sstream>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -193,27 +194,52 @@ Lines splice(const Path& path, const Lines& lines, const Answers& answers,
   return result;
 }
 
-std::vector<Path> marked_files(const Path& tree) {
-  std::vector<Path> files;
-  for (const char* folder : {"core", "nn", "tasks"}) {
-    check(std::filesystem::is_directory(tree / folder), tree.string(), " is no tree of mesagrad: it has no ",
-          folder);
-    for (const auto& entry : std::filesystem::directory_iterator(tree / folder)) {
-      if (entry.is_regular_file() && (entry.path().extension() == ".cpp" || entry.path().extension() == ".h"))
-        files.push_back(Path(folder) / entry.path().filename());
-    }
-  }
-  std::sort(files.begin(), files.end());
-  return files;
+bool may_have_marks(const Path& file) {
+  const std::string folder = file.begin()->string();
+  return folder == "core" || folder == "nn" || folder == "tasks";
 }
 
 std::map<std::string, std::string> places(const Path& tree) {
   std::map<std::string, std::string> result;
-  for (const Path& file : marked_files(tree)) {
-    for (const Region& region : regions_of(file, lines_of(read_file(tree / file))))
-      result.emplace(region.id, text(file.string(), ":", region.mark + 1));
+  for (const char* folder : {"core", "nn", "tasks"}) {
+    for (const auto& entry : std::filesystem::directory_iterator(tree / folder)) {
+      const Path file = Path(folder) / entry.path().filename();
+      for (const Region& region : regions_of(file, lines_of(read_file(entry.path()))))
+        result.emplace(region.id, text(file.string(), ":", region.mark + 1));
+    }
   }
   return result;
+}
+
+std::uint64_t hash_of(const std::string& text) {
+  std::uint64_t hash = 14695981039346656037u;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
+  return hash;
+}
+
+std::uint64_t hash_outside(const Path& path, const Lines& lines) {
+  Lines outside;
+  std::size_t next = 0;
+  for (const Region& region : regions_of(path, lines)) {
+    for (; next < region.begin; ++next) outside.push_back(lines[next]);
+    next = region.end;
+  }
+  for (; next < lines.size(); ++next) outside.push_back(lines[next]);
+  return hash_of(joined(outside));
+}
+
+std::vector<Path> edited_outside(const Path& tree) {
+  std::vector<Path> edited;
+  if (!std::filesystem::exists(tree / starter_file)) return edited;
+  std::istringstream handed_out(read_file(tree / starter_file));
+  std::string path;
+  std::getline(handed_out, path);
+  for (std::uint64_t hash = 0; handed_out >> path >> hash;) {
+    if (!std::filesystem::is_regular_file(tree / path) ||
+        hash_outside(path, lines_of(read_file(tree / path))) != hash)
+      edited.emplace_back(path);
+  }
+  return edited;
 }
 
 }  // namespace mesagrad::course

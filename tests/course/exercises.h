@@ -32,8 +32,8 @@ struct Region {
   int assignment() const { return std::stoi(id); }
 };
 
-// All regions of a file, in order. `path` is for messages. Throws Error with file and line if a mark is nested,
-// stray, unclosed, or not of the form above.
+// All regions of a file, in order. `path` is for messages. Throws Error with file and line if a mark is
+// nested, stray, unclosed, or not of the form above.
 std::vector<Region> regions_of(const Path& path, const Lines& lines);
 
 // "line 12: `}` without its partner", or whatever else would let a region reach beyond its marks; empty if
@@ -61,10 +61,22 @@ Answers answers_of(const Path& path, const Lines& lines);
 Lines splice(const Path& path, const Lines& lines, const Answers& answers,
              const std::function<bool(const std::string& id)>& wanted);
 
-// All source files of a tree that may have marks: those in core, nn and tasks, by their paths in it, sorted.
-std::vector<Path> marked_files(const Path& tree);
+// Is it a source file of core, nn or tasks?
+bool may_have_marks(const Path& file);
 
-// Where each exercise begins, "core/ops.cpp:88", in the order of files.
+// Where each exercise begins in a tree, "core/ops.cpp:88", in the order of files.
 std::map<std::string, std::string> places(const Path& tree);
+
+// A number that is the same for the same text, everywhere (FNV-1a).
+std::uint64_t hash_of(const std::string& text);
+
+// A starter's own file: how far it is solved and whose it is, and then of each file that may have marks the
+// hash of what lies outside of them.
+inline const Path starter_file = "tests/course/starter";
+std::uint64_t hash_outside(const Path& path, const Lines& lines);
+
+// The files of a starter in which something outside of the marks is not as it was handed out. Throws Error as
+// regions_of does.
+std::vector<Path> edited_outside(const Path& tree);
 
 }  // namespace mesagrad::course

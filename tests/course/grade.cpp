@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
-#include <random>
 #include <sstream>
 
 #include "core/error.h"
@@ -14,13 +13,6 @@
 
 namespace mesagrad::course {
 namespace {
-
-// FNV-1a: the same for the same text, everywhere.
-std::uint64_t hash(const std::string& text) {
-  std::uint64_t h = 14695981039346656037u;
-  for (const char c : text) h = (h ^ static_cast<unsigned char>(c)) * 1099511628211u;
-  return h % 1'000'000;
-}
 
 std::string setting(const char* name) {
   const char* value = std::getenv(name);
@@ -57,7 +49,7 @@ class Grading {
     grade_ = {.assignment = options.assignment,
               .title = handout.substr(3, handout.find('\n') - 3),
               .student = options.student,
-              .seed = hash(options.secret + '\n' + options.student)};
+              .seed = hash_of(options.secret + '\n' + options.student) % 1'000'000};
   }
 
   Grade run() {
@@ -66,6 +58,7 @@ class Grading {
     std::filesystem::create_directories(work_ / "tree");  // of solutions, which no answer may read
     std::filesystem::permissions(work_ / "tree", std::filesystem::perms::owner_all);
     keep();
+    remark_edits();
     const Program solved = compiled("reference", reference_);
     check(solved.problem.empty(), "the solution: ", solved.problem);
     list(solved.path);
@@ -75,15 +68,39 @@ class Grading {
       Graded& one = grade_.checks[n];
       if (!answers.contains(one.exercise)) answers[one.exercise] = answer_to(one.exercise);
       const Program& answer = answers[one.exercise];
-      one.status = "failed";
-      one.message = answer.problem;
-      if (answer.problem.empty()) run_check(answer.path, n, one);
+      const Verdict verdict =
+          answer.problem.empty() ? run_one(answer.path, n, allowed_[n]) : Verdict{.message = answer.problem};
+      one.seconds = verdict.seconds;
+      one.status = verdict.passed ? "passed" : "failed";
+      one.message = verdict.message;
+      if (!verdict.passed && answer.problem.empty())
+        one.message +=
+            text("\nTo see it again: make assignment-", grade_.assignment, " TEST_SEED=", grade_.seed);
       keep();
     }
     return grade_;
   }
 
  private:
+  void remark_edits() {
+    try {
+      for (const Path& path : edited_outside(options_.submission))
+        grade_.remark += text("Not graded: what is new in ", path.string(), " outside of the marks. ");
+    } catch (const std::exception& problem) {
+      grade_.remark += text(problem.what(), ". ");
+    }
+  }
+
+  // A file of the submission, and not one of ours that a link in it leads to. Throws Error.
+  std::string submitted(const Path& path) const {
+    const Path file = options_.submission / path;
+    check(std::filesystem::exists(file), path.string(), " is missing");
+    check(std::filesystem::is_regular_file(file) &&
+              std::filesystem::canonical(file) == std::filesystem::canonical(options_.submission) / path,
+          path.string(), " is no file of the submission");
+    return read_file(file);
+  }
+
   Program compiled(const std::string& name, const Tree& tree) {
     write_tree(work_ / "tree", tree);
     std::vector<std::string> command = options_.make;
@@ -92,10 +109,10 @@ class Grading {
                   .as_nobody = false,
                   .memory = 16'000'000'000,
                   .largest_file = 1'000'000'000,
-                  .output = 10'000'000};
+                  .output = 10'000'000,
+                  .settings = {setting("PATH"), setting("HOME"), setting("TMPDIR")}};
     if (name != "reference") limits.seconds = 300;
-    const Outcome made =
-        run_limited(command, work_, {setting("PATH"), setting("HOME"), setting("TMPDIR")}, limits);
+    const Outcome made = run_limited(command, work_, limits);
     if (!made.problem.empty()) return {.problem = "it does not compile: " + first_error(made.output)};
     const Path copy = work_ / ("check-" + name);
     std::filesystem::copy_file(work_ / "tree/build" / text("check-", grade_.assignment), copy,
@@ -103,15 +120,16 @@ class Grading {
     return {.path = copy};
   }
 
-  Outcome run_one(const Path& program, const std::string& number, const std::string& token, double seconds) {
-    return run_limited({program.string(), "one", number, token}, work_ / "empty",
-                       {text("TEST_SEED=", grade_.seed), "OMP_NUM_THREADS=2", "OMP_WAIT_POLICY=passive"},
-                       {.seconds = seconds});
+  Verdict run_one(const Path& program, std::size_t number, double seconds) const {
+    return run_check(
+        program, number, work_ / "empty",
+        {.seconds = seconds,
+         .settings = {text("TEST_SEED=", grade_.seed), "OMP_NUM_THREADS=2", "OMP_WAIT_POLICY=passive"}});
   }
 
   // Which checks there are, and how long the solution takes for each.
   void list(const Path& solved) {
-    const Outcome listed = run_limited({solved.string(), "list"}, work_ / "empty", {}, {});
+    const Outcome listed = run_limited({solved.string(), "list"}, work_ / "empty", {});
     check(listed.problem.empty(), "programs in ", work_.string(), " can't be run as nobody: ", listed.problem,
           "; can everybody enter that folder?");
     for (const std::string& line : lines_of(listed.output)) {
@@ -125,10 +143,10 @@ class Grading {
       grade_.checks.push_back(one);
     }
     for (std::size_t n = 0; n < grade_.checks.size(); ++n) {
-      const Outcome outcome = run_one(solved, text(n), token_, 60);
-      check(outcome.token == token_ && outcome.problem.empty(), "the solution fails its own check ",
-            grade_.checks[n].exercise, " ", grade_.checks[n].name, ": ", outcome.output, outcome.problem);
-      allowed_.push_back(10 + 20 * outcome.seconds);
+      const Verdict verdict = run_one(solved, n, 60);
+      check(verdict.passed, "the solution fails its own check ", grade_.checks[n].exercise, " ",
+            grade_.checks[n].name, ": ", verdict.message);
+      allowed_.push_back(10 + 20 * verdict.seconds);
     }
   }
 
@@ -139,7 +157,7 @@ class Grading {
     for (auto& [path, contents] : tree) {
       if (!may_have_marks(path) || contents.find("// exercise " + id + ":") == std::string::npos) continue;
       const Lines lines = lines_of(contents);
-      const Answers answers = answers_of(path, lines_of(read_file(options_.submission / path))),
+      const Answers answers = answers_of(path, lines_of(submitted(path))),
                     handed_out = answers_of(path, cut(path, lines, 0));  // exercises that start with code
       const auto answer = answers.find(id), start = handed_out.find(id);
       check(answer != answers.end() &&
@@ -155,33 +173,12 @@ class Grading {
   Program answer_to(const std::string& id) {
     try {
       const Program made = compiled(id, tree_with(id));
-      if (made.problem.empty() && run_one(made.path, "1000000", token_, 10).token == token_)
+      if (made.problem.empty() && run_one(made.path, 1'000'000, 10).passed)
         grade_.remark += text("Exercise ", id, " passes a check that does not exist: look at it. ");
       return made;
-    } catch (const Error& problem) {
+    } catch (const std::exception& problem) {
       return {.problem = problem.what()};
     }
-  }
-
-  void run_check(const Path& answer, std::size_t n, Graded& one) {
-    token_ = new_token();
-    const Outcome outcome = run_one(answer, text(n), token_, allowed_[n]);
-    one.seconds = outcome.seconds;
-    if (outcome.problem.empty() && outcome.token == token_) {
-      one.status = "passed";
-      return;
-    }
-    const bool ended_itself = outcome.problem == "it ended with exit code 1" && !outcome.output.empty();
-    one.message = ended_itself              ? outcome.output
-                  : outcome.problem.empty() ? "the program ended before the check was over\n" + outcome.output
-                                            : outcome.problem + "\n" + outcome.output;
-    while (one.message.ends_with('\n')) one.message.pop_back();
-    one.message += text("\nTo see it again: make assignment-", grade_.assignment, " TEST_SEED=", grade_.seed);
-  }
-
-  static std::string new_token() {
-    std::random_device source;
-    return text(source(), "-", source(), "-", source());
   }
 
   void keep() {
@@ -196,7 +193,6 @@ class Grading {
   Tree reference_;
   std::chrono::steady_clock::time_point start_;
   Grade grade_;
-  std::string token_ = new_token();
   std::vector<double> allowed_;  // seconds, of each check
 };
 

@@ -2,6 +2,7 @@
 # upload the zip. (SECRET=word goes into it: seeds are made of it and of the number of the submission.)
 set -eu
 case ${A:-} in [1-9]) ;; *) echo "A=${A:-} is no assignment that can be graded: 1 to 9" >&2; exit 1 ;; esac
+case ${SECRET:-} in *"'"*) echo "SECRET=$SECRET: a word without quotes, please" >&2; exit 1 ;; esac
 to=${OUT:-out}/gradescope-$A
 rm -rf "$to"
 mkdir -p "$to/mesagrad"
@@ -10,7 +11,8 @@ cp -R core nn tasks tests tutorials Makefile README.md LICENSE "$to/mesagrad"
 # What both scripts need. Image and run may meet different processors, so none is `native`; and g++ 11, which
 # Ubuntu 22.04 has, is too old.
 common="here=\${AUTOGRADER:-/autograder}
-export CXX=\${CXX:-g++-12} ARCH=x86-64-v3 A=$A SECRET='${SECRET:-}' MAKE_COMMAND=\"make CXX=\${CXX:-g++-12} ARCH=x86-64-v3\"
+export CXX=\${CXX:-g++-12} ARCH=\${ARCH:-x86-64-v3} A=$A SECRET='${SECRET:-}'
+export MAKE_COMMAND=\"make CXX=\$CXX ARCH=\$ARCH\"
 cd \"\$here/source/mesagrad\""
 
 # Everything is compiled once, by grading the solution; of a submission, later, only its own files.

@@ -4,12 +4,16 @@
 #include <grp.h>
 #include <poll.h>
 #include <signal.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <cstring>
+#include <random>
 
 #include "core/error.h"
 
@@ -33,7 +37,7 @@ void limit(int resource, std::uint64_t most) {
 bool become_nobody() { return setgroups(0, nullptr) == 0 && setgid(nobody) == 0 && setuid(nobody) == 0; }
 
 [[noreturn]] void become(const std::vector<std::string>& command, const std::filesystem::path& folder,
-                         const std::vector<std::string>& settings, const Limits& limits, bool other_user) {
+                         const Limits& limits, bool other_user) {
   if (chdir(folder.c_str()) != 0) _exit(126);
   limit(RLIMIT_CPU, static_cast<std::uint64_t>(4 * limits.seconds) + 1);
   limit(RLIMIT_AS, limits.memory);
@@ -41,8 +45,16 @@ bool become_nobody() { return setgroups(0, nullptr) == 0 && setgid(nobody) == 0 
   limit(RLIMIT_CORE, 0);
   if (other_user) limit(RLIMIT_NPROC, 64);
   if (other_user && !become_nobody()) _exit(126);
-  execve(command[0].c_str(), pointers(command).data(), pointers(settings).data());
+#ifdef __linux__
+  prctl(PR_SET_PDEATHSIG, SIGKILL);  // Ctrl-C ends who waits for it, and with him this
+#endif
+  execve(command[0].c_str(), pointers(command).data(), pointers(limits.settings).data());
   _exit(127);
+}
+
+void open_pipe(int (&ends)[2]) {
+  check(pipe(ends) == 0, "a pipe can't be opened");
+  for (const int end : ends) fcntl(end, F_SETFD, FD_CLOEXEC);
 }
 
 // All processes of a group; and if they were nobody's, all of nobody's, as one may have left the group.
@@ -66,24 +78,28 @@ void append_some(std::string& to, const char* from, std::size_t n) {
 }  // namespace
 
 Outcome run_limited(const std::vector<std::string>& command, const std::filesystem::path& folder,
-                    const std::vector<std::string>& settings, const Limits& limits) {
-  int out[2], token[2];
-  check(pipe2(out, O_CLOEXEC) == 0 && pipe2(token, O_CLOEXEC) == 0, "a pipe can't be opened");
+                    const Limits& limits, const std::string& input) {
+  int in[2], out[2], token[2];
+  open_pipe(in);
+  open_pipe(out);
+  open_pipe(token);
+  check(write(in[1], input.data(), input.size()) == static_cast<ssize_t>(input.size()), "a pipe is full");
   const bool other_user = limits.as_nobody && getuid() == 0;
   const auto start = std::chrono::steady_clock::now();
   const pid_t child = fork();
   check(child >= 0, "a process can't be started");
   if (child == 0) {
     setpgid(0, 0);
-    const int nothing = open("/dev/null", O_RDONLY);
-    dup2(nothing, 0);
+    dup2(in[0], 0);
     dup2(out[1], 1);
     dup2(out[1], 2);
     dup2(token[1], 3);  // and if it was 3 already, dup2 has left its close-on-exec
     fcntl(3, F_SETFD, 0);
-    become(command, folder, settings, limits, other_user);
+    become(command, folder, limits, other_user);
   }
   setpgid(child, child);
+  close(in[0]);
+  close(in[1]);
   close(out[1]);
   close(token[1]);
 
@@ -95,7 +111,8 @@ Outcome run_limited(const std::vector<std::string>& command, const std::filesyst
   while (true) {
     result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     if (result.seconds > limits.seconds) {
-      result.problem = text("it was stopped after ", static_cast<int>(limits.seconds + 0.5), " seconds");
+      result.problem = text("it was stopped after ", static_cast<int>(limits.seconds + 0.5),
+                            " seconds: is there a loop without an end?");
       break;
     }
     if (written > limits.output) {
@@ -129,6 +146,22 @@ Outcome run_limited(const std::vector<std::string>& command, const std::filesyst
   if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
     result.problem = text("it ended with exit code ", WEXITSTATUS(status));
   return result;
+}
+
+Verdict run_check(const std::filesystem::path& program, std::size_t number,
+                  const std::filesystem::path& folder, const Limits& limits) {
+  std::random_device source;
+  const std::string token = text(source(), "-", source(), "-", source());
+  const Outcome outcome = run_limited({program.string(), "one", text(number)}, folder, limits, token + "\n");
+  Verdict verdict{.passed = outcome.problem.empty() && outcome.token == token, .seconds = outcome.seconds};
+  if (verdict.passed) return verdict;
+  const bool failed = outcome.problem == "it ended with exit code 1" && !outcome.output.empty();
+  verdict.message = failed ? outcome.output
+                    : outcome.problem.empty()
+                        ? "the program ended before the check was over\n" + outcome.output
+                        : outcome.problem + "\n" + outcome.output;
+  while (verdict.message.ends_with('\n')) verdict.message.pop_back();
+  return verdict;
 }
 
 }  // namespace mesagrad::course

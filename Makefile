@@ -33,12 +33,14 @@ $(MAKECMDGOALS):
 # -- Goals that need no compiler ------------------------------------------------------------------
 else ifeq ($(filter-out help test sanitize fingerprints clean $(DESK),$(MAKECMDGOALS)),)
 include tests/course/course.mk
+-include tests/course/teacher.mk
 help: ## list what can be made
 	@{ ls tutorials/[0-9]*/lesson.cpp | \
 	  sed -n 's|^tutorials/0*\([0-9]*\)_\(.*\)/.*|  make tutorial-\1@\2|p' | tr _ ' '; \
-	  sed -n 's/^\([a-z-]*\):.*## /  make \1@/p; s/^## /  /p' Makefile tests/course/course.mk; } | tr '@' '\t' | expand -t 22
+	  sed -n 's/^\([a-z%-]*\):.*## /  make \1@/p; s/^## /  /p' Makefile tests/course/*.mk; } | tr '@%' '\tN' | expand -t 22
 
 test: ## run all tests: in double precision, in float, and a glance at every lesson
+	@[ ! -e tests/course/starter ] || echo "In a starter, tests of what is not written yet fail: make assignment-N instead."
 	@$(MAKE) test-run REAL=double
 	@$(MAKE) test-run REAL=float
 	@$(MAKE) test-lessons REAL=float
@@ -84,7 +86,9 @@ library: $(LIBRARY)
 objects: $(OBJECTS)
 
 # "3/60": the third of the objects that this goal lacks.
-LACKING := $(filter-out $(wildcard $(OBJECTS)),$(LIBRARY) $(own.$(MAKECMDGOALS)))
+KERNEL := $(filter-out $(BUILD)/tutorials/%,$(LIBRARY))
+LACKING := $(filter-out $(wildcard $(OBJECTS)),$(own.$(MAKECMDGOALS)) \
+    $(if $(filter check-%,$(MAKECMDGOALS)),$(KERNEL),$(if $(filter teacher,$(MAKECMDGOALS)),,$(LIBRARY))))
 progress = $(if $(filter $@,$(LACKING)),$(eval started += $@)$(words $(started))/$(words $(LACKING)))
 
 # Files are written beside their place and then renamed, so that none is ever there in part, however a make
@@ -120,7 +124,7 @@ PROGRAMS := $(TUTORIALS) test-run bench $(COURSE)
 $(foreach goal,$(PROGRAMS),$(eval $(BUILD)/$(goal): $(own.$(goal))))
 $(BUILD)/test-run: LIBS += $(filter -lCatch2,$(COMPILER))
 $(TUTORIALS:%=$(BUILD)/%) $(BUILD)/test-run $(BUILD)/bench: $(LIBRARY)
-$(ASSIGNMENTS:%=$(BUILD)/check-%): $(filter-out $(BUILD)/tutorials/%,$(LIBRARY))
+$(ASSIGNMENTS:%=$(BUILD)/check-%): $(KERNEL)
 $(PROGRAMS:%=$(BUILD)/%):
 	@$(COMPILE) $(filter %.o,$^) -o $@.$$$$ $(LDFLAGS) $(LIBS) $(LDLIBS) && mv $@.$$$$ $@
 

@@ -70,8 +70,8 @@ Matrix linear_attention(const Matrix& q, const Matrix& k, const Matrix& v) {
   for (Index t = 0; t < q.rows(); ++t) {
     for (Index i = 0; i <= t; ++i) add(out, t, dot(q, t, k, i), v, i);
   }
-  return out;
   // end 3.1
+  return out;
 }
 
 Matrix softmax_attention(const Matrix& q, const Matrix& k, const Matrix& v) {
@@ -82,8 +82,8 @@ Matrix softmax_attention(const Matrix& q, const Matrix& k, const Matrix& v) {
     const std::vector<double> p = softmax_weights(q, k, t);
     for (Index i = 0; i <= t; ++i) add(out, t, p[static_cast<std::size_t>(i)], v, i);
   }
-  return out;
   // end 8.1
+  return out;
 }
 
 Matrix preconditioned_queries(const Matrix& q, const Matrix& k, double lambda) {
@@ -124,8 +124,8 @@ Matrix gated_linear_attention(const Matrix& q, const Matrix& k, const Matrix& v,
   for (Index t = 0; t < q.rows(); ++t) {
     for (Index i = 0; i <= t; ++i) add(out, t, kept(gates, t, i) * dot(q, t, k, i), v, i);
   }
-  return out;
   // end 3.1
+  return out;
 }
 
 Matrix gated_delta_rule(const Matrix& q, const Matrix& k, const Matrix& v,
@@ -172,8 +172,8 @@ AttentionGradients linear_attention_gradients(const Matrix& q, const Matrix& k, 
   for (Index t = 0; t < q.rows(); ++t) {
     for (Index i = 0; i <= t; ++i) add_gradients(d, t, i, dot(q, t, k, i), dot(dout, t, v, i), q, k, dout);
   }
-  return d;
   // end 3.2
+  return d;
 }
 
 AttentionGradients softmax_attention_gradients(const Matrix& q, const Matrix& k, const Matrix& v,

@@ -124,6 +124,14 @@ TEST_CASE("an exercise has all its regions in one file", "[course]") {
       CHECK(file_of.emplace(region.id, path).first->second == path);
   }
   CHECK(file_of.size() > 40);
+  // And its handout says which.
+  const Tree tree = read_tree(".");
+  for (const auto& [exercise, file] : file_of) {
+    const std::string handout = tree.at(assignments_of(tree).at(std::stoi(exercise)));
+    const std::size_t begin = handout.find("// To write: "), end = handout.find("// Hours: ");
+    REQUIRE(begin < end);
+    CHECK(handout.substr(begin, end - begin).find(file.string()) != std::string::npos);
+  }
 }
 
 // Gradescope's documented fields and the values that it allows; GitHub Classroom's likewise.

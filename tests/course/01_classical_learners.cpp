@@ -8,6 +8,7 @@
 // Read: tasks/in_context.h, which has all definitions; then lesson 1.
 // Find out: why the same few lines serve least squares and gradient descent. How many pairs are needed before
 // a prediction can be right, and what the ridge does until then.
+// To write: 1.1, 1.3, 1.4, 1.5, 1.6 in tasks/in_context.cpp; 1.2 in core/linalg.cpp.
 // Hours: 5
 // Unlocks: make tutorial-1
 // Withheld: tests/tasks/in_context_test.cpp

@@ -10,6 +10,7 @@
 // Read: the first two steps of lesson 2, where a whole tape for single numbers has thirty lines.
 // Find out: why a backward step adds to a gradient and never sets it. Why no sorting is needed to know which
 // note comes next. What a tensor without a gradient costs on the way back.
+// To write: 2.1 in core/tape.cpp; 2.2, 2.3, 2.4, 2.5, 2.6, 2.7 in core/ops.cpp.
 // Hours: 6
 // Unlocks: the first three steps of lesson 2 (the others need assignments 3 and 4)
 // Withheld: tests/core/ops_test.cpp

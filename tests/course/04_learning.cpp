@@ -10,6 +10,7 @@
 // Find out: what the two ways of clipping do to the direction of a gradient. Which optimizer notices if the
 // loss is measured in other units. What the norm of (3e200, 4e200) is, and what becomes of it if you square
 // the numbers as they are.
+// To write: 4.1, 4.2 in nn/loss.cpp; 4.3, 4.4, 4.5, 4.6, 4.7 in nn/optimizer.cpp.
 // Hours: 4
 // Unlocks: make tutorial-2
 // Withheld: tests/nn/optimizer_test.cpp

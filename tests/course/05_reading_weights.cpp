@@ -10,6 +10,7 @@
 // row x, x W is a row times a matrix.
 // Find out: how gradient descent looks in weights, and in how many other weights the same algorithm hides.
 // What can be averaged of two models, and what can't.
+// To write: 5.1, 5.2 in tasks/proposition_2.cpp; 5.3, 5.4, 5.5, 5.6, 5.7 in tasks/compression.cpp.
 // Hours: 5
 // Unlocks: make tutorial-3
 // Withheld: tests/tasks/compression_test.cpp

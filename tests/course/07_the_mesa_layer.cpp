@@ -11,6 +11,8 @@
 // Read: the comments of nn/mesa.cpp, and those of nn/mesa_solver.h for the last exercise.
 // Find out: why the layer needs no inverse, although every second formula has one. What a new token costs, if
 // there are K numbers in a key. Why the way back needs none of the matrices R_t of the way forward.
+// To write: 7.1 in core/ops.cpp; 7.2, 7.3 in nn/reference.cpp; 7.4 in tasks/time_reversal.h; 7.5, 7.6 in
+// nn/mesa.cpp; 7.7 in nn/mesa_solver.h.
 // Hours: 8
 // Unlocks: make tutorial-6, up to the step that times softmax attention, which is assignment 8
 // Withheld: tests/nn/reference_test.cpp

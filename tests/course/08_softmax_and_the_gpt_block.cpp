@@ -12,6 +12,8 @@
 // from AttentionHead on; then Transformer::Block and its neighbours in nn/transformer.h;
 // tasks/token_binding.h.
 // Find out: what a gradient of shares looks like, and why nothing overflows although e^1000 does.
+// To write: 8.1, 8.2 in nn/reference.cpp; 8.3, 8.4, 8.5 in nn/softmax_attention.cpp; 8.6 in
+// nn/normalization.cpp; 8.7 in nn/activations.cpp; 8.8 in nn/transformer.h; 8.9 in tasks/token_binding.cpp.
 // Hours: 8
 // Unlocks: make tutorial-7
 // Unlocks: make tutorial-8

@@ -13,8 +13,11 @@ struct AttentionArguments {
   Index heads;
   Tensor q, k, v, dout;
   AttentionArguments(Index B, Index T, Index H, Index K, Index V)
-      : heads(H), q(random_tensor({B, T, H * K}, 1)), k(random_tensor({B, T, H * K}, 2)),
-        v(random_tensor({B, T, H * V}, 3)), dout(random_tensor({B, T, H * V}, 4)) {}
+      : heads(H),
+        q(random_tensor({B, T, H * K}, 1)),
+        k(random_tensor({B, T, H * K}, 2)),
+        v(random_tensor({B, T, H * V}, 3)),
+        dout(random_tensor({B, T, H * V}, 4)) {}
 };
 
 // f(where, head) for each head of each sequence, where head(x) is that part of x.
@@ -41,6 +44,14 @@ inline Tensor tokens_of(const Tensor& x, Index from, Index to) {
   return result;
 }
 
+// Memory is handed out as it was left: what is not written has these numbers afterwards.
+inline void leave_traces(std::initializer_list<const Tensor*> of_their_sizes) {
+  std::vector<Tensor> left;
+  for (const Tensor* x : of_their_sizes) {
+    for (int n = 0; n < 64; ++n) left.emplace_back(x->shape(), real{7});
+  }
+}
+
 struct AttentionKind {
   Tensor (*attend)(const Tensor& q, const Tensor& k, const Tensor& v, Index heads);
   Matrix (*out_of)(const Matrix& q, const Matrix& k, const Matrix& v);
@@ -50,6 +61,7 @@ struct AttentionKind {
   Tensor out(const AttentionArguments& x) const { return attend(x.q, x.k, x.v, x.heads); }
 
   void expect_reference(const AttentionArguments& x) const {
+    leave_traces({&x.q, &x.k, &x.v});
     const Tensor result = out(x);
     each_head(result, x.heads, [&](const std::string& where, const auto& head) {
       expect_equal(where + "out", head(result), out_of(head(x.q), head(x.k), head(x.v)));
@@ -69,7 +81,9 @@ struct AttentionKind {
     for (int n = 0; n < 3; ++n)
       if (wanted == all || wanted == n) inputs[n]->requires_grad();
     Tape tape;
-    tape.backward(out(x), x.dout);
+    const Tensor result = out(x);
+    leave_traces({&x.q, &x.k, &x.v});
+    tape.backward(result, x.dout);
     each_head(x.q, x.heads, [&](const std::string& where, const auto& head) {
       const reference::AttentionGradients d = gradients_of(head(x.q), head(x.k), head(x.v), head(x.dout));
       const Matrix* expected[] = {&d.q, &d.k, &d.v};

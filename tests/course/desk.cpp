@@ -32,8 +32,14 @@ std::string outcome(const Check& one) {
 std::string bar(int done, int all) {
   constexpr int width = 8;
   std::string result;
-  for (int i = 0; i < width; ++i) result += i * all < done * width ? "█" : "░";
+  for (int i = 0; i < width; ++i) result += (i + 1) * all <= done * width ? "█" : "░";
   return result;
+}
+
+std::map<std::string, int> points_of_exercises() {
+  std::map<std::string, int> points;
+  for (const Check& one : checks()) points[one.exercise] += one.points;
+  return points;
 }
 
 int desk(const std::string& program, const std::string& title, const std::string& number,
@@ -43,7 +49,7 @@ int desk(const std::string& program, const std::string& title, const std::string
                       "_*.cpp\n");
     return 0;
   }
-  Limits limits{.seconds = 60, .as_nobody = false, .memory = unlimited, .largest_file = unlimited};
+  Limits limits{.seconds = 20, .as_nobody = false, .memory = unlimited, .largest_file = unlimited};
   for (char** setting = environ; *setting != nullptr; ++setting) limits.settings.push_back(*setting);
   int held = 0, points = 0, all_points = 0;
   const Check* failed = nullptr;
@@ -62,8 +68,10 @@ int desk(const std::string& program, const std::string& title, const std::string
   const auto all = static_cast<int>(checks().size());
   const std::string how_far = text(title, "   ", bar(held, all), "  ", held, " of ", all, " checks   ",
                                    points, " of ", all_points, " points\n");
+  std::string parts;  // what each exercise is worth
+  for (const auto& [exercise, worth] : points_of_exercises()) parts += text("   ", exercise, " ", worth);
   write_file(progress, how_far + (failed == nullptr ? "" : failed->exercise + "\n"));
-  std::cout << how_far;
+  std::cout << how_far << "Points:" << parts << "\n";
   for (const Path& file : edited_outside("."))
     std::cout << text("  ", file.string(), " has changes outside of the marks, which are not graded\n");
   if (failed == nullptr) {
@@ -72,7 +80,8 @@ int desk(const std::string& program, const std::string& title, const std::string
   }
   const bool unwritten = verdict.message.find("is not written yet") != std::string::npos;
   std::cout << text("✗ ", failed->exercise, " ", failed->name, "   ", places(".")[failed->exercise],
-                    "\n      ", verdict.message, "\n", unwritten ? "" : "      " + failed->cause + "\n",
+                    "\n      ", verdict.message, "\n",
+                    unwritten ? "" : "      Perhaps: " + failed->cause + "\n",
                     "  Write between the marks, save, run again.   Stuck? make hint-", number, "\n");
   return 1;
 }

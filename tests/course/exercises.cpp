@@ -204,8 +204,10 @@ std::map<std::string, std::string> places(const Path& tree) {
   for (const char* folder : {"core", "nn", "tasks"}) {
     for (const auto& entry : std::filesystem::directory_iterator(tree / folder)) {
       const Path file = Path(folder) / entry.path().filename();
-      for (const Region& region : regions_of(file, lines_of(read_file(entry.path()))))
-        result.emplace(region.id, text(file.string(), ":", region.mark + 1));
+      for (const Region& region : regions_of(file, lines_of(read_file(entry.path())))) {
+        std::string& place = result[region.id];
+        place += text(place.empty() ? file.string() + ":" : ", ", region.mark + 1);
+      }
     }
   }
   return result;

@@ -64,7 +64,7 @@ Lines splice(const Path& path, const Lines& lines, const Answers& answers,
 // Is it a source file of core, nn or tasks?
 bool may_have_marks(const Path& file);
 
-// Where each exercise begins in a tree, "core/ops.cpp:88", in the order of files.
+// Where the pieces of each exercise begin in a tree, "core/ops.cpp:88, 120", which has them in one file.
 std::map<std::string, std::string> places(const Path& tree);
 
 // A number that is the same for the same text, everywhere (FNV-1a).

@@ -21,7 +21,7 @@ NUMBERS := $(shell ls tutorials/[0-9]*/lesson.cpp | sed -n 's|^tutorials/0*\([0-
 TUTORIALS := $(NUMBERS:%=tutorial-%)
 .PHONY: help test test-run test-lessons sanitize fingerprints clean library objects bench again $(TUTORIALS)
 ASSIGNMENTS := $(shell ls tests/course | sed -n 's/^0*\([0-9]*\)_.*/\1/p')
-DESK := course student grade gradescope test-course assignment-% hint-% watch-%
+DESK := course student grade gradescope test-course assignment-% hint-% watch-% paper paper-jobs paper-report
 
 # Several goals are made one after another, each by a make of its own.
 ifneq ($(word 2,$(MAKECMDGOALS)),)
@@ -32,11 +32,12 @@ $(MAKECMDGOALS):
 
 # -- Goals that need no compiler ------------------------------------------------------------------
 else ifeq ($(filter-out help test sanitize fingerprints clean $(DESK),$(MAKECMDGOALS)),)
-include tests/course/course.mk
+include tests/course/course.mk tutorials/paper/paper.mk
 help: ## list what can be made
 	@{ ls tutorials/[0-9]*/lesson.cpp | \
 	  sed -n 's|^tutorials/0*\([0-9]*\)_\(.*\)/.*|  make tutorial-\1@\2|p' | tr _ ' '; \
-	  sed -n 's/^\([a-z-]*\):.*## /  make \1@/p; s/^## /  /p' Makefile tests/course/course.mk; } | tr '@' '\t' | expand -t 22
+	  sed -n 's/^\([a-z-]*\):.*## /  make \1@/p; s/^## /  /p' Makefile tests/course/course.mk \
+	  tutorials/paper/paper.mk; } | tr '@' '\t' | expand -t 22
 
 test: ## run all tests: in double precision, in float, and a glance at every lesson
 	@$(MAKE) test-run REAL=double
@@ -72,13 +73,14 @@ LIBRARY := $(call objects,core/*.cpp nn/*.cpp tasks/*.cpp tutorials/lesson/*.cpp
 $(foreach n,$(NUMBERS),$(eval own.tutorial-$n := $(call objects,tutorials/0$n_*/*.cpp tutorials/$n_*/*.cpp)))
 own.test-lessons := $(call objects,tutorials/[0-9]*/*.cpp)
 own.test-run := $(call objects,$(addprefix tests/,*.cpp core/*.cpp nn/*.cpp tasks/*.cpp lesson/*.cpp) \
-    $(addprefix tests/course/,exercises.cpp tree.cpp report.cpp))
+    $(addprefix tests/course/,exercises.cpp tree.cpp report.cpp) tests/paper/*.cpp tutorials/paper/report.cpp)
+own.reproduction := $(call objects,tutorials/paper/*.cpp)
 own.bench := $(call objects,tests/bench/*.cpp)
 $(foreach n,$(ASSIGNMENTS),$(eval own.check-$n := $(call objects,tests/course/0$n_*.cpp tests/course/$n_*.cpp \
     tests/course/check.cpp tests/course/main.cpp tests/course/exercises.cpp)))
 own.teacher := $(call objects,$(addprefix tests/course/,course.cpp grade.cpp report.cpp sandbox.cpp tree.cpp \
     exercises.cpp) core/files.cpp core/utf8.cpp tutorials/lesson/writing.cpp)
-own.objects := $(own.test-lessons) $(own.test-run) $(own.bench) $(call objects,tests/fuzz/*.cpp tests/course/*.cpp)
+own.objects := $(own.test-lessons) $(own.test-run) $(own.bench) $(own.reproduction) $(call objects,tests/fuzz/*.cpp tests/course/*.cpp)
 OBJECTS := $(sort $(LIBRARY) $(own.objects))
 library: $(LIBRARY)
 objects: $(OBJECTS)
@@ -104,7 +106,7 @@ include $(WHOLE)
 $(filter-out $(WHOLE:.d=),$(OBJECTS) $(CATCH)): again
 
 # What draws, prints, saves and tests has no loops to speed up: there, quick to compile matters more.
-QUICK := $(call objects,tutorials/lesson/*.cpp core/files.cpp nn/safetensors*.cpp tests/course/*.cpp) \
+QUICK := $(call objects,tutorials/lesson/*.cpp core/files.cpp nn/safetensors*.cpp tests/course/*.cpp tutorials/paper/*.cpp) \
     $(own.test-run) $(CATCH)
 $(QUICK): FLAGS := $(FLAGS:-O3=-O1)
 
@@ -115,11 +117,12 @@ $(call objects,core/gemm.cpp tests/course/09_*.cpp): CXXFLAGS := $(patsubst -O1,
 $(CATCH): COMPILE += -x c++-header
 $(own.test-run): $(CATCH)
 
-COURSE := $(ASSIGNMENTS:%=check-%) teacher
+COURSE := $(ASSIGNMENTS:%=check-%) teacher reproduction
 PROGRAMS := $(TUTORIALS) test-run bench $(COURSE)
 $(foreach goal,$(PROGRAMS),$(eval $(BUILD)/$(goal): $(own.$(goal))))
 $(BUILD)/test-run: LIBS += $(filter -lCatch2,$(COMPILER))
-$(TUTORIALS:%=$(BUILD)/%) $(BUILD)/test-run $(BUILD)/bench: $(LIBRARY)
+$(TUTORIALS:%=$(BUILD)/%) $(addprefix $(BUILD)/,test-run bench reproduction): $(LIBRARY)
+$(BUILD)/reproduction: | $(TUTORIALS:%=$(BUILD)/%) # so that jobs that start at once find nothing to compile
 $(ASSIGNMENTS:%=$(BUILD)/check-%): $(filter-out $(BUILD)/tutorials/%,$(LIBRARY))
 $(PROGRAMS:%=$(BUILD)/%):
 	@$(COMPILE) $(filter %.o,$^) -o $@.$$$$ $(LDFLAGS) $(LIBS) $(LDLIBS) && mv $@.$$$$ $@

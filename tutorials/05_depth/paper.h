@@ -4,6 +4,8 @@
 #pragma once
 #include <vector>
 
+#include "tutorials/lesson/depth_probes.h"
+
 namespace mesagrad::paper {
 
 // Two, four and six trained layers. Figure 4C.
@@ -28,5 +30,15 @@ inline const std::vector<double> lsa_6 = {
     0.011741, 0.011225, 0.010806, 0.010651, 0.010222, 0.010131, 0.009769, 0.009634, 0.009287,
     0.00951, 0.009195, 0.009313, 0.009209, 0.009106, 0.00931, 0.009413, 0.009191, 0.009221,
     0.009277, 0.009338, 0.009478, 0.009255};
+
+// What linear probes of six layers miss of the next state and of the preconditioned state, before the first
+// layer and after each, at some positions. Figures 4E, 4F.
+inline const std::vector<lesson::AuthorsProbes> probes_of_lsa_6 = {
+    {9, {1.51, .778, .679, .541, .388, .316, .252},
+     {.611, .298, .311, .148, .0734, .0675, .0679}},
+    {19, {1.53, .584, .41, .197, .0809, .0473, .019},
+     {.0539, .0277, .0234, .00843, .00299, .00302, .00316}},
+    {49, {1.53, .492, .197, .0433, .0438, .0288, .00753},
+     {.00527, .00276, .00156, .00129, .000931, .00181, .00192}}};
 
 }  // namespace mesagrad::paper

@@ -1,0 +1,84 @@
+// `reproduction jobs` prints the commands that are left, `reproduction report` writes the page. The environment says
+// of what: FOLDER (with seed-S/tutorial-N), SCALE, SEEDS, LESSONS; for jobs also MAKE and SETTINGS, which
+// stand in each command; for the report PAGE, a file.
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <sstream>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "tutorials/lesson/writing.h"
+#include "tutorials/paper/report.h"
+
+using namespace mesagrad;
+using namespace mesagrad::reproduction;
+
+namespace {
+
+std::string setting(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+template <class Number>
+std::vector<Number> numbers(const char* name) {
+  std::vector<Number> all;
+  std::istringstream words(setting(name));
+  for (std::string word; words >> word;) {
+    const char* end = word.data() + word.size();
+    const auto [stop, error] = std::from_chars(word.data(), end, all.emplace_back());
+    check(error == std::errc{} && stop == end, name, "=", word, ": expected whole numbers");
+  }
+  check(!all.empty(), name, " is empty");
+  return all;
+}
+
+// As one word for the shell.
+std::string word(const std::string& text) {
+  const bool plain = text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                            "/._-+=,:") == std::string::npos;
+  if (plain && !text.empty()) return text;
+  std::string quoted = "'";
+  for (const char c : text) quoted += c == '\'' ? "'\\''" : std::string(1, c);
+  return quoted + "'";
+}
+
+void print_jobs(const Found& found, const std::string& folder, const std::string& scale) {
+  const std::vector<Job> jobs = jobs_left(found, scale, numbers<int>("LESSONS"), numbers<std::uint64_t>("SEEDS"));
+  double sum = 0;
+  for (const Job& job : jobs) {
+    sum += job.hours;
+    const std::string settings = setting("SETTINGS");
+    std::printf("%s tutorial-%d SCALE=%s SEED=%llu OUT=%s RESUME=1%s%s # %s\n", setting("MAKE").c_str(), job.lesson,
+                scale.c_str(), static_cast<unsigned long long>(job.seed),
+                word(text(folder, "/seed-", job.seed)).c_str(), settings.empty() ? "" : " ", settings.c_str(),
+                std::isnan(job.hours) ? "hours unknown"
+                                      : (lesson::fixed_number(job.hours, 2) + " hours of two cores").c_str());
+  }
+  const std::string hours = std::isnan(sum) ? "" : ", about " + lesson::fixed_number(sum, 1) + " hours of two cores";
+  std::fprintf(stderr, "%zu jobs are left%s; %zu runs are over.\n", jobs.size(), hours.c_str(), found.runs.size());
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    const std::string goal = argc == 2 ? argv[1] : "", folder = setting("FOLDER"), scale = setting("SCALE");
+    check(goal == "jobs" || goal == "report", "expected jobs or report");
+    const Found found = find_runs(folder, scale);
+    for (const std::string& problem : found.problems) std::fprintf(stderr, "%s\n", problem.c_str());
+    if (goal == "jobs") {
+      print_jobs(found, folder, scale);
+    } else {
+      write_file(setting("PAGE"), report(found, scale));
+      std::printf("Wrote %s from %zu runs.\n", setting("PAGE").c_str(), found.runs.size());
+    }
+    return 0;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "reproduction: %s\n", error.what());
+    return 2;
+  }
+}

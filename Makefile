@@ -139,6 +139,6 @@ test-run test-lessons: export OMP_WAIT_POLICY := passive
 test-run: $(BUILD)/test-run
 	@echo "Tests in $(REAL):"
 	@$(RUNNER) $<
-test-lessons: $(TUTORIALS:%=$(BUILD)/%)
+test-lessons: $(TUTORIALS:%=$(BUILD)/%) $(BUILD)/reproduction
 	@MAKE='$(MAKE)' RUNNER=$(call quote,$(RUNNER)) $(call typed,BUILD NUMBERS REAL SANITIZE) sh tests/lessons.sh
 endif

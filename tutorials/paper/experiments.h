@@ -38,6 +38,8 @@ inline constexpr auto experiments = std::to_array<Experiment>({
     {"25", "the same for nonlinear systems", 10},
     {"26", "language models", 0,
      "an update of the authors' models takes two cores 15 minutes or more; lesson 12 asks the same of small ones"},
+    {"text", "how many observations a token has to hold", 0,
+     "the authors state no numbers; lesson 10 shows what least squares makes of k observations"},
     {"notebook", "the authors' notebook: two linear layers, 2400 updates", 0,
      "lesson 5 trains the two layers of Figure 4C, by nearly the same recipe"},
 });

@@ -73,14 +73,15 @@ LIBRARY := $(call objects,core/*.cpp nn/*.cpp tasks/*.cpp tutorials/lesson/*.cpp
 $(foreach n,$(NUMBERS),$(eval own.tutorial-$n := $(call objects,tutorials/0$n_*/*.cpp tutorials/$n_*/*.cpp)))
 own.test-lessons := $(call objects,tutorials/[0-9]*/*.cpp)
 own.test-run := $(call objects,$(addprefix tests/,*.cpp core/*.cpp nn/*.cpp tasks/*.cpp lesson/*.cpp) \
-    $(addprefix tests/course/,exercises.cpp tree.cpp report.cpp) tests/paper/*.cpp tutorials/paper/report.cpp)
+    $(addprefix tests/course/,exercises.cpp tree.cpp report.cpp) tests/paper/*.cpp tutorials/paper/r*.cpp)
 own.reproduction := $(call objects,tutorials/paper/*.cpp)
 own.bench := $(call objects,tests/bench/*.cpp)
 $(foreach n,$(ASSIGNMENTS),$(eval own.check-$n := $(call objects,tests/course/0$n_*.cpp tests/course/$n_*.cpp \
     tests/course/check.cpp tests/course/main.cpp tests/course/exercises.cpp)))
 own.teacher := $(call objects,$(addprefix tests/course/,course.cpp grade.cpp report.cpp sandbox.cpp tree.cpp \
     exercises.cpp) core/files.cpp core/utf8.cpp tutorials/lesson/writing.cpp)
-own.objects := $(own.test-lessons) $(own.test-run) $(own.bench) $(own.reproduction) $(call objects,tests/fuzz/*.cpp tests/course/*.cpp)
+own.objects := $(own.test-lessons) $(own.test-run) $(call objects,$(addsuffix /*.cpp,tutorials/paper \
+    tests/bench tests/fuzz tests/course))
 OBJECTS := $(sort $(LIBRARY) $(own.objects))
 library: $(LIBRARY)
 objects: $(OBJECTS)
@@ -106,8 +107,8 @@ include $(WHOLE)
 $(filter-out $(WHOLE:.d=),$(OBJECTS) $(CATCH)): again
 
 # What draws, prints, saves and tests has no loops to speed up: there, quick to compile matters more.
-QUICK := $(call objects,tutorials/lesson/*.cpp core/files.cpp nn/safetensors*.cpp tests/course/*.cpp tutorials/paper/*.cpp) \
-    $(own.test-run) $(CATCH)
+QUICK := $(call objects,core/files.cpp nn/safetensors*.cpp $(addsuffix /*.cpp,tutorials/lesson tutorials/paper \
+    tests/course)) $(own.test-run) $(CATCH)
 $(QUICK): FLAGS := $(FLAGS:-O3=-O1)
 
 # Assignment 9 is about speed.

@@ -61,16 +61,16 @@ done
 echo "The report of several seeds"
 mkdir "$out/seeds"
 ln -s "$PWD/$out/smoke" "$out/seeds/seed-1"
-printf '#!/bin/sh\nn=${1#tutorial-}\nshift\nexec %s "%s/tutorial-$n" "$@"\n' "$RUNNER" "$PWD/$BUILD" >"$out/make"
-chmod +x "$out/make"
+echo 'n=${1#tutorial-}; shift; exec $RUNNER "$BUILD/tutorial-$n" "$@"' >"$out/make"
 reproduction() {
-  FOLDER="$out/seeds" SCALE=smoke LESSONS="1 3" SEEDS="1 2" MAKE="$PWD/$out/make" SETTINGS=THREADS=1 PAGE="$out/page" \
+  FOLDER=$out/seeds SCALE=smoke LESSONS="1 3" SEEDS="1 2" MAKE="sh $out/make" SETTINGS=THREADS=1 PAGE=$out/page \
     $RUNNER "$BUILD/reproduction" "$@" 2>"$out/log"
 }
 reproduction jobs >"$out/jobs"
-[ "$(grep -cE '^[^ ]+ tutorial-[13] SCALE=smoke SEED=2 OUT=[^ ]+/seed-2 RESUME=1 THREADS=1 # ' "$out/jobs")" -eq 2 ] ||
+line='^sh [^ ]+ tutorial-[13] SCALE=smoke SEED=2 OUT=[^ ]+/seed-2 RESUME=1 THREADS=1 # '
+[ "$(grep -cE "$line" "$out/jobs")" -eq 2 ] && [ "$(wc -l <"$out/jobs")" -eq 2 ] ||
   fails "Not the jobs that are left: $(cat "$out/jobs")"
-tr '\n' '\0' <"$out/jobs" | xargs -0 -n 1 -P 2 sh -c >"$out/log"
+tr '\n' '\0' <"$out/jobs" | RUNNER=$RUNNER BUILD=$BUILD xargs -0 -n 1 -P 2 sh -c >"$out/log"
 [ -z "$(reproduction jobs)" ] || fails "Jobs that are done are left"
 reproduction report >"$out/log"
 grep -q '^| . halfway after 0 updates | [^|]* ± [^|]* | .* | 2 |$' "$out/page" || fails "No row of two seeds"

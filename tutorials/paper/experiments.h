@@ -1,5 +1,5 @@
-// The paper's experiments, in the order of its figures, and the lesson that repeats each at SCALE=paper. Which of
-// a lesson's numbers belong to which experiment stands in the lesson: L.compare(..., {.figure = "4C"}).
+// The paper's experiments, in the order of its figures, and the lesson that repeats each at SCALE=paper.
+// Which numbers of a lesson belong to an experiment stands in the lesson: L.compare(..., {.figure = "4C"}).
 #pragma once
 #include <array>
 
@@ -14,9 +14,10 @@ struct Experiment {
 
 inline constexpr auto experiments = std::to_array<Experiment>({
     {"2A", "token binding: which states stand in a token after the first layer", 7},
-    {"4A", "one layer, its formula, and halfway, while they train", 3, "each run is the mean of five training seeds"},
+    {"4A", "one layer, its formula, and halfway, while they train", 3,
+     "each run is the mean of five training seeds"},
     {"4B", "the same with six layers", 0,
-     "the authors' curves are drawn, but not stored; lesson 5 compresses six layers, with numbers of its own"},
+     "the authors' curves are drawn, but not stored; lesson 5 compresses six layers on its own"},
     {"4C", "linear layers on constructed tokens", 5},
     {"4D", "one mesa-layer on constructed tokens", 6},
     {"4E", "probes of six linear layers", 5},
@@ -31,13 +32,14 @@ inline constexpr auto experiments = std::to_array<Experiment>({
     {"11", "systems that contract", 5},
     {"12", "one W for all sequences", 5},
     {"16", "sensitivity of the first layer, in training", 7},
-    {"20", "kernel regression and least squares, by noise", 0, "the authors' numbers are drawn, but not stored"},
+    {"20", "kernel regression and least squares, by noise", 0,
+     "the authors' numbers are drawn, but not stored"},
     {"21", "token binding in systems that hide", 10},
     {"22", "sensitivity in systems that hide", 10, "ours at the end, the authors' after 3000 updates"},
     {"24", "probes of seven softmax layers, systems that hide", 10},
     {"25", "the same for nonlinear systems", 10},
     {"26", "language models", 0,
-     "an update of the authors' models takes two cores 15 minutes or more; lesson 12 asks the same of small ones"},
+     "an update of the authors' models takes two cores 15 minutes or more; lesson 12 has small ones"},
     {"text", "how many observations a token has to hold", 0,
      "the authors state no numbers; lesson 10 shows what least squares makes of k observations"},
     {"notebook", "the authors' notebook: two linear layers, 2400 updates", 0,

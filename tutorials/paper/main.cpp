@@ -1,11 +1,11 @@
-// `reproduction jobs` prints the commands that are left, `reproduction report` writes the page. The environment says
-// of what: FOLDER (with seed-S/tutorial-N), SCALE, SEEDS, LESSONS; for jobs also MAKE and SETTINGS, which
-// stand in each command; for the report PAGE, a file.
+// `reproduction jobs` prints the commands that are left, `reproduction report` writes the page. The
+// environment says of what: FOLDER (with seed-S/tutorial-N) and SCALE; for jobs SEEDS, LESSONS, and MAKE and
+// SETTINGS, which stand in each command; for the report PAGE, a file.
 #include <charconv>
 #include <cmath>
-#include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <iostream>
 #include <sstream>
 
 #include "core/error.h"
@@ -46,20 +46,23 @@ std::string word(const std::string& text) {
   return quoted + "'";
 }
 
+std::string hours_text(double hours) {
+  return std::isnan(hours) ? "unknown hours" : lesson::fixed_number(hours, 2) + " hours of two cores";
+}
+
 void print_jobs(const Found& found, const std::string& folder, const std::string& scale) {
-  const std::vector<Job> jobs = jobs_left(found, scale, numbers<int>("LESSONS"), numbers<std::uint64_t>("SEEDS"));
+  const std::vector<Job> jobs =
+      jobs_left(found, scale, numbers<int>("LESSONS"), numbers<std::uint64_t>("SEEDS"));
+  const std::string settings = setting("SETTINGS").empty() ? "" : " " + setting("SETTINGS");
   double sum = 0;
   for (const Job& job : jobs) {
     sum += job.hours;
-    const std::string settings = setting("SETTINGS");
-    std::printf("%s tutorial-%d SCALE=%s SEED=%llu OUT=%s RESUME=1%s%s # %s\n", setting("MAKE").c_str(), job.lesson,
-                scale.c_str(), static_cast<unsigned long long>(job.seed),
-                word(text(folder, "/seed-", job.seed)).c_str(), settings.empty() ? "" : " ", settings.c_str(),
-                std::isnan(job.hours) ? "hours unknown"
-                                      : (lesson::fixed_number(job.hours, 2) + " hours of two cores").c_str());
+    const std::string out = word(text(folder, "/seed-", job.seed));
+    std::cout << setting("MAKE") << " tutorial-" << job.lesson << " SCALE=" << scale << " SEED=" << job.seed
+              << " OUT=" << out << " RESUME=1" << settings << " # " << hours_text(job.hours) << '\n';
   }
-  const std::string hours = std::isnan(sum) ? "" : ", about " + lesson::fixed_number(sum, 1) + " hours of two cores";
-  std::fprintf(stderr, "%zu jobs are left%s; %zu runs are over.\n", jobs.size(), hours.c_str(), found.runs.size());
+  std::cerr << jobs.size() << " jobs are left, " << hours_text(sum) << "; " << found.runs.size()
+            << " runs are done.\n";
 }
 
 }  // namespace
@@ -69,16 +72,16 @@ int main(int argc, char** argv) {
     const std::string goal = argc == 2 ? argv[1] : "", folder = setting("FOLDER"), scale = setting("SCALE");
     check(goal == "jobs" || goal == "report", "expected jobs or report");
     const Found found = find_runs(folder, scale);
-    for (const std::string& problem : found.problems) std::fprintf(stderr, "%s\n", problem.c_str());
+    for (const std::string& problem : found.problems) std::cerr << problem << '\n';
     if (goal == "jobs") {
       print_jobs(found, folder, scale);
     } else {
       write_file(setting("PAGE"), report(found, scale));
-      std::printf("Wrote %s from %zu runs.\n", setting("PAGE").c_str(), found.runs.size());
+      std::cout << "Wrote " << setting("PAGE") << " from " << found.runs.size() << " runs.\n";
     }
     return 0;
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "reproduction: %s\n", error.what());
+    std::cerr << "reproduction: " << error.what() << '\n';
     return 2;
   }
 }

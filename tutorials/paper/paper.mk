@@ -1,10 +1,6 @@
-# All lessons at the authors' scale, a job for each seed. `make paper-jobs` prints the jobs that are not done, shortest
-# first, each a command that may run at any time and beside the others: killed, it goes on, with the same bits.
-#
-#   make paper-jobs THREADS=1 | tr '\n' '\0' | xargs -0 -n 1 -P 2 sh -c      two at a time
-#   make paper-jobs THREADS=1 | parallel -j 2                                the same with GNU parallel
-#   make paper-jobs THREADS=2 >jobs                                          a Slurm array
-#   sbatch -c 2 --requeue --array=1-$(wc -l <jobs) --wrap 'sh -c "$(sed -n ${SLURM_ARRAY_TASK_ID}p jobs)"'
+# All lessons at the authors' scale, a job for each seed. `make paper-jobs` prints those that are not done,
+# the shortest first, each a command that may run at any time, beside the others too: killed, it goes on when
+# it is started again, with the same bits. The README shows it with xargs, GNU parallel and Slurm.
 #
 # SEEDS= which; OUT= where: OUT/paper/seed-1/tutorial-5. SCALE=smoke tries all this in minutes (and
 # leaves tutorials/REPRODUCTION.md as it is).
@@ -17,7 +13,7 @@ paper = FOLDER=$(call quote,$(OUT)/$(paper-scale)) SCALE=$(paper-scale) LESSONS=
 
 paper: ## run all lessons at the authors' scale, seed by seed, and go on where it was killed: SEEDS="1 2"
 	@$(MAKE) reproduction && jobs=$$($(paper) build/reproduction jobs) && unset MAKEFLAGS MAKELEVEL MFLAGS && \
-	  printf '%s\n' "$$jobs" | while read -r job; do [ -z "$$job" ] || { echo "$$job"; sh -c "$$job" </dev/null || :; }; done
+	  printf '%s\n' "$$jobs" | while read -r job; do echo "$$job"; sh -c "$$job" </dev/null || :; done
 	@$(MAKE) paper-report
 
 paper-jobs: ## print these runs, a command a line with its hours, for xargs, GNU parallel or Slurm

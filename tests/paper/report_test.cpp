@@ -116,6 +116,7 @@ TEST_CASE("files that are cut, or of another run, are left out with a sentence",
   for (std::size_t size = 0; size + 1 < whole.size(); size += 7) {
     CHECK_THROWS_AS(parse_run(whole.substr(0, size)), Error);
   }
+  CHECK_THROWS_AS(parse_run(whole + "}"), Error);
   runs.write({8, 2, 0, 0}, whole.substr(0, 700));
   runs.write({8, 3, 0, 0}, whole);
   runs.write({8, 4, 0, 0}, "{}\n");

@@ -122,7 +122,7 @@ std::string circumstances(const Experiment& experiment, const Found& found, cons
     if (std::ranges::find(run.rows, experiment.figure, &Row::figure) == run.rows.end()) continue;
     add(lessons, text(run.lesson));
     add(seeds, text(run.seed));
-    add(machines, text(run.machine, ", ", run.threads, " used"));
+    add(machines, text(run.machine, run.threads == 1 ? " (1 thread)" : text(" (", run.threads, " threads)")));
     hours += run.seconds / 3600;
     date = std::max(date, run.date.substr(0, run.date.find(' ')));
   }
@@ -152,7 +152,7 @@ std::string report(const Found& found, const std::string& scale) {
     const bool whole = !rows.empty() && has_run(experiment.lesson, found);
     if (!whole) not_run += text(start, why_not(experiment, found, scale), " |\n");
     if (rows.empty()) {
-      table += text(start, experiment.lesson == 0 ? "–" : text(experiment.lesson), " | not run | | | | |\n");
+      table += text(start, experiment.lesson == 0 ? "–" : text(experiment.lesson), has_run(experiment.lesson, found) ? " | not compared" : " | not run", " | | | | |\n");
       continue;
     }
     const std::string note = *experiment.note == 0 ? "" : text("; ", experiment.note);

@@ -305,7 +305,8 @@ void lesson_body(lesson::Lesson& L) {
              " sequences, the authors' 5000 of 256; ours ends at a loss of ", loss_text(layer.mean_loss),
              ", theirs at 0.1900, and least squares with all pairs is at ", loss_text(all_pairs.total()),
              "."));
-  L.compare("loss of the mesa-layer", layer.mean_loss, 0.1900, {.figure = "4D", .updates = updates, .tolerance = 0.02});
+  L.compare("loss of the mesa-layer", layer.mean_loss, 0.1900,
+            {.figure = "4D", .updates = updates, .tolerance = 0.02});
   for (const std::size_t n : {2u, 3u, 5u, 10u, 20u, 30u, 40u, 44u}) {
     if (L.scale() != lesson::Scale::paper) break;
     const auto then = static_cast<Index>(100 * n);

@@ -313,8 +313,8 @@ void lesson_body(lesson::Lesson& L) {
     const auto learned = static_cast<Index>(models[m].run.tested_at.back());
     for (const std::size_t i : {4u, 5u, 6u}) {
       if (L.scale() != lesson::Scale::paper) break;
-      L.compare(text("share of s_", t[i], " that stands in token 49, ", candidates[m].name), 1 - 3 * errors[m][i],
-                1 - 3 * (*authors_probes[m])[i], {"2A", learned, 0.15});
+      L.compare(text("share of s_", t[i], " that stands in token 49, ", candidates[m].name),
+                1 - 3 * errors[m][i], 1 - 3 * (*authors_probes[m])[i], {"2A", learned, 0.15});
     }
   }
 

@@ -103,8 +103,9 @@ void lesson_body(lesson::Lesson& L) {
       const Index d = paper::kernel_dimensions[n];
       classics.push_back(compare_classics(L, n, fewest * 3600 / (d * d)));
       bar.update(static_cast<Index>(n) + 1);
-      L.compare(text("kernel regression, d = ", d), classics[n].kernel, paper::kernel_regression[n], {.figure = "5B"});
-      L.compare(text("least squares, d = ", d), classics[n].behind, paper::least_squares[n], {.figure = "5B"});
+      const lesson::Reproduces row = {.figure = "5B"};
+      L.compare(text("kernel regression, d = ", d), classics[n].kernel, paper::kernel_regression[n], row);
+      L.compare(text("least squares, d = ", d), classics[n].behind, paper::least_squares[n], row);
     }
   }
   L.show(classical_figure(classics));

@@ -453,7 +453,8 @@ void lesson_body(lesson::Lesson& L) {
     }
     const Followed& bent_softmax = curved_models[1];
     lesson::compare_probes(L, lesson::probe_by_depth(task, softmax.run.model, L.seed(), probed / 2),
-                           {{49, paper::partial_tf_7_probe, {}}}, reproduces("24", softmax, 0.25), "hiding: ");
+                           {{49, paper::partial_tf_7_probe, {}}}, reproduces("24", softmax, 0.25),
+                           "hiding: ");
     lesson::compare_probes(L, lesson::probe_by_depth(curved, bent_softmax.run.model, L.seed(), probed / 2),
                            {{49, paper::nonlinear_tf_7_probe, {}}}, reproduces("25", bent_softmax, 0.25),
                            "nonlinear: ");

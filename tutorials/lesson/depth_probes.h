@@ -85,10 +85,10 @@ inline void compare_probes(Lesson& L, const DepthProbes& ours, const std::vector
       const std::vector<double>& losses = is_next ? next : preconditioned;
       for (std::size_t l = 1; l < losses.size(); ++l) {
         const auto layer = static_cast<Index>(l);
-        L.compare(text(name, is_next ? "next" : "preconditioned", " state, probe after layer ", l, " at t = ", t,
-                       ", input = 1"),
-                  is_next ? ours.next_left(layer, t) : ours.preconditioned_left(layer, t), losses[l] / losses[0],
-                  row);
+        L.compare(text(name, is_next ? "next" : "preconditioned", " state, probe after layer ", l, " at t = ",
+                       t, ", input = 1"),
+                  is_next ? ours.next_left(layer, t) : ours.preconditioned_left(layer, t),
+                  losses[l] / losses[0], row);
       }
     }
   }

@@ -21,7 +21,7 @@ NUMBERS := $(shell ls tutorials/[0-9]*/lesson.cpp | sed -n 's|^tutorials/0*\([0-
 TUTORIALS := $(NUMBERS:%=tutorial-%)
 .PHONY: help test test-run test-lessons sanitize fingerprints clean library objects bench again $(TUTORIALS)
 ASSIGNMENTS := $(shell ls tests/course | sed -n 's/^0*\([0-9]*\)_.*/\1/p')
-DESK := course student grade gradescope test-course assignment-% hint-% watch-%
+DESK := course student grade gradescope test-course assignment-% hint-% watch-% paper paper-jobs paper-report
 
 # Several goals are made one after another, each by a make of its own.
 ifneq ($(word 2,$(MAKECMDGOALS)),)
@@ -32,12 +32,13 @@ $(MAKECMDGOALS):
 
 # -- Goals that need no compiler ------------------------------------------------------------------
 else ifeq ($(filter-out help test sanitize fingerprints clean $(DESK),$(MAKECMDGOALS)),)
-include tests/course/course.mk
+include tests/course/course.mk tutorials/paper/paper.mk
 -include tests/course/teacher.mk
 help: ## list what can be made
 	@{ ls tutorials/[0-9]*/lesson.cpp | \
 	  sed -n 's|^tutorials/0*\([0-9]*\)_\(.*\)/.*|  make tutorial-\1@\2|p' | tr _ ' '; \
-	  sed -n 's/^\([a-z%-]*\):.*## /  make \1@/p; s/^## /  /p' Makefile tests/course/*.mk; } | tr '@%' '\tN' | expand -t 22
+	  sed -n 's/^\([a-z%-]*\):.*## /  make \1@/p; s/^## /  /p' Makefile tests/course/*.mk tutorials/paper/paper.mk; } | \
+	  tr '@%' '\tN' | expand -t 22
 
 test: ## run all tests: in double precision, in float, and a glance at every lesson
 	@[ ! -e tests/course/starter ] || echo "In a starter, tests of what is not written yet fail: make assignment-N instead."
@@ -74,13 +75,15 @@ LIBRARY := $(call objects,core/*.cpp nn/*.cpp tasks/*.cpp tutorials/lesson/*.cpp
 $(foreach n,$(NUMBERS),$(eval own.tutorial-$n := $(call objects,tutorials/0$n_*/*.cpp tutorials/$n_*/*.cpp)))
 own.test-lessons := $(call objects,tutorials/[0-9]*/*.cpp)
 own.test-run := $(call objects,$(addprefix tests/,*.cpp core/*.cpp nn/*.cpp tasks/*.cpp lesson/*.cpp) \
-    $(addprefix tests/course/,exercises.cpp tree.cpp proof.cpp report.cpp))
+    $(addprefix tests/course/,exercises.cpp tree.cpp proof.cpp report.cpp) tests/paper/*.cpp tutorials/paper/r*.cpp)
+own.reproduction := $(call objects,tutorials/paper/*.cpp)
 own.bench := $(call objects,tests/bench/*.cpp)
 $(foreach n,$(ASSIGNMENTS),$(eval own.check-$n := $(call objects,tests/course/0$n_*.cpp tests/course/$n_*.cpp \
     $(addprefix tests/course/,check.cpp desk.cpp main.cpp sandbox.cpp exercises.cpp))))
 own.teacher := $(call objects,$(addprefix tests/course/,course.cpp main.cpp grade.cpp report.cpp sandbox.cpp tree.cpp proof.cpp \
     exercises.cpp) core/files.cpp core/utf8.cpp tutorials/lesson/writing.cpp)
-own.objects := $(own.test-lessons) $(own.test-run) $(own.bench) $(call objects,tests/fuzz/*.cpp tests/course/*.cpp)
+own.objects := $(own.test-lessons) $(own.test-run) $(call objects,$(addsuffix /*.cpp,tutorials/paper \
+    tests/bench tests/fuzz tests/course))
 OBJECTS := $(sort $(LIBRARY) $(own.objects))
 library: $(LIBRARY)
 objects: $(OBJECTS)
@@ -108,8 +111,8 @@ include $(WHOLE)
 $(filter-out $(WHOLE:.d=),$(OBJECTS) $(CATCH)): again
 
 # What draws, prints, saves and tests has no loops to speed up: there, quick to compile matters more.
-QUICK := $(call objects,tutorials/lesson/*.cpp core/files.cpp nn/safetensors*.cpp tests/course/*.cpp) \
-    $(own.test-run) $(CATCH)
+QUICK := $(call objects,core/files.cpp nn/safetensors*.cpp $(addsuffix /*.cpp,tutorials/lesson tutorials/paper \
+    tests/course)) $(own.test-run) $(CATCH)
 $(QUICK): FLAGS := $(FLAGS:-O3=-O1)
 
 # Assignment 9 is about speed.
@@ -119,11 +122,12 @@ $(call objects,core/gemm.cpp tests/course/09_*.cpp): CXXFLAGS := $(patsubst -O1,
 $(CATCH): COMPILE += -x c++-header
 $(own.test-run): $(CATCH)
 
-COURSE := $(ASSIGNMENTS:%=check-%) teacher
+COURSE := $(ASSIGNMENTS:%=check-%) teacher reproduction
 PROGRAMS := $(TUTORIALS) test-run bench $(COURSE)
 $(foreach goal,$(PROGRAMS),$(eval $(BUILD)/$(goal): $(own.$(goal))))
 $(BUILD)/test-run: LIBS += $(filter -lCatch2,$(COMPILER))
-$(TUTORIALS:%=$(BUILD)/%) $(BUILD)/test-run $(BUILD)/bench: $(LIBRARY)
+$(TUTORIALS:%=$(BUILD)/%) $(addprefix $(BUILD)/,test-run bench reproduction): $(LIBRARY)
+$(BUILD)/reproduction: | $(TUTORIALS:%=$(BUILD)/%) # so that jobs that start at once find nothing to compile
 $(ASSIGNMENTS:%=$(BUILD)/check-%): $(KERNEL)
 $(PROGRAMS:%=$(BUILD)/%):
 	@$(COMPILE) $(filter %.o,$^) -o $@.$$$$ $(LDFLAGS) $(LIBS) $(LDLIBS) && mv $@.$$$$ $@
@@ -140,6 +144,6 @@ test-run test-lessons: export OMP_WAIT_POLICY := passive
 test-run: $(BUILD)/test-run
 	@echo "Tests in $(REAL):"
 	@$(RUNNER) $<
-test-lessons: $(TUTORIALS:%=$(BUILD)/%)
+test-lessons: $(TUTORIALS:%=$(BUILD)/%) $(BUILD)/reproduction
 	@MAKE='$(MAKE)' RUNNER=$(call quote,$(RUNNER)) $(call typed,BUILD NUMBERS REAL SANITIZE) sh tests/lessons.sh
 endif

@@ -180,6 +180,7 @@ void Checkpoint::save(Index n) {
   std::error_code ignored;  // then saving tells what is wrong
   fs::create_directories(directory_of(path_), ignored);
   save_safetensors(path_, file);
+  if (options_.saved) options_.saved();
   saved_at_ = Clock::now();
 }
 

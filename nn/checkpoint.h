@@ -32,6 +32,7 @@ class Checkpoint {
   struct Options {
     bool resume = false;   // go on from the file, if there is one; else start anew and replace it
     double seconds = 60;   // between two saves
+    std::function<void()> saved = {};  // called after each
   };
 
   // `identity` says what run this is, and all that it depends on: "seed 1, float, updates 500, ...". A

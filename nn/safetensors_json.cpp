@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 #include <system_error>
 
 namespace mesagrad {
 
-JsonReader::JsonReader(std::string_view json) : json_(json) {
-  check(is_valid_utf8(json), "the header is not valid UTF-8");
+JsonReader::JsonReader(std::string_view json, std::string name) : json_(json), name_(std::move(name)) {
+  check(is_valid_utf8(json), "the ", name_, " is not valid UTF-8");
 }
 
 bool JsonReader::take(std::string_view word) {
@@ -26,7 +27,7 @@ bool JsonReader::accept(std::string_view word) {
 }
 
 char JsonReader::next() {
-  require(place_ < json_.size(), "the header ends inside a string");
+  require(place_ < json_.size(), "the ", name_, " ends inside a string");
   return json_[place_++];
 }
 
@@ -73,6 +74,23 @@ char32_t JsonReader::four_hex_digits() {
   require(error == std::errc{} && stop - first == 4, "\\u needs four hexadecimal digits");
   place_ += 4;
   return value;
+}
+
+double JsonReader::number() {
+  if (null()) return std::numeric_limits<double>::quiet_NaN();
+  const std::size_t begin = place_;
+  skip_scalar();
+  double value = 0;
+  const char* end = json_.data() + place_;
+  const auto [stop, error] = std::from_chars(json_.data() + begin, end, value);
+  require(error == std::errc{} && stop == end, "expected a number");
+  return value;
+}
+
+bool JsonReader::truth() {
+  const bool yes = accept("true");
+  require(yes || accept("false"), "expected true or false");
+  return yes;
 }
 
 void JsonReader::skip_value() {

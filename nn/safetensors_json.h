@@ -17,14 +17,21 @@ namespace mesagrad {
 // next is not what it is asked for.
 class JsonReader {
  public:
-  explicit JsonReader(std::string_view json);  // throws if this is not valid UTF-8
+  // Throws if this is not valid UTF-8. `name` stands in error messages.
+  explicit JsonReader(std::string_view json, std::string name = "header");
 
   // Calls read_value(key) at each value of an object; it must read the value. Returns how many
   // there were. No key may appear twice.
   template <class ReadValue>
   std::size_t object(ReadValue read_value);
 
+  // The same for the values of a list, without keys.
+  template <class ReadValue>
+  void list(ReadValue read_value);
+
   std::string string();
+  double number();  // NaN for null
+  bool truth();
   std::vector<Index> whole_numbers();  // a list of at most 4 numbers, none of them negative
   bool null() { return accept("null"); }  // whether there is one; else nothing is read
   void skip_value();                   // of any kind, however deep
@@ -32,7 +39,7 @@ class JsonReader {
 
   template <class... Pieces>
   void require(bool holds, const Pieces&... pieces) const {
-    if (!holds) fail("header, byte ", place_, ": ", text(pieces...));
+    if (!holds) fail(name_, ", byte ", place_, ": ", text(pieces...));
   }
 
  private:
@@ -48,6 +55,7 @@ class JsonReader {
   char32_t four_hex_digits();
 
   std::string_view json_;
+  std::string name_;
   std::size_t place_ = 0;
 };
 
@@ -64,6 +72,15 @@ std::size_t JsonReader::object(ReadValue read_value) {
   } while (accept(","));
   expect("}");
   return keys.size();
+}
+
+template <class ReadValue>
+void JsonReader::list(ReadValue read_value) {
+  expect("[");
+  if (accept("]")) return;
+  do read_value();
+  while (accept(","));
+  expect("]");
 }
 
 }  // namespace mesagrad

@@ -57,6 +57,24 @@ for n in 5 6 7 8 9 10 11 12 13; do
   same_results $n
 done
 
+# The jobs of `make paper-jobs`, of two seeds of which one is done, two at a time, and their report.
+echo "The report of several seeds"
+mkdir "$out/seeds"
+ln -s "$PWD/$out/smoke" "$out/seeds/seed-1"
+echo 'n=${1#tutorial-}; shift; exec $RUNNER "$BUILD/tutorial-$n" "$@"' >"$out/make"
+reproduction() {
+  FOLDER=$out/seeds SCALE=smoke LESSONS="1 3" SEEDS="1 2" MAKE="sh $out/make" SETTINGS=THREADS=1 PAGE=$out/page \
+    $RUNNER "$BUILD/reproduction" "$@" 2>"$out/log"
+}
+reproduction jobs >"$out/jobs"
+line='^sh [^ ]+ tutorial-[13] SCALE=smoke SEED=2 OUT=[^ ]+/seed-2 RESUME=1 THREADS=1 # '
+[ "$(grep -cE "$line" "$out/jobs")" -eq 2 ] && [ "$(wc -l <"$out/jobs")" -eq 2 ] ||
+  fails "Not the jobs that are left: $(cat "$out/jobs")"
+tr '\n' '\0' <"$out/jobs" | RUNNER=$RUNNER BUILD=$BUILD xargs -0 -n 1 -P 2 sh -c >"$out/log"
+[ -z "$(reproduction jobs)" ] || fails "Jobs that are done are left"
+reproduction report >"$out/log"
+grep -q '^| . halfway after 0 updates | [^|]* ± [^|]* | .* | 2 |$' "$out/page" || fails "No row of two seeds"
+
 # With learning rates of zero nothing is learned, and no page may say that anything was: every sentence about the
 # run has a number of it, and titles and captions tell what to look for.
 # same_loss N CURVE: the test loss is the same from the first update to the last.

@@ -141,6 +141,40 @@ TEST_CASE("a plot that is shown keeps its curves: measured ones, and times apart
   CHECK_FALSE(contains(timings, "losses"));
 }
 
+TEST_CASE("a compared curve is a row for its mean, and at paper scale for its points", "[lesson]") {
+  const auto body = [](Lesson& L) {
+    const Reproduces row = {.figure = "4C", .updates = 50, .tolerance = 0.125};
+    L.compare_curve("loss", {1, 2, 6}, {1, 3, 5}, row, {0, 2, 7});
+    L.claim("one", 1, {.expected = 1});
+  };
+  const std::string mean = "\"name\": \"loss\",\n      \"this_run\": 3,\n      \"paper\": 3,\n"
+                           "      \"figure\": \"4C\",\n      \"updates\": 50,\n      \"tolerance\": 0.125";
+  Trial trial;
+  REQUIRE(trial.status(body) == 0);
+  CHECK(contains(trial.result("results.json"), mean));
+  CHECK_FALSE(contains(trial.result("results.json"), "loss, t = "));
+  REQUIRE(trial.status(body, "SCALE=paper") == 0);
+  CHECK(contains(trial.result("results.json"), mean));
+  CHECK(contains(trial.result("results.json"), "\"loss, t = 2\",\n      \"this_run\": 6,"));
+  CHECK(contains(trial.result("results.json"), "\"tolerance\": 0.375"));
+  CHECK_FALSE(contains(trial.result("results.json"), "t = 7"));
+}
+
+TEST_CASE("a resumed run counts the seconds of the one that was killed", "[lesson]") {
+  Trial trial;
+  const auto killed = [](Lesson& L) {
+    create_writable(L.checkpoints());
+    write_file(L.checkpoints() + "/seconds", "1000\n");
+    fail("killed");
+  };
+  const auto good = [](Lesson& L) { L.claim("one", 1, {.expected = 1}); };
+  CHECK(trial.status(killed) == 2);
+  REQUIRE(trial.status(good, "RESUME=1") == 0);
+  CHECK(contains(trial.result("results.json"), "\"seconds\": 1000."));
+  REQUIRE(trial.status(good, "RESUME=1") == 0);  // what it had saved is gone
+  CHECK_FALSE(contains(trial.result("results.json"), "\"seconds\": 1000."));
+}
+
 TEST_CASE("what no run can contradict is refused", "[lesson]") {
   Trial trial;
   CHECK(trial.status([](Lesson& L) { L.say("The layer is as good as gradient descent."); }) == 2);

@@ -305,10 +305,14 @@ void lesson_body(lesson::Lesson& L) {
              three_digits(step.mean[49]), "."));
 
   L.compare("always 0", zero.total(), 1.667);
-  L.compare("one gradient step", score(step), lesson::mean(paper::gradient_step));
-  L.compare("Proposition 2, 3 layers", score(three), lesson::mean(paper::proposition_2_of_3));
-  L.compare("Proposition 2, 7 layers", score(seven), lesson::mean(paper::proposition_2_of_7));
-  L.compare("least squares, newest pair left out", score(lsq_published), lesson::mean(paper::lsq));
+  const auto compare = [&](const std::string& name, LossCurve curve, const auto& theirs, const char* figure) {
+    for (double& loss : curve.mean) loss /= luck;
+    L.compare_curve(name, curve.mean, theirs, {.figure = figure});
+  };
+  compare("one gradient step", step, paper::gradient_step, "4C");
+  compare("Proposition 2, 3 layers", three, paper::proposition_2_of_3, "6C");
+  compare("Proposition 2, 7 layers", seven, paper::proposition_2_of_7, "6C");
+  compare("least squares, newest pair left out", lsq_published, paper::lsq, "6C");
 
   // What this page claims; each line could have come out false.
   L.found(text("Mean loss: always 0 ", lesson::fixed_number(zero.total(), 3),

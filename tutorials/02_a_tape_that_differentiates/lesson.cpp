@@ -319,9 +319,9 @@ void lesson_body(lesson::Lesson& L) {
              ", and the authors' ", published, ". The step sizes α differ from the authors' by up to ",
              lesson::fixed_number(100 * largest, 0), " %."));
 
-  L.compare("step size η", learned_eta, 0.032);
-  L.compare("learned solver", learned, 0.2339);
-  L.compare("published coefficients", published, 0.2317);
+  L.compare("step size η", learned_eta, 0.032, {.figure = "4C"});
+  L.compare("learned solver", learned, 0.2339, {.figure = "6C", .updates = updates});
+  L.compare("published coefficients", published, 0.2317, {.figure = "6C"});
 
   const bool in_double = sizeof(real) == sizeof(double);
   constexpr auto smoke = lesson::Scale::smoke;  // from which scale on a claim is judged

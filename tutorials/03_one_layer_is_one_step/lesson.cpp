@@ -310,8 +310,9 @@ void lesson_body(lesson::Lesson& L) {
   const double luck = ours.mean[0] / paper::lsa_1_training[0];
   compare_losses(L, "layer", ours.mean, luck, paper::lsa_1_training, {2, 3, 5, 10, 20, 34});
   compare_losses(L, "halfway", halfway.mean, luck, paper::interpolated_training, {0, 1, 2, 3, 5, 10, 20, 34});
-  L.compare("compressed", lesson::mean(compressed_losses) / luck, lesson::mean(paper::compressed));
-  L.compare("learned step size", lesson::mean(etas), 0.0334);
+  L.compare("compressed", lesson::mean(compressed_losses) / luck, lesson::mean(paper::compressed),
+            {.figure = "4A", .updates = updates});
+  L.compare("learned step size", lesson::mean(etas), 0.0334, {.figure = "4A", .updates = updates});
   const double worst = std::max(distance(ours, luck, paper::lsa_1_training, seeds),
                                 distance(halfway, luck, paper::interpolated_training, seeds));
 

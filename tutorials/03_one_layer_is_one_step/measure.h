@@ -159,7 +159,9 @@ inline void compare_losses(lesson::Lesson& L, const std::string& name, const std
                            double luck, const std::vector<double>& theirs,
                            const std::vector<std::size_t>& moments) {
   for (const std::size_t i : moments) {
-    if (i < ours.size()) L.compare(text(name, " after ", i * 100, " updates"), ours[i] / luck, theirs[i]);
+    if (i >= ours.size()) break;
+    L.compare(text(name, " after ", i * 100, " updates"), ours[i] / luck, theirs[i],
+              {.figure = "4A", .updates = static_cast<Index>(i) * 100});
   }
 }
 

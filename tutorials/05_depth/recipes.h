@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "nn/linear_transformer.h"
+#include "tutorials/05_depth/paper.h"
 #include "tutorials/lesson/lesson.h"
 #include "tutorials/lesson/train.h"
 
@@ -69,28 +70,29 @@ inline lesson::Recipe<LinearTransformer> depth_recipe(const lesson::Lesson& L, I
   return recipe;
 }
 
-// A model on another task, with the authors' loss.
+// A model on another task, with the authors' losses.
 struct Control {
   std::string name;
   const LinearDynamics* system;
   LinearTransformer::Options model;
   AuthorsTraining training;
-  double authors;
+  const std::vector<double>* authors;
   bool quick;  // trained at lesson scale too
 };
 
 inline std::vector<Control> controls_of(const LinearDynamics& contracting, const LinearDynamics& fixed) {
+  const std::vector<double>*c = paper::contracting.data(), *f = paper::fixed_W.data();
   return {
-      {"contracting, 1 layer", &contracting, linear_layers(1), {5000, 1e-4, 1e-3}, 0.890, true},
-      {"contracting, 2 layers", &contracting, linear_layers(2), {5000, 1e-4, 5e-4}, 0.395, true},
-      {"contracting, 4 layers", &contracting, linear_layers(4), {10000, 1e-4, 5e-4}, 0.193, false},
-      {"contracting, 6 layers", &contracting, linear_layers(6), {5000, 1e-4, 5e-4}, 0.219, false},
-      {"contracting, mesa-layer", &contracting, mesa_layer(), {5000, 4e-4, 2e-3}, 0.154, true},
-      {"fixed W, 1 layer", &fixed, linear_layers(1), {10000, 1e-3, 3e-3, 512}, 0.103, true},
-      {"fixed W, 2 layers", &fixed, linear_layers(2), {10000, 1e-3, 1e-3, 512}, 0.0199, false},
-      {"fixed W, 4 layers", &fixed, linear_layers(4), {5000, 1e-3, 1e-3, 512}, 0.0135, false},
-      {"fixed W, 6 layers", &fixed, linear_layers(6), {5000, 1e-3, 1e-3, 512}, 0.0046, false},
-      {"fixed W, mesa-layer", &fixed, mesa_layer(), {5000, 4e-4, 2e-3, 512}, 0.0019, true},
+      {"contracting, 1 layer", &contracting, linear_layers(1), {5000, 1e-4, 1e-3}, c, true},
+      {"contracting, 2 layers", &contracting, linear_layers(2), {5000, 1e-4, 5e-4}, c + 1, true},
+      {"contracting, 4 layers", &contracting, linear_layers(4), {10000, 1e-4, 5e-4}, c + 2, false},
+      {"contracting, 6 layers", &contracting, linear_layers(6), {5000, 1e-4, 5e-4}, c + 3, false},
+      {"contracting, mesa-layer", &contracting, mesa_layer(), {5000, 4e-4, 2e-3}, c + 4, true},
+      {"fixed W, 1 layer", &fixed, linear_layers(1), {10000, 1e-3, 3e-3, 512}, f, true},
+      {"fixed W, 2 layers", &fixed, linear_layers(2), {10000, 1e-3, 1e-3, 512}, f + 1, false},
+      {"fixed W, 4 layers", &fixed, linear_layers(4), {5000, 1e-3, 1e-3, 512}, f + 2, false},
+      {"fixed W, 6 layers", &fixed, linear_layers(6), {5000, 1e-3, 1e-3, 512}, f + 3, false},
+      {"fixed W, mesa-layer", &fixed, mesa_layer(), {5000, 4e-4, 2e-3, 512}, f + 4, true},
   };
 }
 

@@ -303,10 +303,18 @@ void lesson_body(lesson::Lesson& L) {
     const std::vector<double>& now =
         models[m].far[L.scale() == lesson::Scale::paper ? std::min<std::size_t>(30, final) : final];
     const auto& authors = m == 0 ? paper::tf_7_sensitivity : paper::hybrid_sensitivity;
-    for (const std::size_t steps : {1u, 2u}) {
+    const lesson::Reproduces in_training = {"16", 3000, 0.25};
+    for (const std::size_t steps : {1u, 2u, 3u}) {
+      if (steps == 3 && L.scale() != lesson::Scale::paper) break;
       L.compare(text("sensitivity to s_", last - static_cast<Index>(steps), ", that to s_", last, " = 1, ",
                      candidates[m].name),
-                now[steps] / now[0], authors[steps] / authors[0]);
+                now[steps] / now[0], authors[steps] / authors[0], in_training);
+    }
+    const auto learned = static_cast<Index>(models[m].run.tested_at.back());
+    for (const std::size_t i : {4u, 5u, 6u}) {
+      if (L.scale() != lesson::Scale::paper) break;
+      L.compare(text("share of s_", t[i], " that stands in token 49, ", candidates[m].name),
+                1 - 3 * errors[m][i], 1 - 3 * (*authors_probes[m])[i], {"2A", learned, 0.15});
     }
   }
 

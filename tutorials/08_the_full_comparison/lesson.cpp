@@ -119,15 +119,12 @@ void lesson_body(lesson::Lesson& L) {
   // All are trained with AdamW, a warm-up and a falling rate (lesson 2), each with the same recipe from first
   // to last: nothing changes when the neighbour has been found.
   const std::vector<Candidate> candidates = candidates_for(L);
-  const Index seeds = L.scaled<Index>({.smoke = 1, .lesson = 1, .paper = 3});
-  L.setting("training seeds", seeds);
   std::vector<lesson::Runs<Transformer>> trained;
   for (const Candidate& one : candidates) {
     const lesson::Recipe<Transformer> recipe = lesson::transformer_recipe(L, one.model, one.schedule);
     if (trained.empty()) L.setting("batch", recipe.batch);
     L.setting(text("updates of ", one.name), recipe.updates);
-    const Index count = one.model.blocks.size() == 12 ? 1 : seeds;
-    trained.push_back(lesson::train_and_test(L, one.name, task, recipe, count, sequences));
+    trained.push_back(lesson::train_and_test(L, one.name, task, recipe, 1, sequences));
   }
   const lesson::Runs<Transformer>& three = trained[0], &seven = trained[1], &two = trained[2];
   lesson::LinePlot plot = lesson::by_position(
@@ -171,17 +168,14 @@ void lesson_body(lesson::Lesson& L) {
   // positions.
   lesson::Table table{
       .title = "Mean loss of the trained models",
-      .caption = text("The mean over ", seeds, seeds == 1 ? " training seed" : " training seeds",
-                      L.scale() == lesson::Scale::paper ? ", of which twelve layers have one." : "."),
+      .caption = "The mean over all positions.",
       .columns = {"", "parameters", "this run", "authors"}};
   for (std::size_t n = 0; n < candidates.size(); ++n) {
     const std::vector<double>& authors = candidates[n].authors;
     table.row({trained[n].name, text(size_of(trained[n].model())), loss_text(trained[n].mean_loss),
                loss_text(lesson::mean(authors))});
-    L.compare(trained[n].name, trained[n].mean_loss, lesson::mean(authors));
-    for (const std::size_t t : {4u, 9u, 19u, 49u}) {
-      L.compare(text(trained[n].name, ", t = ", t), trained[n].curve().mean[t], authors[t]);
-    }
+    const lesson::Reproduces row = {"7A", static_cast<Index>(trained[n].runs[0].tested_at.back())};
+    L.compare_curve(trained[n].name, trained[n].curve().mean, authors, row);
   }
   table.row({"least squares, all pairs", "", loss_text(all_pairs.total()), ""});
   L.show(table);
@@ -226,6 +220,8 @@ void lesson_body(lesson::Lesson& L) {
                        .title = "What can be read off seven softmax layers",
                        .caption = "Compare with the linear models of lesson 5: does the right side fall here "
                                   "too, and after which layer does it stop?"});
+  lesson::compare_probes(L, probes, paper::probes_of_tf_7,
+                         {"6A", static_cast<Index>(seven.runs[0].tested_at.back()), 0.25});
 
   // That something can be read off the stream does not say that the model reads it. But it does not come for
   // free either, which is what the control is for: from the preconditioned state alone the next one should

@@ -4,6 +4,8 @@
 #pragma once
 #include <vector>
 
+#include "tutorials/lesson/depth_probes.h"
+
 namespace mesagrad::paper {
 
 // Transformers of three, seven and twelve layers of softmax attention that see raw states. Figures
@@ -38,5 +40,15 @@ inline const std::vector<double> hybrid = {
     0.003032, 0.002978, 0.00282, 0.002694, 0.002526, 0.002584, 0.002564, 0.002522, 0.002829,
     0.002545, 0.002708, 0.002304, 0.002444, 0.002289, 0.002124, 0.002115, 0.002102, 0.002199,
     0.002167, 0.002197, 0.00223, 0.002273};
+
+// What linear probes of seven layers of softmax attention miss of the next state and of the preconditioned
+// state, before the first layer and after each, at some positions. Figures 6A, 6B.
+inline const std::vector<lesson::AuthorsProbes> probes_of_tf_7 = {
+    {9, {1.61, 1.35, 1.05, .787, .591, .493, .36, .25},
+     {.712, .601, .511, .381, .28, .231, .231, .225}},
+    {19, {1.61, 1.36, .859, .503, .331, .195, .077, .0205},
+     {.0599, .052, .0433, .0342, .0259, .0213, .0218, .0217}},
+    {49, {1.62, 1.38, .798, .422, .262, .114, .0374, .00918},
+     {.00575, .00494, .00415, .00329, .00219, .00183, .00191, .00198}}};
 
 }  // namespace mesagrad::paper

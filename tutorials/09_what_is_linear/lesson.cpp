@@ -103,8 +103,9 @@ void lesson_body(lesson::Lesson& L) {
       const Index d = paper::kernel_dimensions[n];
       classics.push_back(compare_classics(L, n, fewest * 3600 / (d * d)));
       bar.update(static_cast<Index>(n) + 1);
-      L.compare(text("kernel regression, d = ", d), classics[n].kernel, paper::kernel_regression[n]);
-      L.compare(text("least squares, d = ", d), classics[n].behind, paper::least_squares[n]);
+      const lesson::Reproduces row = {.figure = "5B"};
+      L.compare(text("kernel regression, d = ", d), classics[n].kernel, paper::kernel_regression[n], row);
+      L.compare(text("least squares, d = ", d), classics[n].behind, paper::least_squares[n], row);
     }
   }
   L.show(classical_figure(classics));
@@ -302,7 +303,9 @@ void lesson_body(lesson::Lesson& L) {
     L.show(swap_table(all, missed[n], chosen[n]));
     for (std::size_t block = 0; block < 7; ++block) {
       L.compare(text("block ", block + 1, " linear, d = ", d, ", teacher = 1"), all.student[block],
-                chosen[n].mean[block]);
+                chosen[n].mean[block],
+                {"5A", students_recipe(L, d).updates,
+                 std::max(0.05, 2 * chosen[n].deviation[block] / chosen[n].mean[block])});
     }
     const auto [least, most] = std::ranges::minmax(all.removed);
     L.say(text("d = ", d, ": a missing block multiplies the loss by ", lesson::fixed_number(least, 2), " to ",

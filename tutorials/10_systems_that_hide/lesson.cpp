@@ -182,15 +182,10 @@ void lesson_body(lesson::Lesson& L) {
              " on sixteen stacked; the authors report ",
              loss_text(lesson::mean(paper::partial_proposition_2)), " and ",
              loss_text(lesson::mean(paper::partial_proposition_2_stacked)), "."));
-  L.compare("Proposition 2, single observations", single_mean, lesson::mean(paper::partial_proposition_2));
-  L.compare("Proposition 2, sixteen stacked", stacked_mean,
-            lesson::mean(paper::partial_proposition_2_stacked));
-  for (const std::size_t t : {4u, 9u, 49u}) {
-    L.compare(text("Proposition 2, single observations, t = ", t), ways[1][0].mean[t],
-              paper::partial_proposition_2[t]);
-    L.compare(text("Proposition 2, sixteen stacked, t = ", t), ways[2][0].mean[t],
-              paper::partial_proposition_2_stacked[t]);
-  }
+  L.compare_curve("Proposition 2, single observations", ways[1][0].mean, paper::partial_proposition_2,
+                  {.figure = "7B"});
+  L.compare_curve("Proposition 2, sixteen stacked", ways[2][0].mean, paper::partial_proposition_2_stacked,
+                  {.figure = "7B"});
 
   // -------------------------------------------------------------------------------------------
   L.step("And for systems that are not linear?");
@@ -309,10 +304,12 @@ void lesson_body(lesson::Lesson& L) {
                          .log_y = true};
   const Index probed = L.scaled<Index>({.smoke = 128, .lesson = 2048, .paper = 4096});
   std::vector<std::size_t> in_a_row;
+  std::vector<std::vector<double>> all_missed;
   for (const Followed& model : models) {
     const std::vector<double> missed = missed_by_steps_back(task, model.run.model, L.seed(), probed);
     const auto end = std::ranges::find_if(missed, [](double share) { return share > 0.25; });
     in_a_row.push_back(static_cast<std::size_t>(end - missed.begin()));
+    all_missed.push_back(missed);
     const std::vector<double> back = {0, 1, 2, 3, 4, 5, 6, 7};
     const auto drawn = [](std::vector<double> shares) {
       for (double& share : shares) share = std::max(share, 1e-4);
@@ -440,11 +437,33 @@ void lesson_body(lesson::Lesson& L) {
   L.claim("Proposition 2 on sixteen stacked, the authors' loss = 1",
           stacked_mean / lesson::mean(paper::partial_proposition_2_stacked), {1, close});
   if (paper) {
+    const auto reproduces = [](const char* figure, const Followed& model, double tolerance) {
+      return lesson::Reproduces{figure, static_cast<Index>(model.run.tested_at.back()), tolerance};
+    };
+    for (std::size_t m = 0; m < models.size(); ++m) {
+      const auto& slopes = m == 0 ? paper::partial_tf_7_sensitivity : paper::partial_hybrid_sensitivity;
+      for (const std::size_t back : {1u, 2u, 3u, 4u}) {
+        L.compare(text("slope to ", back, " back, that to the last = 1, ", models[m].name()),
+                  in_the_end[m][back] / in_the_end[m][0], slopes[back] / slopes[0],
+                  reproduces("22", models[m], 0.25));
+        L.compare(text("share of the observation ", back, " back that the token knows, ", models[m].name()),
+                  1 - all_missed[m][back], 1 - models[m].candidate.authors_missed[back],
+                  reproduces("21", models[m], 0.15));
+      }
+    }
+    const Followed& bent_softmax = curved_models[1];
+    lesson::compare_probes(L, lesson::probe_by_depth(task, softmax.run.model, L.seed(), probed / 2),
+                           {{49, paper::partial_tf_7_probe, {}}}, reproduces("24", softmax, 0.25),
+                           "hiding: ");
+    lesson::compare_probes(L, lesson::probe_by_depth(curved, bent_softmax.run.model, L.seed(), probed / 2),
+                           {{49, paper::nonlinear_tf_7_probe, {}}}, reproduces("25", bent_softmax, 0.25),
+                           "nonlinear: ");
     for (const std::vector<Followed>* all : {&models, &curved_models}) {
       for (const Followed& model : *all) {
         const std::string name = text(all == &models ? "hiding, " : "nonlinear, ", model.name());
         const double authors = lesson::mean(model.candidate.authors);
-        L.compare(name, model.curve.total(), authors);
+        L.compare_curve(name, model.curve.mean, model.candidate.authors,
+                        {all == &models ? "7B" : "7C", static_cast<Index>(model.run.tested_at.back())});
         L.claim_below(text(name, ": the authors' loss = 1"), model.curve.total() / authors, 1.04);
       }
     }

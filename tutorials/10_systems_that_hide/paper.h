@@ -65,4 +65,10 @@ inline const std::vector<double> partial_tf_7_missed = {0,      .00008, .00064, 
 inline const std::vector<double> partial_hybrid_missed = {0,      0,     .00016, .00112,
                                                           .0370, .4240, .4712,  .4448};
 
+// What linear probes of seven layers of softmax attention miss of the next observation or state at t = 49,
+// before the first layer and after each. Figures 24, 25.
+inline const std::vector<double> partial_tf_7_probe = {3.13, 2.27, 1.31, 1.09, .536, .483, .15, .0432};
+inline const std::vector<double> nonlinear_tf_7_probe = {
+    .308, .105, .0795, .0214, .0161, .0109, .00456, .00219};
+
 }  // namespace mesagrad::paper

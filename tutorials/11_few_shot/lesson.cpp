@@ -246,7 +246,7 @@ void lesson_body(lesson::Lesson& L) {
              ", Proposition 2 ", distance(polynomial), "; luck alone, over ", checked,
              " prompts here and 640 there, makes ", lesson::fixed_number(luck, 1), " %."));
   L.compare("least squares, as six steps of Newton's method, mean of 68 pairs", newtons.total(),
-            lesson::mean(paper::least_squares));
+            lesson::mean(paper::least_squares), {.figure = "8"});
 
   // -------------------------------------------------------------------------------------------
   L.step("A model that predicts sequences");
@@ -258,10 +258,12 @@ void lesson_body(lesson::Lesson& L) {
       .dimension = sizes.dimension, .tokens = sizes.tokens, .inputs = Tokens::raw};
   const std::vector<Candidate> candidates = candidates_for(L, sizes);
   std::vector<Transformer> models;
+  Index updates = 0;
   for (const Candidate& one : candidates) {
     auto recipe = lesson::transformer_recipe(L, one.model, {3000, 3e-3, 15000});
     recipe.batch = L.scaled<Index>({.smoke = 32, .lesson = 64, .paper = 128});
     recipe.test_every = 0;
+    updates = recipe.updates;
     models.push_back(lesson::train(L, one.name, dynamics, recipe, L.seed()).model);
     const double loss = loss_curve(dynamics, L.seed(), stream::test_data, 1024, models.back()).total();
     const double best =
@@ -526,7 +528,9 @@ void lesson_body(lesson::Lesson& L) {
       const std::string layouts[] = {"as it is", "with a separator", "with a prefix too"};
       for (std::size_t n = 0; n < 3; ++n) {
         const double theirs = lesson::mean(*rows[n].second);
-        L.compare(name(text("mean of 68 pairs, ", layouts[n])), rows[n].first->total(), theirs);
+        const lesson::Reproduces row = {"8", updates};
+        L.compare_curve(name(text("mean of 68 pairs, ", layouts[n])), rows[n].first->mean, *rows[n].second,
+                        row, {0, 4, 8, 16, 24, 32, 48, 64}, "pair");
         L.claim(name(text("mean loss ", layouts[n], ", authors' = 1")), rows[n].first->total() / theirs,
                 {.expected = 1, .tolerance = 0.05});
         for (std::size_t moment = 0; moment < 3; ++moment) {
@@ -534,7 +538,7 @@ void lesson_body(lesson::Lesson& L) {
                                          "forty pairs later, "};
           const Index after[] = {-1, 0, 40};
           L.compare(name(moments[moment] + layouts[n]), at(switched[m][n], after[moment]),
-                    authors.two_tasks[n][moment]);
+                    authors.two_tasks[n][moment], {"8", row.updates, 0.15});
         }
       }
       L.claim_between(name("pair of the peak"), static_cast<double>(peak_of(one.plain)), 3, 5);

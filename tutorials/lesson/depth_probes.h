@@ -70,4 +70,28 @@ inline void show_probes(Lesson& L, const DepthProbes& probes, LinePlot plot,
   }
 }
 
+// The authors' losses at a position: before the first layer, and after each. Empty if there are none.
+struct AuthorsProbes {
+  Index t;
+  std::vector<double> next, preconditioned;
+};
+
+// Rows of the page's last table at paper scale, where the models are the authors'.
+inline void compare_probes(Lesson& L, const DepthProbes& ours, const std::vector<AuthorsProbes>& theirs,
+                           const Reproduces& row, const std::string& name = "") {
+  if (L.scale() != Scale::paper) return;
+  for (const auto& [t, next, preconditioned] : theirs) {
+    for (const bool is_next : {true, false}) {
+      const std::vector<double>& losses = is_next ? next : preconditioned;
+      for (std::size_t l = 1; l < losses.size(); ++l) {
+        const auto layer = static_cast<Index>(l);
+        L.compare(text(name, is_next ? "next" : "preconditioned", " state, probe after layer ", l, " at t = ",
+                       t, ", input = 1"),
+                  is_next ? ours.next_left(layer, t) : ours.preconditioned_left(layer, t),
+                  losses[l] / losses[0], row);
+      }
+    }
+  }
+}
+
 }  // namespace mesagrad::lesson

@@ -1,8 +1,11 @@
 #include "tutorials/lesson/lesson.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <filesystem>
 
 #include "core/error.h"
+#include "core/files.h"
 #include "core/real.h"
 #include "tutorials/lesson/page.h"
 #include "tutorials/lesson/writing.h"
@@ -30,13 +33,24 @@ Lesson::Lesson(const Introduction& introduction, const Options& options, int thr
     : introduction_(introduction), results_{.lesson = introduction.number,
                                             .title = introduction.title,
                                             .options = options,
-                                            .threads = threads} {}
+                                            .threads = threads} {
+  const std::string saved = time_file();
+  if (options.resume && std::filesystem::is_regular_file(saved)) {
+    seconds_before_ = std::max(0.0, std::strtod(read_file(saved).c_str(), nullptr));
+  }
+}
 
 std::string Lesson::out() const { return text(options().out, "/tutorial-", introduction_.number); }
 
 std::string Lesson::checkpoints() const {
   return text(out(), "/checkpoints/", name_of(scale()), "-seed-", seed(), "-", real_name);
 }
+
+double Lesson::seconds() const {
+  return seconds_before_ + std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+}
+
+void Lesson::save_time() const { write_file(time_file(), exact_number(seconds()) + "\n"); }
 
 void Lesson::remark(const std::string& paragraph, bool aside) const {
   std::vector<std::string> lines = wrap(paragraph, std::min(terminal_.width(), 90) - 4);
@@ -117,9 +131,21 @@ void Lesson::curve(const std::string& name, const Numbers& x, const Numbers& mea
   results_.curves.push_back({name, x, mean, std});
 }
 
-void Lesson::compare(const std::string& name, double this_run, double paper) {
+void Lesson::compare(const std::string& name, double this_run, double paper, const Reproduces& row) {
   check_new(results_.comparisons, "comparison", name);
-  results_.comparisons.push_back({name, this_run, paper});
+  results_.comparisons.push_back({name, this_run, paper, row});
+}
+
+void Lesson::compare_curve(const std::string& name, const std::vector<double>& this_run,
+                           const std::vector<double>& paper, const Reproduces& row,
+                           const std::vector<std::size_t>& points, const std::string& axis) {
+  compare(name, mean(this_run), mean(paper), row);
+  Reproduces point = row;
+  point.tolerance *= 3;
+  for (const std::size_t t : points) {
+    if (scale() != Scale::paper || t >= std::min(this_run.size(), paper.size())) break;
+    compare(text(name, ", ", axis, " = ", t), this_run[t], paper[t], point);
+  }
 }
 
 void Lesson::keep_claim(const Claim& claim, const Place& place) {

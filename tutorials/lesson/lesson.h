@@ -12,6 +12,7 @@
 //       });
 //     }
 #pragma once
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -99,6 +100,11 @@ class Lesson {
   std::string checkpoints() const;  // and of what a run of this scale, seed and precision saves on its way
   const Options& options() const { return results_.options; }
 
+  // How long this run has computed so far, in seconds. save_time() is called whenever a training saves itself,
+  // so that a resumed run knows what the killed one took.
+  double seconds() const;
+  void save_time() const;
+
   // For waits: a progress bar, or a bare check in loops that have none. Both throw after Ctrl-C.
   Progress progress(const std::string& label, Index total, Index before = 0);
   void check_interrupted() const { throw_if_interrupted(); }
@@ -122,7 +128,14 @@ class Lesson {
              const Numbers& std = {});  // that no plot shows
 
   // A row of the table: this run | paper | difference.
-  void compare(const std::string& name, double this_run, double paper);
+  void compare(const std::string& name, double this_run, double paper, const Reproduces& row = {});
+
+  // The same for a curve, which is a row for its mean and, at paper scale, more for some of its points; these
+  // scatter more, and their tolerance is three times the mean's.
+  void compare_curve(const std::string& name, const std::vector<double>& this_run,
+                     const std::vector<double>& paper, const Reproduces& row,
+                     const std::vector<std::size_t>& points = {0, 1, 2, 4, 9, 14, 19, 24, 29, 34, 39, 44, 49},
+                     const std::string& axis = "t");
 
   // Statements that decide the exit status. With {.from = Scale::smoke} even a smoke run judges.
   void claim(const std::string& name, double measured, const Expected& expected,
@@ -155,6 +168,7 @@ class Lesson {
 
   template <class Plot>
   void show_figure(const Plot& plot, const Place& place);
+  std::string time_file() const { return checkpoints() + "/seconds"; }
   void keep_setting(const Setting& setting);
   void keep_claim(const Claim& claim, const Place& place);
   void keep_piece(const Place& place, const std::string& markup);
@@ -162,6 +176,8 @@ class Lesson {
   Introduction introduction_;
   Terminal terminal_ = standard_output();
   Results results_;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  double seconds_before_ = 0;
   std::vector<Figure> figures_;
   std::vector<Piece> pieces_;
   int steps_ = 0;

@@ -1,6 +1,5 @@
 #include "tutorials/lesson/page.h"
 
-#include <ctime>
 #include <filesystem>
 
 #include "core/error.h"
@@ -92,15 +91,6 @@ i.c { color: var(--comment) }
   figure, pre.code { break-inside: avoid }
 }
 )css";
-
-std::string today() {
-  const std::time_t now = std::time(nullptr);
-  std::tm local = {};
-  localtime_r(&now, &local);
-  char text[64] = {};
-  std::strftime(text, sizeof text, "%Y-%m-%d %H:%M", &local);
-  return text;
-}
 
 // What holds and what does not, and by how much that missed.
 std::string verdict_lines(const Results& results) {

@@ -3,10 +3,13 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <fstream>
 #include <mutex>
 #include <new>
 #include <thread>
@@ -82,6 +85,22 @@ int use_threads(int wanted) {
   for (std::thread& thread : others) thread.join();
   check(problem.empty(), "cannot start ", count, " threads: ", problem, "; THREADS= can be fewer");
   return count;
+}
+
+std::string machine() {
+  utsname system = {};
+  uname(&system);
+  std::string name = system.machine;
+  std::ifstream processors("/proc/cpuinfo");  // Linux
+  for (std::string line; std::getline(processors, line);) {
+    const std::size_t value = line.find(": ");
+    if (line.starts_with("model name") && value != std::string::npos) {
+      name = line.substr(value + 2);
+      break;
+    }
+  }
+  const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
+  return text(name, ", ", cores, cores == 1 ? " core" : " cores");
 }
 
 OnlyRun::OnlyRun(const std::string& directory)

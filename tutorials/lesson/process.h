@@ -22,6 +22,9 @@ void throw_if_interrupted();
 // give so many (OpenMP would end the program).
 int use_threads(int wanted);
 
+// Its processor, as the system calls it, and how many cores it has.
+std::string machine();
+
 // One sentence about an exception.
 std::string sentence_about(const std::exception_ptr& problem);
 

@@ -9,6 +9,8 @@
 #include "core/files.h"
 #include "core/real.h"
 #include "tutorials/lesson/json.h"
+#include "tutorials/lesson/process.h"
+#include "tutorials/lesson/writing.h"
 
 namespace mesagrad::lesson {
 namespace {
@@ -93,9 +95,13 @@ std::string to_json(const Results& results) {
   for (const Setting& setting : results.settings) settings.emplace_back(setting.name, setting.json);
   std::vector<std::string> claims, comparisons;
   for (const Claim& claim : results.claims) claims.push_back(claim_json(claim, results.options.scale));
-  for (const auto& [name, this_run, paper] : results.comparisons) {
-    comparisons.push_back(
-        json_object({{"name", json_quoted(name)}, {"this_run", json(this_run)}, {"paper", json(paper)}}));
+  for (const auto& [name, this_run, paper, row] : results.comparisons) {
+    comparisons.push_back(json_object({{"name", json_quoted(name)},
+                                       {"this_run", json(this_run)},
+                                       {"paper", json(paper)},
+                                       {"figure", json_quoted(row.figure)},
+                                       {"updates", std::to_string(row.updates)},
+                                       {"tolerance", json(row.tolerance)}}));
   }
   return json_object({{"lesson", std::to_string(results.lesson)},
                       {"title", json_quoted(results.title)},
@@ -111,7 +117,10 @@ std::string to_json(const Results& results) {
                       {"claims", json_array(claims)},
                       {"comparisons", json_array(comparisons)},
                       {"curves", curves_json(results.curves, false)},
-                      {"timings", curves_json(results.curves, true)}}) +
+                      // From here on nothing is the same in every run.
+                      {"timings", curves_json(results.curves, true)},
+                      {"machine", json_quoted(machine())},
+                      {"date", json_quoted(today())}}) +
          "\n";
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "core/real.h"
 #include "tutorials/lesson/options.h"
 
 namespace mesagrad::lesson {
@@ -33,10 +34,18 @@ void check_claim(const Claim& claim);
 // For people: "1.667 ± 0.017", "0.1 to 0.2", "below 0.5".
 std::string expectation(const Claim& claim);
 
+// What is compared with the paper, for the report that merges many runs (tutorials/paper).
+struct Reproduces {
+  std::string figure = {};   // of the paper: "4C"
+  Index updates = 0;         // of the model that is compared; 0: there is none, or it does not learn
+  double tolerance = 0.05;   // how far ours may be from theirs, as a part of it
+};
+
 struct Comparison {
   std::string name = {};
   double this_run = 0;
   double paper = 0;
+  Reproduces row = {};
 };
 
 // "+1.2 %", of the paper's number.
@@ -62,7 +71,7 @@ struct Results {
   std::string found = {};  // a sentence
   Options options = {};
   int threads = 1;
-  double seconds = 0;
+  double seconds = 0;  // with those of runs that were killed, until they last saved themselves
   std::string fingerprint = {};
   std::string published_fingerprint = {};  // empty if there is none
   std::vector<Setting> settings = {};

@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
@@ -106,7 +105,6 @@ void remove_checkpoints(const Lesson& lesson) {
 }
 
 void run_or_throw(Lesson& lesson, Results& results, const std::function<void(Lesson&)>& body) {
-  const auto start = std::chrono::steady_clock::now();
   const Introduction& intro = lesson.introduction();
   check(std::filesystem::exists(intro.source), "cannot read ", intro.source,
         ": a lesson shows its own source and has to run in the project's root, as make runs it");
@@ -123,7 +121,7 @@ void run_or_throw(Lesson& lesson, Results& results, const std::function<void(Les
   body(lesson);
   throw_if_interrupted();
   check(!results.claims.empty(), "the lesson makes no claim, so it cannot fail");
-  results.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  results.seconds = lesson.seconds();
   results.fingerprint = fingerprint(results);
   print(summary(lesson));
   lesson.remark(about_fingerprint(results));

@@ -201,7 +201,9 @@ inline Checkpoint checkpoint(const Lesson& L, const std::string& name, const std
                                     ", rates times ", exact_number(L.options().rate), ", ", recipe);
   return {L.checkpoints() + "/" + name + ".safetensors",
           identity,
-          {.resume = L.options().resume, .seconds = L.options().save_every}};
+          {.resume = L.options().resume,
+           .seconds = L.options().save_every,
+           .saved = [&L] { L.save_time(); }}};
 }
 
 // -- The run ---------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <ctime>
 #include <locale>
 #include <numeric>
 #include <sstream>
@@ -49,6 +50,15 @@ std::string duration(double seconds) {
   if (whole < 60) return text(whole, " s");
   if (whole < 3600) return text(whole / 60, " min ", whole % 60, " s");
   return text(whole / 3600, " h ", whole % 3600 / 60, " min");
+}
+
+std::string today() {
+  const std::time_t now = std::time(nullptr);
+  std::tm local = {};
+  localtime_r(&now, &local);
+  char text[64] = {};
+  std::strftime(text, sizeof text, "%Y-%m-%d %H:%M", &local);
+  return text;
 }
 
 int columns(std::string_view text) {

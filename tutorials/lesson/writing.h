@@ -34,6 +34,9 @@ std::string exact_number(double value);
 // 8.2 s, 3 min 20 s, 2 h 5 min.
 std::string duration(double seconds);
 
+// 2026-11-26 15:30, local time.
+std::string today();
+
 // How many terminal columns a text takes: characters, without ANSI colour sequences.
 int columns(std::string_view text);
 

@@ -1,0 +1,141 @@
+// The report of many runs, from files like those that lessons write.
+#include "tests/catch.h"  // first, because it is precompiled
+
+#include <cmath>
+
+#include "core/files.h"
+#include "core/real.h"
+#include "nn/safetensors.h"
+#include "tests/directory.h"
+#include "tests/helpers.h"
+#include "tutorials/lesson/results.h"
+#include "tutorials/paper/report.h"
+
+using namespace mesagrad;
+using namespace mesagrad::reproduction;
+
+namespace {
+
+struct Fake {
+  int lesson;
+  std::uint64_t seed;
+  double loss, small;  // theirs are 2 and 0.1
+};
+
+std::string results_of(const Fake& fake) {
+  lesson::Results results;
+  results.lesson = fake.lesson;
+  results.options = {.seed = fake.seed, .scale = lesson::Scale::paper};
+  results.threads = 2;
+  results.seconds = 1800;
+  results.claims = {{.name = "a claim", .measured = fake.loss, .expected = 2, .tolerance = 0.5},
+                    {.name = "never judged", .measured = std::nan("")}};
+  results.comparisons = {{"loss", fake.loss, 2, {.figure = "7A", .updates = 12000}},
+                         {"small", fake.small, 0.1, {.figure = "7A", .tolerance = 0.15}},
+                         {"of no figure", 1, 7}};
+  results.curves = {{.name = "c", .x = {0, 1}, .mean = {1, std::nan("")}}};
+  return lesson::to_json(results);
+}
+
+// A folder with such runs.
+struct Runs : Directory {
+  explicit Runs(const std::vector<Fake>& all) {
+    for (const Fake& one : all) write(one, results_of(one));
+  }
+  std::filesystem::path folder_of(const Fake& fake) const {
+    return path / text("seed-", fake.seed) / text("tutorial-", fake.lesson);
+  }
+  void write(const Fake& fake, const std::string& bytes) const {
+    std::filesystem::create_directories(folder_of(fake));
+    write_file(folder_of(fake) / "results.json", bytes);
+  }
+  void start(const Fake& fake) const {  // 711 of 12000 updates in half an hour
+    const auto folder = folder_of(fake) / "checkpoints" / text("paper-seed-", fake.seed, "-", real_name);
+    std::filesystem::create_directories(folder);
+    write_file(folder / "seconds", "1800\n");
+    Safetensors file{.tensors = {{"w", Tensor({1})}}, .metadata = {{"updates done", "711"}}};
+    file.metadata["identity"] = "seed 1, updates 12000, batch 256";
+    save_safetensors(folder / "hiding, hybrid.safetensors", file);
+  }
+  Found found() const { return find_runs(path, "paper"); }
+};
+
+bool has(const std::string& page, const std::string& part) { return page.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("a run is read back from its results", "[reproduction]") {
+  const Run run = parse_run(results_of({8, 3, 2.75, 0.1}));
+  CHECK(run.lesson == 8);
+  CHECK(run.seed == 3);
+  CHECK(run.seconds == 1800);
+  CHECK(run.claims == 2);
+  REQUIRE(run.failed.size() == 2);
+  CHECK(run.failed[0].measured == 2.75);
+  REQUIRE(run.rows.size() == 3);
+  CHECK(run.rows[0].updates == 12000);
+  CHECK(run.rows[1].tolerance == 0.15);
+  CHECK_FALSE(run.machine.empty());
+}
+
+TEST_CASE("seeds are merged, and misses come first, the worst one before others", "[reproduction]") {
+  const Runs runs({{8, 1, 2.0, 0.2}, {8, 2, 2.5, 0.2}});  // 2.25 ± 0.354: 2.5 tolerances; 0.2: 6.7 of them
+  const std::string page = report(runs.found(), "paper");
+  const std::size_t misses = page.find("## Misses"), others = page.find("## Not run,");
+  const std::size_t loss = page.find("loss | 2.25 ± 0.35 | 2 | +12.5 % | 5 % | 12000 | 2 |");
+  const std::size_t small = page.find("small | 0.2 ± 0 | 0.1 | +100.0 % | 15 % | – | 2 |");
+  CHECK(misses < small);
+  CHECK(small < loss);
+  CHECK(loss < others);
+  CHECK(has(page, "**0 of 2 rows are within their tolerance.**"));
+  CHECK(has(page, "differs in 2 of 2 rows, most in 'small': +100.0 % | 1, 2 | 1.00 | "));
+  CHECK_FALSE(has(page, "of no figure"));
+}
+
+TEST_CASE("a row within its tolerance is reproduced, whichever side it is on", "[reproduction]") {
+  const std::string page = report(Runs({{8, 1, 1.92, 0.11}}).found(), "paper");
+  CHECK(has(page, "| Figure 7A | Transformers and the hybrid on bare states | 8 | reproduced: 2 of 2 rows"));
+  CHECK(has(page, "None of what has run."));
+  CHECK(has(page, "✓ loss | 1.92 | 2 | -4.0 % |"));
+  CHECK(has(report(Runs({{8, 1, 1.88, 0.11}}).found(), "paper"), "✗ loss"));
+}
+
+TEST_CASE("what has not run says why, and how far it is", "[reproduction]") {
+  const Runs runs({});
+  const std::string hidden = "| Figure 7B | systems that hide | `make tutorial-10` needs about ";
+  CHECK(has(report(runs.found(), "paper"), hidden));
+  runs.start({10, 1, 0, 0});
+  const std::string page = report(runs.found(), "paper");
+  CHECK(has(page, "seed 1 has done 711 of 12000 updates of 'hiding, hybrid' |"));
+  CHECK(has(page, "| Figure 26 | language models | an update of"));
+}
+
+TEST_CASE("files that are cut, or of another run, are left out with a sentence", "[reproduction][errors]") {
+  const Runs runs({{8, 1, 2, 0.1}});
+  const std::string whole = results_of({8, 2, 2, 0.1});
+  for (std::size_t size = 0; size + 1 < whole.size(); size += 7) {
+    CHECK_THROWS_AS(parse_run(whole.substr(0, size)), Error);
+  }
+  CHECK_THROWS_AS(parse_run(whole + "}"), Error);
+  runs.write({8, 2, 0, 0}, whole.substr(0, 700));
+  runs.write({8, 3, 0, 0}, whole);
+  runs.write({8, 4, 0, 0}, "{}\n");
+  const Found found = runs.found();
+  CHECK(found.runs.size() == 1);
+  REQUIRE(found.problems.size() == 3);
+  CHECK(has(found.problems[0], "seed-2/tutorial-8/results.json is left out: "));
+  CHECK(has(found.problems[1], "it is of lesson 8, scale paper, seed 2"));
+  for (const std::string& problem : found.problems) CHECK_FALSE(has(problem, "\n"));
+}
+
+TEST_CASE("jobs that are left: none that is done, the shortest first", "[reproduction]") {
+  const Runs runs({{8, 1, 2, 0.1}, {7, 1, 2, 0.1}, {7, 2, 2, 0.1}});  // half an hour each
+  runs.start({8, 3, 0, 0});
+  const std::vector<Job> jobs = jobs_left(runs.found(), "paper", {7, 8, 99}, {1, 2, 3});
+  std::string order;
+  for (const Job& job : jobs) order += text(job.lesson, "-", job.seed, " ");
+  CHECK(order == "8-3 8-2 7-3 99-1 99-2 99-3 ");
+  CHECK(jobs[0].hours == 0);
+  CHECK(jobs[1].hours == 0.5);
+  CHECK(std::isnan(jobs[3].hours));
+}

@@ -1,0 +1,57 @@
+// The paper's experiments, in the order of its figures, and the lesson that repeats each at SCALE=paper.
+// Which numbers of a lesson belong to an experiment stands in the lesson: L.compare(..., {.figure = "4C"}).
+#pragma once
+#include <array>
+
+namespace mesagrad::reproduction {
+
+struct Experiment {
+  const char* figure;
+  const char* title;
+  int lesson;             // 0: none
+  const char* note = "";  // what our numbers leave out, or why there are none
+};
+
+inline constexpr auto experiments = std::to_array<Experiment>({
+    {"2A", "token binding: which states stand in a token after the first layer", 7},
+    {"4A", "one layer, its formula, and halfway, while they train", 3,
+     "each run is the mean of five training seeds"},
+    {"4B", "the same with six layers", 0,
+     "the authors' curves are drawn, but not stored; lesson 5 compresses six layers on its own"},
+    {"4C", "linear layers on constructed tokens", 5},
+    {"4D", "one mesa-layer on constructed tokens", 6},
+    {"4E", "probes of six linear layers", 5},
+    {"5A", "blocks made linear", 9, "not d = 40 and d = 60, which take 24 and 82 hours a seed"},
+    {"5B", "kernel regression and least squares, by dimension", 9},
+    {"6A", "probes of seven softmax layers", 8},
+    {"6C", "learned solvers: Proposition 2", 1},
+    {"7A", "Transformers and the hybrid on bare states", 8},
+    {"7B", "systems that hide", 10},
+    {"7C", "nonlinear systems", 10},
+    {"8", "few-shot prompts, a separator, a prefix, two tasks", 11},
+    {"11", "systems that contract", 5},
+    {"12", "one W for all sequences", 5},
+    {"16", "sensitivity of the first layer, in training", 7},
+    {"20", "kernel regression and least squares, by noise", 0,
+     "the authors' numbers are drawn, but not stored"},
+    {"21", "token binding in systems that hide", 10},
+    {"22", "sensitivity in systems that hide", 10, "ours at the end, the authors' after 3000 updates"},
+    {"24", "probes of seven softmax layers, systems that hide", 10},
+    {"25", "the same for nonlinear systems", 10},
+    {"26", "language models", 0,
+     "an update of the authors' models takes two cores 15 minutes or more; lesson 12 has small ones"},
+    {"text", "how many observations a token has to hold", 0,
+     "the authors state no numbers; lesson 10 shows what least squares makes of k observations"},
+    {"notebook", "the authors' notebook: two linear layers, 2400 updates", 0,
+     "lesson 5 trains the two layers of Figure 4C, by nearly the same recipe"},
+});
+
+// What a run took, at SCALE=paper with one seed: in hours of both cores. Used until a run of the
+// lesson is over, whose own time is then taken.
+struct Hours {
+  int lesson;
+  double hours;
+};
+inline constexpr auto measured_hours = std::to_array<Hours>({{1, 0.01}});
+
+}  // namespace mesagrad::reproduction

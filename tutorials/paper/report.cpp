@@ -1,0 +1,189 @@
+#include "tutorials/paper/report.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <iterator>
+#include <limits>
+
+#include "core/error.h"
+#include "tutorials/lesson/results.h"
+#include "tutorials/lesson/writing.h"
+#include "tutorials/paper/experiments.h"
+
+namespace mesagrad::reproduction {
+
+using lesson::fixed_number, lesson::short_number;
+
+namespace {
+
+// A row of all runs that have it.
+struct Merged {
+  Row row;  // the first one's
+  std::vector<double> ours = {};
+
+  double mean() const { return lesson::mean(ours); }
+  double deviation() const {
+    double squares = 0;
+    for (const double x : ours) squares += (x - mean()) * (x - mean());
+    return std::sqrt(squares / static_cast<double>(ours.size() - 1));
+  }
+  double missed_by() const {  // in units of the tolerance
+    const double by = std::abs(mean() - row.theirs) / std::abs(row.theirs) / row.tolerance;
+    return std::isnan(by) ? std::numeric_limits<double>::infinity() : by;
+  }
+  bool misses() const { return missed_by() > 1; }
+  std::string difference() const { return lesson::difference({row.name, mean(), row.theirs}); }
+  std::string cells() const {
+    const std::string spread = ours.size() > 1 ? " ± " + short_number(deviation(), 2) : "";
+    return text(row.name, " | ", short_number(mean()), spread, " | ", short_number(row.theirs), " | ",
+                difference(), " | ", short_number(100 * row.tolerance, 3), " % | ",
+                row.updates > 0 ? text(row.updates) : "–", " | ", ours.size(), " |\n");
+  }
+};
+
+// The head of a table, and the line below it.
+std::string head(const std::vector<std::string>& columns) {
+  std::string names = "|", line = "|";
+  for (const std::string& name : columns) {
+    names += " " + name + " |";
+    line += " --- |";
+  }
+  return names + "\n" + line + "\n";
+}
+
+std::vector<Merged> merged_rows(const Found& found) {
+  std::vector<Merged> all;
+  for (const Run& run : found.runs) {
+    for (const Row& row : run.rows) {
+      const auto same = std::ranges::find_if(all, [&](const Merged& other) {
+        return other.row.name == row.name && other.row.figure == row.figure;
+      });
+      (same == all.end() ? all.emplace_back(Merged{row}) : *same).ours.push_back(row.ours);
+    }
+  }
+  return all;
+}
+
+std::vector<Merged> rows_of(const Experiment& experiment, const std::vector<Merged>& all) {
+  std::vector<Merged> some;
+  std::ranges::copy_if(all, std::back_inserter(some),
+                       [&](const Merged& one) { return one.row.figure == experiment.figure; });
+  return some;
+}
+
+std::string figure_of(const std::string& name) {
+  return name.empty() ? "–" : name[0] >= '0' && name[0] <= '9' ? "Figure " + name : name;
+}
+
+bool has_run(int lesson, const Found& found) {
+  return std::ranges::find(found.runs, lesson, &Run::lesson) != found.runs.end();
+}
+
+// Why there is nothing to see.
+std::string why_not(const Experiment& experiment, const Found& found, const std::string& scale) {
+  if (experiment.lesson == 0) return experiment.note;
+  if (has_run(experiment.lesson, found)) {
+    return text("`make tutorial-", experiment.lesson, "` has run, but compares no number of it");
+  }
+  const double hours = hours_of(experiment.lesson, found, scale);
+  std::string why = text("`make tutorial-", experiment.lesson, "` needs ",
+                         std::isnan(hours) ? "unknown" : "about " + fixed_number(hours, 1),
+                         " hours of two cores for a seed");
+  for (const Started& one : found.started) {
+    if (one.lesson != experiment.lesson || one.progress.empty()) continue;
+    why += text("; seed ", one.seed, " has done ", one.progress);
+  }
+  return why;
+}
+
+std::string state_of(const std::vector<Merged>& rows) {
+  const auto missed = std::ranges::count_if(rows, &Merged::misses);
+  if (missed == 0) return text("reproduced: ", rows.size(), " of ", rows.size(), " rows");
+  const auto worst = std::ranges::max_element(rows, {}, &Merged::missed_by);
+  return text("differs in ", missed, " of ", rows.size(), " rows, most in '", worst->row.name, "': ",
+              worst->difference());
+}
+
+// Of the runs that have a row of this figure: lessons | state | seeds | hours | machine | date.
+std::string circumstances(const Experiment& experiment, const Found& found, const std::string& state) {
+  std::vector<std::string> lessons, seeds, machines;
+  double hours = 0;
+  std::string date;
+  const auto add = [](std::vector<std::string>& list, const std::string& item) {
+    if (std::ranges::find(list, item) == list.end()) list.push_back(item);
+  };
+  const auto joined = [](const std::vector<std::string>& list) {
+    std::string all;
+    for (const std::string& item : list) all += (all.empty() ? "" : ", ") + item;
+    return all;
+  };
+  for (const Run& run : found.runs) {
+    if (std::ranges::find(run.rows, experiment.figure, &Row::figure) == run.rows.end()) continue;
+    add(lessons, text(run.lesson));
+    add(seeds, text(run.seed));
+    add(machines, text(run.machine, run.threads == 1 ? " (1 thread)" : text(" (", run.threads, " threads)")));
+    hours += run.seconds / 3600;
+    date = std::max(date, run.date.substr(0, run.date.find(' ')));
+  }
+  return text(joined(lessons), " | ", state, " | ", joined(seeds), " | ", fixed_number(hours, 2), " | ",
+              joined(machines), " | ", date, " |\n");
+}
+
+constexpr const char* introduction =
+    "Theirs are the numbers that the authors of *Uncovering mesa-optimization algorithms in Transformers*\n"
+    "(arXiv 2309.05858) stored with their code, in most cases means over five seeds; ours are means over as many\n"
+    "seeds as the row says, ± their standard deviation. A loss below theirs has a negative difference, and is a\n"
+    "miss too if it is large. The tolerance is 5 % for means and 15 % for single points of a curve, unless the\n"
+    "lesson knows a better one. Hours are those of all runs of the lessons of a row.\n";
+
+}  // namespace
+
+std::string report(const Found& found, const std::string& scale) {
+  const std::vector<Merged> all = merged_rows(found);
+  const std::string columns = head({"", "ours", "theirs", "difference", "tolerance", "updates", "seeds"});
+  std::string not_run, table, details, misses, claims;
+  std::vector<Merged> worst_first;
+  std::size_t compared = 0;
+  for (const Experiment& experiment : experiments) {
+    const std::vector<Merged> rows = rows_of(experiment, all);
+    const std::string name = figure_of(experiment.figure);
+    const std::string start = text("| ", name, " | ", experiment.title, " | ");
+    const bool whole = !rows.empty() && has_run(experiment.lesson, found);
+    if (!whole) not_run += text(start, why_not(experiment, found, scale), " |\n");
+    if (rows.empty()) {
+      table += text(start, experiment.lesson == 0 ? "–" : text(experiment.lesson), has_run(experiment.lesson, found) ? " | not compared" : " | not run", " | | | | |\n");
+      continue;
+    }
+    const std::string note = *experiment.note == 0 ? "" : text("; ", experiment.note);
+    table += start + circumstances(experiment, found, (whole ? "" : "in part, ") + state_of(rows) + note);
+    details += text("\n### ", name, ": ", experiment.title, "\n\n", columns);
+    for (const Merged& row : rows) {
+      details += text("| ", row.misses() ? "✗ " : "✓ ", row.cells());
+      if (row.misses()) worst_first.push_back(row);
+    }
+    compared += rows.size();
+  }
+  std::ranges::stable_sort(worst_first, std::greater{}, &Merged::missed_by);
+  for (const Merged& row : worst_first) misses += text("| ", figure_of(row.row.figure), ": ", row.cells());
+  int judged = 0;
+  for (const Run& run : found.runs) {
+    judged += run.claims;
+    for (const FailedClaim& claim : run.failed) {
+      claims += text("* Lesson ", run.lesson, ", seed ", run.seed, ": ", claim.name, " is ",
+                     short_number(claim.measured), ".\n");
+    }
+  }
+  return text("# The paper's numbers, and ours\n\n`make paper-report` wrote this page from ", found.runs.size(),
+              " runs at SCALE=", scale, ".\n", introduction, "\n**", compared - worst_first.size(), " of ",
+              compared, " rows are within their tolerance.**\n\n## Misses\n\n",
+              misses.empty() ? "None of what has run.\n" : columns + misses, "\nOf ", judged,
+              " claims of the lessons' own, ",
+              claims.empty() ? "all hold.\n" : "these do not hold:\n\n" + claims,
+              "\n## Not run, or not compared\n\n", head({"", "experiment", "why"}), not_run,
+              "\n## All experiments\n\n",
+              head({"", "experiment", "lesson", "state", "seeds", "hours", "machine", "date"}), table,
+              "\n## All rows\n", details);
+}
+
+}  // namespace mesagrad::reproduction

@@ -1,0 +1,66 @@
+// Runs of lessons in a folder: those that are over, those that were begun, and those that are left to do.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace mesagrad::reproduction {
+
+// A number of ours beside the paper's.
+struct Row {
+  std::string name, figure;
+  double ours = 0, theirs = 0, updates = 0, tolerance = 0;
+};
+
+struct FailedClaim {
+  std::string name;
+  double measured = 0;
+};
+
+// What results.json says of one run.
+struct Run {
+  int lesson = 0, threads = 0, claims = 0;
+  std::uint64_t seed = 0;
+  double seconds = 0;
+  std::string scale, machine, date;
+  std::vector<Row> rows;
+  std::vector<FailedClaim> failed;
+};
+
+// Throws Error if this is not the whole of a results file.
+Run parse_run(const std::string& json);
+
+// A run that is not over: what its checkpoints say.
+struct Started {
+  int lesson = 0;
+  std::uint64_t seed = 0;
+  double seconds = 0;
+  std::string progress;  // "711 of 12000 updates of 'hiding, hybrid'"
+};
+
+// All runs of this scale in a folder that holds seed-S/tutorial-N. A file that can't be read is left out, with
+// a sentence in `problems`.
+struct Found {
+  std::vector<Run> runs;
+  std::vector<Started> started;
+  std::vector<std::string> problems;
+};
+Found find_runs(const std::filesystem::path& folder, const std::string& scale);
+
+// Hours of two cores that a lesson takes: the mean of its runs, else what was measured for the paper scale,
+// else NaN.
+double hours_of(int lesson, const Found& found, const std::string& scale);
+
+// A lesson with a seed, which has no results yet.
+struct Job {
+  int lesson = 0;
+  std::uint64_t seed = 0;
+  double hours = 0;  // left; NaN if nobody knows
+};
+
+// Shortest first.
+std::vector<Job> jobs_left(const Found& found, const std::string& scale, const std::vector<int>& lessons,
+                           const std::vector<std::uint64_t>& seeds);
+
+}  // namespace mesagrad::reproduction

@@ -46,12 +46,12 @@ inline constexpr auto experiments = std::to_array<Experiment>({
      "lesson 5 trains the two layers of Figure 4C, by nearly the same recipe"},
 });
 
-// Hours that a run with one seed takes at SCALE=paper, on both cores of a machine like the README's, which nobody
-// else uses; until a run of the lesson is over, whose own time is then taken. Measured on 26 November 2026 on these
-// cores, which others used too: the sum over all trainings of their updates, times half of the processor time of one
-// (the fastest of ten), and the tests in between. Lessons 5, 7 and 8: with the times of the README. Lesson 9:
-// d = 10 took .17 hours, and the work of the other dimensions is in proportion to the counted one. What follows the
-// trainings is not in it, and takes minutes.
+// Hours that a run with one seed takes at SCALE=paper on both cores of the README's machine, if nobody else uses
+// them; once a run of the lesson is over, its own time is taken. Measured on 26 November 2026. Lessons 10 and 11:
+// the sum over all trainings of their updates, times half of the processor time of one (the fastest of ten),
+// and of the tests in between. Lessons 1, 2, 4 and 6: half of the processor time. 3, 5, 7 and 8: updates,
+// times the milliseconds in the README. Lesson 9: d = 10 took .17 hours, the other dimensions as much more as
+// they have arithmetic to do.
 struct Hours {
   int lesson;
   double hours;

@@ -152,7 +152,8 @@ std::string report(const Found& found, const std::string& scale) {
     const bool whole = !rows.empty() && has_run(experiment.lesson, found);
     if (!whole) not_run += text(start, why_not(experiment, found, scale), " |\n");
     if (rows.empty()) {
-      table += text(start, experiment.lesson == 0 ? "–" : text(experiment.lesson), has_run(experiment.lesson, found) ? " | not compared" : " | not run", " | | | | |\n");
+      table += text(start, experiment.lesson == 0 ? "–" : text(experiment.lesson),
+                    has_run(experiment.lesson, found) ? " | not compared" : " | not run", " | | | | |\n");
       continue;
     }
     const std::string note = *experiment.note == 0 ? "" : text("; ", experiment.note);
@@ -174,8 +175,8 @@ std::string report(const Found& found, const std::string& scale) {
                      short_number(claim.measured), ".\n");
     }
   }
-  return text("# The paper's numbers, and ours\n\n`make paper-report` wrote this page from ", found.runs.size(),
-              " runs at SCALE=", scale, ".\n", introduction, "\n**", compared - worst_first.size(), " of ",
+  return text("# The paper's numbers, and ours\n\n`make paper-report` wrote this page from ",
+              found.runs.size(), found.runs.size() == 1 ? " run" : " runs", " at SCALE=", scale, ".\n", introduction, "\n**", compared - worst_first.size(), " of ",
               compared, " rows are within their tolerance.**\n\n## Misses\n\n",
               misses.empty() ? "None of what has run.\n" : columns + misses, "\nOf ", judged,
               " claims of the lessons' own, ",

@@ -5,6 +5,7 @@
 #include <functional>
 #include <iterator>
 #include <limits>
+#include <utility>
 
 #include "core/error.h"
 #include "tutorials/lesson/results.h"
@@ -165,7 +166,9 @@ std::string report(const Found& found, const std::string& scale) {
     }
     compared += rows.size();
   }
-  std::ranges::stable_sort(worst_first, std::greater{}, &Merged::missed_by);
+  std::ranges::sort(worst_first, std::greater{}, [](const Merged& row) {
+    return std::pair(row.missed_by(), row.row.name);
+  });
   for (const Merged& row : worst_first) misses += text("| ", figure_of(row.row.figure), ": ", row.cells());
   int judged = 0;
   for (const Run& run : found.runs) {

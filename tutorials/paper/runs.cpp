@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <tuple>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -160,8 +161,9 @@ std::vector<Job> jobs_left(const Found& found, const std::string& scale, const s
       jobs.push_back({lesson, seed, hours_of(lesson, found, scale), spent});
     }
   }
-  std::ranges::stable_sort(jobs, [](const Job& a, const Job& b) {
-    return std::isnan(b.hours) ? !std::isnan(a.hours) : a.left() < b.left();
+  std::ranges::sort(jobs, {}, [](const Job& job) {
+    const bool unknown = std::isnan(job.hours);
+    return std::tuple(unknown, unknown ? 0 : job.left(), job.seed, job.lesson);
   });
   return jobs;
 }

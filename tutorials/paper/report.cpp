@@ -89,8 +89,8 @@ std::string why_not(const Experiment& experiment, const Found& found, const std:
   }
   const double hours = hours_of(experiment.lesson, found, scale);
   std::string why = text("`make tutorial-", experiment.lesson, "` needs ",
-                         std::isnan(hours) ? "unknown" : "about " + fixed_number(hours, 1),
-                         " hours of two cores for a seed");
+                         std::isnan(hours) ? "an unknown time" : "about " + lesson::duration(3600 * hours),
+                         " of two cores for a seed");
   for (const Started& one : found.started) {
     if (one.lesson != experiment.lesson || one.progress.empty()) continue;
     why += text("; seed ", one.seed, " has done ", one.progress);

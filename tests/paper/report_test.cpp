@@ -135,7 +135,9 @@ TEST_CASE("jobs that are left: none that is done, the shortest first", "[reprodu
   std::string order;
   for (const Job& job : jobs) order += text(job.lesson, "-", job.seed, " ");
   CHECK(order == "8-3 8-2 7-3 99-1 99-2 99-3 ");
-  CHECK(jobs[0].hours == 0);
-  CHECK(jobs[1].hours == 0.5);
+  CHECK(jobs[0].left() == 0);
+  CHECK(jobs[0].hours == jobs[0].spent);
+  CHECK(jobs[1].left() == 0.5);
+  CHECK(std::isnan(jobs[3].left()));
   CHECK(std::isnan(jobs[3].hours));
 }

@@ -56,10 +56,11 @@ void print_jobs(const Found& found, const std::string& folder, const std::string
   const std::string settings = setting("SETTINGS").empty() ? "" : " " + setting("SETTINGS");
   double sum = 0;
   for (const Job& job : jobs) {
-    sum += job.hours;
+    sum += job.left();
     const std::string out = word(text(folder, "/seed-", job.seed));
     std::cout << setting("MAKE") << " tutorial-" << job.lesson << " SCALE=" << scale << " SEED=" << job.seed
-              << " OUT=" << out << " RESUME=1" << settings << " # " << hours_text(job.hours) << '\n';
+              << " OUT=" << out << " RESUME=1" << settings << " # " << hours_text(job.hours)
+              << (job.spent > 0 ? ", " + lesson::fixed_number(job.spent, 2) + " spent" : "") << '\n';
   }
   std::cerr << jobs.size() << " jobs are left, " << hours_text(sum) << "; " << found.runs.size()
             << " runs are done.\n";

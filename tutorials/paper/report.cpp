@@ -5,6 +5,7 @@
 #include <functional>
 #include <iterator>
 #include <limits>
+#include <utility>
 
 #include "core/error.h"
 #include "tutorials/lesson/results.h"
@@ -88,8 +89,8 @@ std::string why_not(const Experiment& experiment, const Found& found, const std:
   }
   const double hours = hours_of(experiment.lesson, found, scale);
   std::string why = text("`make tutorial-", experiment.lesson, "` needs ",
-                         std::isnan(hours) ? "unknown" : "about " + fixed_number(hours, 1),
-                         " hours of two cores for a seed");
+                         std::isnan(hours) ? "an unknown time" : "about " + lesson::duration(3600 * hours),
+                         " of two cores for a seed");
   for (const Started& one : found.started) {
     if (one.lesson != experiment.lesson || one.progress.empty()) continue;
     why += text("; seed ", one.seed, " has done ", one.progress);
@@ -152,7 +153,8 @@ std::string report(const Found& found, const std::string& scale) {
     const bool whole = !rows.empty() && has_run(experiment.lesson, found);
     if (!whole) not_run += text(start, why_not(experiment, found, scale), " |\n");
     if (rows.empty()) {
-      table += text(start, experiment.lesson == 0 ? "–" : text(experiment.lesson), has_run(experiment.lesson, found) ? " | not compared" : " | not run", " | | | | |\n");
+      table += text(start, experiment.lesson == 0 ? "–" : text(experiment.lesson),
+                    has_run(experiment.lesson, found) ? " | not compared" : " | not run", " | | | | |\n");
       continue;
     }
     const std::string note = *experiment.note == 0 ? "" : text("; ", experiment.note);
@@ -164,7 +166,9 @@ std::string report(const Found& found, const std::string& scale) {
     }
     compared += rows.size();
   }
-  std::ranges::stable_sort(worst_first, std::greater{}, &Merged::missed_by);
+  std::ranges::sort(worst_first, std::greater{}, [](const Merged& row) {
+    return std::pair(row.missed_by(), row.row.name);
+  });
   for (const Merged& row : worst_first) misses += text("| ", figure_of(row.row.figure), ": ", row.cells());
   int judged = 0;
   for (const Run& run : found.runs) {
@@ -174,8 +178,8 @@ std::string report(const Found& found, const std::string& scale) {
                      short_number(claim.measured), ".\n");
     }
   }
-  return text("# The paper's numbers, and ours\n\n`make paper-report` wrote this page from ", found.runs.size(),
-              " runs at SCALE=", scale, ".\n", introduction, "\n**", compared - worst_first.size(), " of ",
+  return text("# The paper's numbers, and ours\n\n`make paper-report` wrote this page from ",
+              found.runs.size(), found.runs.size() == 1 ? " run" : " runs", " at SCALE=", scale, ".\n", introduction, "\n**", compared - worst_first.size(), " of ",
               compared, " rows are within their tolerance.**\n\n## Misses\n\n",
               misses.empty() ? "None of what has run.\n" : columns + misses, "\nOf ", judged,
               " claims of the lessons' own, ",

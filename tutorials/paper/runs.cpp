@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <tuple>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -157,12 +158,12 @@ std::vector<Job> jobs_left(const Found& found, const std::string& scale, const s
       if (std::ranges::any_of(found.runs, same)) continue;
       const auto started = std::ranges::find_if(found.started, same);
       const double spent = started == found.started.end() ? 0 : started->seconds / 3600;
-      jobs.push_back({lesson, seed, hours_of(lesson, found, scale) - spent});
-      if (jobs.back().hours < 0) jobs.back().hours = 0;
+      jobs.push_back({lesson, seed, hours_of(lesson, found, scale), spent});
     }
   }
-  std::ranges::stable_sort(jobs, [](const Job& a, const Job& b) {
-    return std::isnan(b.hours) ? !std::isnan(a.hours) : a.hours < b.hours;
+  std::ranges::sort(jobs, {}, [](const Job& job) {
+    const bool unknown = std::isnan(job.hours);
+    return std::tuple(unknown, unknown ? 0 : job.left(), job.seed, job.lesson);
   });
   return jobs;
 }

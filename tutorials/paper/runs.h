@@ -39,8 +39,8 @@ struct Started {
   std::string progress;  // "711 of 12000 updates of 'hiding, hybrid'"
 };
 
-// All runs of this scale in a folder that holds seed-S/tutorial-N. A file that can't be read is left out, with
-// a sentence in `problems`.
+// All runs of this scale in a folder that holds seed-S/tutorial-N. A file that can't be read is left out,
+// with a sentence in `problems`.
 struct Found {
   std::vector<Run> runs;
   std::vector<Started> started;
@@ -56,10 +56,13 @@ double hours_of(int lesson, const Found& found, const std::string& scale);
 struct Job {
   int lesson = 0;
   std::uint64_t seed = 0;
-  double hours = 0;  // left; NaN if nobody knows
+  double hours = 0;  // from first to last; NaN if nobody knows
+  double spent = 0;  // hours that it has run for by now
+
+  double left() const { return hours > spent ? hours - spent : 0 * hours; }
 };
 
-// Shortest first.
+// Those with the least left first.
 std::vector<Job> jobs_left(const Found& found, const std::string& scale, const std::vector<int>& lessons,
                            const std::vector<std::uint64_t>& seeds);
 

@@ -19,7 +19,7 @@ endif
 # Tutorial 3 is the folder tutorials/03_*.
 NUMBERS := $(shell ls tutorials/[0-9]*/lesson.cpp | sed -n 's|^tutorials/0*\([0-9]*\)_.*|\1|p')
 TUTORIALS := $(NUMBERS:%=tutorial-%)
-.PHONY: help test test-run test-lessons sanitize fingerprints clean library objects bench again $(TUTORIALS)
+.PHONY: help test test-run test-lessons sanitize fingerprints clean library objects bench book again $(TUTORIALS)
 ASSIGNMENTS := $(shell ls tests/course | sed -n 's/^0*\([0-9]*\)_.*/\1/p')
 DESK := course student grade gradescope test-course assignment-% hint-% watch-%
 
@@ -72,13 +72,14 @@ LIBRARY := $(call objects,core/*.cpp nn/*.cpp tasks/*.cpp tutorials/lesson/*.cpp
 $(foreach n,$(NUMBERS),$(eval own.tutorial-$n := $(call objects,tutorials/0$n_*/*.cpp tutorials/$n_*/*.cpp)))
 own.test-lessons := $(call objects,tutorials/[0-9]*/*.cpp)
 own.test-run := $(call objects,$(addprefix tests/,*.cpp core/*.cpp nn/*.cpp tasks/*.cpp lesson/*.cpp) \
-    $(addprefix tests/course/,exercises.cpp tree.cpp report.cpp))
+    $(addprefix tests/course/,exercises.cpp tree.cpp report.cpp) $(addprefix tutorials/book/,book.cpp names.cpp scan.cpp))
 own.bench := $(call objects,tests/bench/*.cpp)
 $(foreach n,$(ASSIGNMENTS),$(eval own.check-$n := $(call objects,tests/course/0$n_*.cpp tests/course/$n_*.cpp \
     tests/course/check.cpp tests/course/main.cpp tests/course/exercises.cpp)))
 own.teacher := $(call objects,$(addprefix tests/course/,course.cpp grade.cpp report.cpp sandbox.cpp tree.cpp \
     exercises.cpp) core/files.cpp core/utf8.cpp tutorials/lesson/writing.cpp)
-own.objects := $(own.test-lessons) $(own.test-run) $(own.bench) $(call objects,tests/fuzz/*.cpp tests/course/*.cpp)
+own.book := $(call objects,tutorials/book/*.cpp tutorials/lesson/*.cpp core/*.cpp)
+own.objects := $(own.test-lessons) $(own.book) $(own.test-run) $(own.bench) $(call objects,tests/fuzz/*.cpp tests/course/*.cpp)
 OBJECTS := $(sort $(LIBRARY) $(own.objects))
 library: $(LIBRARY)
 objects: $(OBJECTS)
@@ -104,7 +105,7 @@ include $(WHOLE)
 $(filter-out $(WHOLE:.d=),$(OBJECTS) $(CATCH)): again
 
 # What draws, prints, saves and tests has no loops to speed up: there, quick to compile matters more.
-QUICK := $(call objects,tutorials/lesson/*.cpp core/files.cpp nn/safetensors*.cpp tests/course/*.cpp) \
+QUICK := $(call objects,tutorials/lesson/*.cpp tutorials/book/*.cpp core/files.cpp nn/safetensors*.cpp tests/course/*.cpp) \
     $(own.test-run) $(CATCH)
 $(QUICK): FLAGS := $(FLAGS:-O3=-O1)
 
@@ -116,7 +117,7 @@ $(CATCH): COMPILE += -x c++-header
 $(own.test-run): $(CATCH)
 
 COURSE := $(ASSIGNMENTS:%=check-%) teacher
-PROGRAMS := $(TUTORIALS) test-run bench $(COURSE)
+PROGRAMS := $(TUTORIALS) test-run bench book $(COURSE)
 $(foreach goal,$(PROGRAMS),$(eval $(BUILD)/$(goal): $(own.$(goal))))
 $(BUILD)/test-run: LIBS += $(filter -lCatch2,$(COMPILER))
 $(TUTORIALS:%=$(BUILD)/%) $(BUILD)/test-run $(BUILD)/bench: $(LIBRARY)
@@ -124,8 +125,9 @@ $(ASSIGNMENTS:%=$(BUILD)/check-%): $(filter-out $(BUILD)/tutorials/%,$(LIBRARY))
 $(PROGRAMS:%=$(BUILD)/%):
 	@$(COMPILE) $(filter %.o,$^) -o $@.$$$$ $(LDFLAGS) $(LIBS) $(LDLIBS) && mv $@.$$$$ $@
 
+book: ## write the lessons and the library as one book, $(OUT)/book/contents.html
 bench: ## measure GFLOP/s and the share of this machine's peak
-$(TUTORIALS) bench: %: $(BUILD)/%
+$(TUTORIALS) bench book: %: $(BUILD)/%
 	@$(call typed,CXX) $(RUNNER) $< $(call typed,SEED SCALE THREADS OUT RATE RESUME SAVE_EVERY TEXT)
 $(COURSE): %: $(BUILD)/% # programs that other goals run, for which build/ has one place
 	@cp $< build/$@.$$$$ && mv build/$@.$$$$ build/$@

@@ -74,7 +74,7 @@ pre.code span { display: block; padding-left: 6.2em; text-indent: -6.2em }
 pre.code span::before { content: attr(id); display: inline-block; width: 3em; margin-right: 1.2em;
   text-align: right; text-indent: 0; color: var(--soft); opacity: .6 }
 pre.code i { font-style: normal }
-pre.code a { color: inherit; text-decoration-color: var(--line); text-underline-offset: 3px }
+pre.code a { color: inherit; text-decoration-color: var(--line) }
 pre.code a:hover { color: var(--keyword); text-decoration-color: currentColor }
 pre.code :target, pre.code span:target { background: var(--mark) }
 pre.plain { font-size: 12px; padding-left: 4em }

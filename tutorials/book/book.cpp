@@ -117,8 +117,8 @@ class Writer {
       file_ = chapters_[i].file;
       const std::string names = names_in(file_, true), nav = element("nav", navigation(i));
       const std::string here = names.empty() ? "" : element("p", "In this file: " + names, "facts");
-      book.pages[chapters_[i].page] = lesson::whole_page(
-          chapters_[i].title, nav + here + body_of(chapters_[i], book.not_run) + nav);
+      book.pages[chapters_[i].page] =
+          lesson::whole_page(chapters_[i].title, nav + here + body_of(chapters_[i], book.not_run) + nav);
     }
     file_.clear();
     book.pages["contents.html"] = contents_page();
@@ -139,7 +139,8 @@ class Writer {
       if (is_directory(root_ / line)) {
         for (const auto& entry : std::filesystem::directory_iterator(root_ / line)) {
           const std::string ending = entry.path().extension();
-          if (ending == ".h" || ending == ".cpp") files.push_back(line + "/" + entry.path().filename().string());
+          if (ending == ".h" || ending == ".cpp")
+            files.push_back(line + "/" + entry.path().filename().string());
         }
         std::ranges::sort(files);
       } else {
@@ -228,7 +229,8 @@ class Writer {
     const std::string& source = sources_.at(chapter.file);
     const auto prose = [&](const Lines& lines) { return linked(lesson::prose_markup(lines)); };
     if (chapter.is_handout) return prose(handout_of(source));
-    const lesson::Typesetting set = {prose, [&](const lesson::Listing& lines) { return listing(lines); }, false};
+    const lesson::Typesetting set = {prose, [&](const lesson::Listing& lines) { return listing(lines); },
+                                     false};
     if (chapter.lesson == 0) return lesson::chapter_markup(source, {}, set);
     lesson::Record record;
     const std::filesystem::path page = out_ / text("tutorial-", chapter.lesson) / "index.html";
@@ -241,14 +243,18 @@ class Writer {
     } else if (!record.same_source) {
       record.summary += element("p", "Its source has changed since. To run it again:" + again, "fails");
     }
-    return element("div", record.summary, "box") + lesson::chapter_markup(source, record.pieces, set) +
-           record.rest;
+    std::vector<lesson::Piece> pieces;  // the lines of steps, in whose place are their headings, are linked to
+    for (const lesson::Piece& step : headings(source)) {
+      pieces.push_back({step.line, text("<span id=\"", step.line, "\">\n</span>")});
+    }
+    pieces.insert(pieces.end(), record.pieces.begin(), record.pieces.end());
+    return element("div", record.summary, "box") + lesson::chapter_markup(source, pieces, set) + record.rest;
   }
 
   std::string listing(const lesson::Listing& lines) const {
     std::vector<const Name*> defined;
-    const std::string code = lesson::code_markup(
-        lines, [&](int line, const lesson::Token& token, const std::string& markup) {
+    const std::string code =
+        lesson::code_markup(lines, [&](int line, const lesson::Token& token, const std::string& markup) {
           if (token.kind == lesson::Kind::comment) return linked(markup);
           const Name* name = names_->at(file_, line, token.column);
           if (name == nullptr) return markup;
@@ -270,7 +276,8 @@ class Writer {
       for (const auto& [file, lines] : name->uses) {
         std::string places = file == file_ ? "here" : file;
         for (const int line : lines) {
-          const bool more = static_cast<std::size_t>(std::ranges::distance(lines.begin(), lines.find(line))) < shown;
+          const bool more =
+              static_cast<std::size_t>(std::ranges::distance(lines.begin(), lines.find(line))) < shown;
           if (more) places += " " + link(to({file, line}), text(line));
         }
         count += lines.size();
@@ -293,8 +300,9 @@ class Writer {
       const Place place = name.home.file == file ? name.home : name.body;
       if (place.file != file) continue;
       const std::string head = name.owner.empty() ? name.word : name.owner;
-      if (heads.emplace(head, link(to(place), head)).second) order.push_back(head);
-      if (!name.owner.empty()) add(members[head], link(to(place), name.word));
+      const std::string target = name.home.file == file ? to(name) : to(place);
+      if (heads.emplace(head, link(name.owner.empty() ? target : to(place), head)).second) order.push_back(head);
+      if (!name.owner.empty()) add(members[head], link(target, name.word));
     }
     std::string html;
     for (const std::string& head : order) {
@@ -306,7 +314,8 @@ class Writer {
   // -- Pages of their own ----------------------------------------------------------------------------
 
   std::string contents_page() const {
-    std::string html = link("names.html", "Index of names") + " · " + link("all.html", "Everything on one page");
+    std::string html =
+        link("names.html", "Index of names") + " · " + link("all.html", "Everything on one page");
     html = element("nav", html);
     for (std::size_t part = 1; part <= parts_.size(); ++part) {
       std::string entries;
@@ -314,7 +323,8 @@ class Writer {
         if (chapter.part != part) continue;
         const bool speaks = !chapter.sentence.empty();
         entries += element("dt", link(chapter.page, chapter.title));
-        entries += element("dd", speaks ? chapter.sentence : "The code behind it: " + names_in(chapter.file, false));
+        entries +=
+            element("dd", speaks ? chapter.sentence : "The code behind it: " + names_in(chapter.file, false));
       }
       html += element("h2", text(part, ". ", parts_[part - 1])) + element("dl", entries, "toc");
     }
@@ -348,10 +358,13 @@ class Writer {
     Lines bodies = {""};
     for (const Chapter& chapter : chapters_) {
       const std::string& source = sources_.at(chapter.file);
-      const std::vector<lesson::Piece> pieces = chapter.lesson > 0 ? headings(source) : std::vector<lesson::Piece>{};
-      const std::string body = element("h1", chapter.title) +
-          (chapter.is_handout ? lesson::prose_markup(handout_of(source))
-                              : lesson::chapter_markup(source, pieces, {lesson::prose_markup, plain_code, false}));
+      const std::vector<lesson::Piece> pieces =
+          chapter.lesson > 0 ? headings(source) : std::vector<lesson::Piece>{};
+      const std::string body =
+          element("h1", chapter.title) +
+          (chapter.is_handout
+               ? lesson::prose_markup(handout_of(source))
+               : lesson::chapter_markup(source, pieces, {lesson::prose_markup, plain_code, false}));
       if (bodies.back().size() + body.size() > largest_page) bodies.emplace_back();
       bodies.back() += body;
     }

@@ -19,7 +19,8 @@ void write_book(const std::filesystem::path& out) {
   for (const auto& [name, page] : made.pages) files.push_back({folder / name, {page}});
   write_files(files);
   lesson::write_index(out, "tutorials");
-  for (const int lesson : made.not_run) std::cout << "Lesson " << lesson << " has not run yet: make tutorial-" << lesson << "\n";
+  for (const int lesson : made.not_run)
+    std::cout << "Lesson " << lesson << " has not run yet: make tutorial-" << lesson << "\n";
   std::cout << "The book: file://" << std::filesystem::absolute(folder).string() << "/contents.html\n";
 }
 

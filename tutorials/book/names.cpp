@@ -9,9 +9,10 @@ namespace {
 
 // Methods that types of the standard library have as well.
 bool is_common(const std::string& word) {
-  static const std::set<std::string> common = {"begin", "end", "size", "data", "empty", "get", "find", "at", "str",
-                                               "clear", "reset", "front", "back", "value", "count", "insert",
-                                               "what", "swap", "name", "path", "write", "read", "line"};
+  static const std::set<std::string> common = {"begin", "end",   "size",  "data",   "empty", "get",
+                                               "find",  "at",    "str",   "clear",  "reset", "front",
+                                               "back",  "value", "count", "insert", "what",  "swap",
+                                               "name",  "path",  "write", "read",   "line"};
   return common.contains(word);
 }
 
@@ -48,7 +49,7 @@ class Resolver {
       const Word& word = scanned.words[one.token];
       const Index known = choose(file, word.text, [&](const Name& name) {
         const bool same = name.owner == one.owner && (!one.owner.empty() || name.space == one.space);
-        return same && (name.home.file == file || !one.is_hidden);
+        return same && (name.home.file == file || (!one.is_hidden && file.ends_with(".cpp")));
       });
       Index index = known;
       if (known == nothing) {
@@ -64,7 +65,8 @@ class Resolver {
 
   // The only name of a word that `wanted` accepts and the file can see, or nothing.
   template <class Wanted>
-  Index choose(const std::string& file, const std::string& word, const Wanted& wanted, bool everywhere = false) {
+  Index choose(const std::string& file, const std::string& word, const Wanted& wanted,
+               bool everywhere = false) {
     Index chosen = nothing;
     const auto found = names_.of_word_.find(word);
     if (found == names_.of_word_.end()) return nothing;
@@ -98,7 +100,8 @@ class Resolver {
     for (const std::string& seen : names_.visible_[file]) {
       const auto fields = scanned_[seen].fields.find(in.owner);
       if (in.owner.empty() || fields == scanned_[seen].fields.end()) continue;
-      if (const auto field = fields->second.find(variable); field != fields->second.end()) return &field->second;
+      if (const auto field = fields->second.find(variable); field != fields->second.end())
+        return &field->second;
     }
     return nullptr;
   }
@@ -118,26 +121,32 @@ class Resolver {
       if (type != nullptr && in.parameters.contains(*type)) return promise(file, words[i]);
       if (type != nullptr && !type->empty()) return member(file, *type, word);
       if (is_common(word)) return nothing;
-      const Index only = choose(file, word, [](const Name& name) { return !name.owner.empty(); }, true);
-      return only != nothing && names_.visible_[file].contains(names_.names_[only].home.file) ? only : nothing;
+      const Index only = choose(
+          file, word, [](const Name& name) { return !name.owner.empty(); }, true);
+      return only != nothing && names_.visible_[file].contains(names_.names_[only].home.file) ? only
+                                                                                              : nothing;
     }
     const auto fits = [&](const Name& name) { return called || !name.is_function; };
     if (before(1) == ":" && before(2) == ":") {
       const std::string scope = before(3);
       if (in.parameters.contains(scope)) return promise(file, words[i]);
       if (!spaces_.contains(scope)) return scope.empty() ? nothing : member(file, scope, word);
-      return choose(file, word,
-                    [&](const Name& name) { return name.owner.empty() && name.space == scope && fits(name); });
+      return choose(file, word, [&](const Name& name) {
+        return name.owner.empty() && name.space == scope && fits(name);
+      });
     }
     if (in.parameters.contains(word) || type_of(file, in, word) != nullptr) return nothing;
     if (!in.owner.empty()) {
       const Index own = member(file, in.owner, word);
       if (own != nothing) return fits(names_.names_[own]) ? own : nothing;
     }
-    const auto is_free = [&](const Name& name) { return name.owner.empty() && fits(name); };
+    const auto is_free = [&](const Name& name) {
+      return (name.owner.empty() || name.home.file == file) && fits(name);
+    };
     const Index only = choose(file, word, is_free);
     if (only != nothing) return only;
-    return choose(file, word, [&](const Name& name) { return is_free(name) && scanned.spaces.contains(name.space); });
+    return choose(file, word,
+                  [&](const Name& name) { return is_free(name) && scanned.spaces.contains(name.space); });
   }
 
   // A template calls what types are to have: whoever knows the template may be meant.

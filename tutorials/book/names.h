@@ -1,5 +1,5 @@
-// Who defines a name, and who uses it. Nothing here understands C++: a few rules of thumb about tokens are enough
-// for source that is written in one style, and where they are not sure, an identifier is left alone.
+// Who defines a name, and who uses it. Nothing here understands C++: a few rules of thumb about tokens are
+// enough for source that is written in one style, and where they are not sure, an identifier is left alone.
 #pragma once
 #include <compare>
 #include <map>
@@ -22,8 +22,8 @@ struct Name {
   std::string owner = {};  // the type that it belongs to, if any
   std::string space = {};  // its innermost namespace
   bool is_function = false;
-  Place home = {};                                // where it is declared
-  Place body = {};                                // where it is defined, if that is elsewhere; else line 0
+  Place home = {};                                 // where it is declared
+  Place body = {};                                 // where it is defined, if that is elsewhere; else line 0
   std::map<std::string, std::set<int>> uses = {};  // lines of files
   std::string full() const { return owner.empty() ? word : owner + "::" + word; }
 };

@@ -90,13 +90,15 @@ class Scanner {
   // The name of the function that is declared in first .. last - 1, or `last` if it is something else.
   std::size_t function_in(std::size_t first, std::size_t last) const {
     for (std::size_t i = behind_prefix(first); i < last; ++i) {
-      if (at(i).is("=") || one_of(at(i).text, {"operator", "using", "typedef", "friend", "static_assert", "~"}))
+      if (at(i).is("=") ||
+          one_of(at(i).text, {"operator", "using", "typedef", "friend", "static_assert", "~"}))
         return last;
       if (at(i).is("<") && at(i - 1).kind == Kind::word) i = behind_angles(i) - 1;
       if (at(i).is("[")) i = partner_[i];
       if (!at(i).is("(")) continue;
       const Word& name = at(i - 1);
-      if (name.kind == Kind::word && !one_of(name.text, {"alignas", "decltype", "noexcept", "requires", "__attribute__"}))
+      if (name.kind == Kind::word &&
+          !one_of(name.text, {"alignas", "decltype", "noexcept", "requires", "__attribute__"}))
         return i - 1;
       i = partner_[i];
     }
@@ -174,7 +176,7 @@ class Scanner {
   std::string owner() const { return scopes_.empty() || !scopes_.back().is_type ? "" : scopes_.back().name; }
 
   void define(std::size_t token, const std::string& owner, bool is_function, bool has_body) {
-    if (at(token).kind != Kind::word) return;
+    if (at(token).kind != Kind::word || at(token).is("main")) return;
     Definition definition{token, owner, "", is_function, has_body, false};
     for (const Scope& scope : scopes_) {
       if (!scope.is_type && !scope.is_hidden) definition.space = scope.name;
@@ -204,7 +206,8 @@ class Scanner {
         }
       } else if (!owner.empty()) {
         for (const auto& [name, type] : declaration.locals) out.fields[owner][name] = type;
-      } else if (!one_of(at(start).text, {"using", "friend", "static_assert", "struct", "class"}) && last == brace) {
+      } else if (!one_of(at(start).text, {"using", "friend", "static_assert", "struct", "class"}) &&
+                 last == brace) {
         for (std::size_t i = start + 1; i < brace; ++i) {
           if (at(i).is("operator")) return;
           if (declares(i, brace)) return define(i, "", false, true);
@@ -225,17 +228,19 @@ class Scanner {
     const Word &before = at(i - 1), &next = at(i + 1);
     const bool assigned = next.is("=") && !at(i + 2).is("=");
     if (before.is(",") || before.is("[")) return assigned && i < last;
-    const bool ends = assigned || one_of(next.text, {";", ",", ")", "{", "(", "["}) ||
-                      (next.is(":") && !at(i + 2).is(":"));
+    const bool ends =
+        assigned || one_of(next.text, {";", ",", ")", "{", "(", "["}) || (next.is(":") && !at(i + 2).is(":"));
     return ends && type_before(i) < i;
   }
 
   // The last token of the type before the name at i, or i if there is none.
   std::size_t type_before(std::size_t i) const {
-    static const std::set<std::string> types = {"auto", "int",  "double",   "bool",   "char",
+    static const std::set<std::string> types = {"auto",  "int",  "double",   "bool",   "char",
                                                 "float", "long", "unsigned", "signed", "void"};
     std::size_t t = i - 1;
-    const auto names_type = [&](std::size_t j) { return at(j).kind == Kind::word || types.contains(at(j).text); };
+    const auto names_type = [&](std::size_t j) {
+      return at(j).kind == Kind::word || types.contains(at(j).text);
+    };
     if (names_type(t)) return t;
     if (at(t).is(">")) return !at(t).after_space && at(i).after_space && !at(t - 1).is("-") ? t : i;
     if (!at(t).is("&") && !at(t).is("*")) return i;
@@ -261,7 +266,8 @@ class Scanner {
       if (before.is("[") || (before.is(",") && declaration.locals.contains(at(i - 2).text))) {
         std::size_t j = i;
         while (at(j).kind == Kind::word && at(j + 1).is(",")) j += 2;
-        const bool binding = before.is("[") && at(j + 1).is("]") && (at(i - 2).is("auto") || at(i - 3).is("auto"));
+        const bool binding =
+            before.is("[") && at(j + 1).is("]") && (at(i - 2).is("auto") || at(i - 3).is("auto"));
         if (binding) {
           for (std::size_t k = i; k <= j; k += 2) declaration.locals.emplace(at(k).text, "");
         } else if (before.is(",") && one_of(at(i + 1).text, {",", ";"}) && is_list(i)) {

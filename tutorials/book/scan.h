@@ -22,7 +22,7 @@ struct Word {
 // A declaration, with its body if it has one: tokens first .. last.
 struct Declaration {
   std::size_t first = 0, last = 0;
-  std::string owner = {};                       // the type whose names it knows
+  std::string owner = {};                          // the type whose names it knows
   std::map<std::string, std::string> locals = {};  // variables and their types: "" if these are not obvious
   std::set<std::string> parameters = {};           // of a template
 };

@@ -97,7 +97,8 @@ std::string code_markup(const Listing& lines, const MarkedAt& marked) {
     const auto marked_here = [&](const Token& token, const std::string& markup) {
       return marked ? marked(line.number, token, markup) : markup;
     };
-    html += text("<span id=\"", line.number, "\">", highlighted(line.text, tokenizer, marked_here), "\n</span>");
+    const std::string markup = highlighted(line.text, tokenizer, marked_here);
+    html += text("<span id=\"", line.number, "\">", markup, "\n</span>");
   }
   return element("pre", html, "code");
 }

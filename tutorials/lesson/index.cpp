@@ -29,7 +29,8 @@ void write_index(const std::string& out, const std::filesystem::path& lessons) {
   std::string items;
   for (const auto& [number, entry] : entries) items += element("li", entry);
   const bool book = std::filesystem::exists(out + "/book/contents.html");
-  const std::string about = book ? " <a href=\"book/contents.html\">The book</a> shows them among the whole source." : "";
+  const std::string about =
+      book ? " <a href=\"book/contents.html\">The book</a> shows them among the whole source." : "";
   const std::string first = element("p", "The lessons, and what those found that have run here." + about);
   write_file(out + "/index.html", whole_page("mesagrad", first + element("ol", items)));
 }

@@ -85,7 +85,8 @@ dfn { font-style: normal; font-weight: 700 }
 .toc { display: grid; grid-template-columns: 17em 1fr; gap: .35em 1.5em }
 .toc dt, .toc dd { overflow-wrap: anywhere }
 .index { columns: 19em; padding: 0; list-style: none; font-size: .9em }
-.index li { margin: 0 0 .2em; padding-left: 1em; text-indent: -1em; overflow-wrap: anywhere; break-inside: avoid }
+.index li { margin: 0 0 .2em; padding-left: 1em; text-indent: -1em; overflow-wrap: anywhere;
+  break-inside: avoid }
 i.k { color: var(--keyword) }
 i.s { color: var(--string) }
 i.n { color: var(--number) }
@@ -171,7 +172,8 @@ std::string checksum(const std::string& bytes) {
 }
 
 std::string line_of(const std::vector<std::string>& lines, int number) {
-  return number < 1 || number > static_cast<int>(lines.size()) ? "" : lines[static_cast<std::size_t>(number) - 1];
+  const auto i = static_cast<std::size_t>(number) - 1;  // huge for 0
+  return i < lines.size() ? lines[i] : "";
 }
 
 }  // namespace

@@ -17,9 +17,9 @@ class Lesson;
 // `source` is the text of the lesson's own lesson.cpp.
 std::string html_page(const Lesson& lesson, const std::string& source);
 
-// Writes OUT/index.html, which lists the lessons (folders NN_a_title in `lessons`), what those found that have
-// written results to `out`, and the book if it is there. The entry of a lesson that has run is a file beside its
-// results. Throws Error.
+// Writes OUT/index.html, which lists the lessons (folders NN_a_title in `lessons`), what those found that
+// have written results to `out`, and the book if it is there. The entry of a lesson that has run is a file
+// beside its results. Throws Error.
 constexpr const char* index_entry_name = "entry.html";
 std::string index_entry(const Results& results);
 void write_index(const std::string& out, const std::filesystem::path& lessons);
@@ -47,8 +47,8 @@ struct Record {
   bool same_source = false;
 };
 
-// `source` is what lesson.cpp is today. If it was another one that ran, pieces go to the line that says the same
-// as theirs did, and to 0 if there is none.
+// `source` is what lesson.cpp is today. If it was another one that ran, pieces go to the line that says the
+// same as theirs did, and to 0 if there is none.
 Record record_on(const std::string& page, const std::string& source);
 
 // <tag class="kind">content</tag>, on a line of its own.
@@ -86,8 +86,8 @@ struct Typesetting {
 
 // Two or more whole-line comments in a row are prose, and so is what a file begins with; everything else is
 // code, but marks of exercises, which are left out. `pieces` come in the order in which they were shown, and
-// appear behind the statement that showed them. What comes before the first step, but for the first prose, and
-// what comes after the last piece is folded.
+// appear behind the statement that showed them. What comes before the first step, but for the first prose,
+// and what comes after the last piece is folded.
 std::string chapter_markup(const std::string& source, const std::vector<Piece>& pieces,
                            const Typesetting& set = {});
 

@@ -22,7 +22,8 @@ struct Token {
   std::string_view text = {};
 };
 
-// Cuts the lines of a file, one after another, into tokens without a gap. A raw string may have several lines.
+// Cuts the lines of a file, one after another, into tokens without a gap. A raw string may have several
+// lines.
 class Tokenizer {
  public:
   std::vector<Token> operator()(std::string_view line);

@@ -218,8 +218,9 @@ class Writer {
 
   std::string navigation(std::size_t i) const {
     std::string html = link("contents.html", "Contents") + " · " + link("names.html", "Names");
-    if (i > 0) html += " · " + link(chapters_[i - 1].page, "← " + chapters_[i - 1].title);
-    if (i + 1 < chapters_.size()) html += " · " + link(chapters_[i + 1].page, chapters_[i + 1].title + " →");
+    if (i > 0) html += " · " + link(chapters_[i - 1].page, "←\u00a0" + chapters_[i - 1].title);
+    if (i + 1 < chapters_.size())
+      html += " · " + link(chapters_[i + 1].page, chapters_[i + 1].title + "\u00a0→");
     return html;
   }
 
@@ -228,7 +229,7 @@ class Writer {
   std::string body_of(const Chapter& chapter, std::vector<int>& not_run) {
     const std::string& source = sources_.at(chapter.file);
     const auto prose = [&](const Lines& lines) { return linked(lesson::prose_markup(lines)); };
-    if (chapter.is_handout) return prose(handout_of(source));
+    if (chapter.is_handout) return prose(handout_of(source)) + exercises(source);
     const lesson::Typesetting set = {prose, [&](const lesson::Listing& lines) { return listing(lines); },
                                      false};
     if (chapter.lesson == 0) return lesson::chapter_markup(source, {}, set);
@@ -243,12 +244,33 @@ class Writer {
     } else if (!record.same_source) {
       record.summary += element("p", "Its source has changed since. To run it again:" + again, "fails");
     }
-    std::vector<lesson::Piece> pieces;  // the lines of steps, in whose place are their headings, are linked to
+    std::vector<lesson::Piece>
+        pieces;  // the lines of steps, in whose place are their headings, are linked to
     for (const lesson::Piece& step : headings(source)) {
       pieces.push_back({step.line, text("<span id=\"", step.line, "\">\n</span>")});
     }
     pieces.insert(pieces.end(), record.pieces.begin(), record.pieces.end());
     return element("div", record.summary, "box") + lesson::chapter_markup(source, pieces, set) + record.rest;
+  }
+
+  // What an assignment's checks are worth, and where its exercises are.
+  std::string exercises(const std::string& handout) const {
+    std::map<std::string, int> points;
+    for (const std::string& line : lines_of(handout)) {
+      if (!line.starts_with("EXERCISE(\"")) continue;
+      const std::size_t end = line.find('"', 10);
+      points[line.substr(10, end - 10)] += std::atoi(line.c_str() + end + 2);
+    }
+    std::string rows;
+    for (const auto& [exercise, worth] : points) {
+      std::string asked;
+      for (const auto& [file, source] : sources_) {
+        const std::size_t at = source.find("// exercise " + exercise + ": ");
+        if (at != std::string::npos) add(asked, link(chapter_of_.at(file)->page, file));
+      }
+      rows += element("dt", text(exercise, ": ", worth, " points")) + element("dd", asked);
+    }
+    return rows.empty() ? "" : element("h3", "The exercises") + element("dl", rows, "toc");
   }
 
   std::string listing(const lesson::Listing& lines) const {
@@ -289,7 +311,7 @@ class Writer {
     }
     if (html.empty()) return "";
     return text("<details class=\"uses\"", count <= few ? " open" : "", ">\n",
-                element("summary", "Where to find in use: " + words), html, "</details>\n");
+                element("summary", "Uses of " + words), html, "</details>\n");
   }
 
   // The names that a file declares or defines, and behind a type, if they are wanted, those of its own.
@@ -301,7 +323,8 @@ class Writer {
       if (place.file != file) continue;
       const std::string head = name.owner.empty() ? name.word : name.owner;
       const std::string target = name.home.file == file ? to(name) : to(place);
-      if (heads.emplace(head, link(name.owner.empty() ? target : to(place), head)).second) order.push_back(head);
+      if (heads.emplace(head, link(name.owner.empty() ? target : to(place), head)).second)
+        order.push_back(head);
       if (!name.owner.empty()) add(members[head], link(target, name.word));
     }
     std::string html;

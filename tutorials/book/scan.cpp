@@ -253,6 +253,9 @@ class Scanner {
   void add_locals(Declaration& declaration, std::size_t own_name) const {
     for (std::size_t i = declaration.first; i <= declaration.last; ++i) {
       const Word &word = at(i), &before = at(i == 0 ? 0 : i - 1);
+      if (word.is("[") && (before.is("auto") || (before.is("&") && at(i - 2).is("auto")))) {
+        for (std::size_t j = i; j < partner_[i]; ++j) declaration.locals.emplace(at(j).text, "");
+      }
       if (i == own_name || word.kind != Kind::word) continue;
       if ((before.is("class") || before.is("typename") || before.is(".")) &&
           one_of(at(i + 1).text, {",", ">", "="})) {
@@ -262,27 +265,7 @@ class Scanner {
         const bool known = type < i && at(type).kind == Kind::word;
         declaration.locals.emplace(word.text, known ? at(type).text : "");
       }
-      // auto& [a, b]; and Tensor a, b;
-      if (before.is("[") || (before.is(",") && declaration.locals.contains(at(i - 2).text))) {
-        std::size_t j = i;
-        while (at(j).kind == Kind::word && at(j + 1).is(",")) j += 2;
-        const bool binding =
-            before.is("[") && at(j + 1).is("]") && (at(i - 2).is("auto") || at(i - 3).is("auto"));
-        if (binding) {
-          for (std::size_t k = i; k <= j; k += 2) declaration.locals.emplace(at(k).text, "");
-        } else if (before.is(",") && one_of(at(i + 1).text, {",", ";"}) && is_list(i)) {
-          declaration.locals.emplace(word.text, declaration.locals[at(i - 2).text]);
-        }
-      }
     }
-  }
-
-  // Does the list of words before i begin with a type and end with a semicolon?
-  bool is_list(std::size_t i) const {
-    std::size_t first = i, last = i;
-    while (first > 1 && at(first - 1).is(",") && at(first - 2).kind == Kind::word) first -= 2;
-    while (at(last + 1).is(",") && at(last + 2).kind == Kind::word) last += 2;
-    return type_before(first) < first && at(last + 1).is(";");
   }
 
   std::vector<Word> words_;

@@ -32,7 +32,8 @@ constexpr const char* page_style = R"css(
 body { margin: 0; background: var(--paper); color: var(--ink);
   font: 17px/1.6 system-ui, "Helvetica Neue", "DejaVu Sans", sans-serif }
 main { max-width: 980px; margin: 0 auto; padding: 40px 20px 80px }
-h1 { font-size: 1.9em; line-height: 1.2; margin: 0 0 .4em }
+h1 { font-size: 1.9em; line-height: 1.2; margin: 0 0 .4em; overflow-wrap: anywhere }
+nav { margin-bottom: 1em }
 h3 { font-size: 1.08em; margin: 2em 0 .6em }
 h2 { font-size: 1.25em; margin: 2.4em 0 .6em; padding-bottom: .25em; border-bottom: 1px solid var(--line) }
 p { margin: 0 0 1em; max-width: 42em }
@@ -67,7 +68,7 @@ dd { margin: 0; font-variant-numeric: tabular-nums }
 code, pre { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace }
 code { font-size: .88em; background: var(--shade); padding: .1em .3em; border-radius: 3px }
 pre { overflow-x: auto; line-height: 1.5; margin: 0 0 1.4em }
-pre.shaped { font-size: .95em; padding-left: 2em }
+pre.shaped { font-size: .88em; padding-left: 2em }
 pre.code { font-size: 12.5px; background: var(--shade); border: 1px solid var(--line);
   border-radius: 6px; padding: .8em .9em .8em 0; tab-size: 2 }
 pre.code span { display: block; padding-left: 6.2em; text-indent: -6.2em }
@@ -109,11 +110,12 @@ i.c { color: var(--comment) }
   :root { --paper: #fff; --ink: #000; --soft: #444; --shade: #fff }
   main { max-width: none; padding: 0 }
   nav, .uses { display: none }
-  h1 { break-before: page }
-  h1:first-child { break-before: auto }
+  body { font-size: 13px }
+  h1, h2, h3 { break-after: avoid }
   pre { white-space: pre-wrap; overflow-wrap: anywhere }
   pre.code, pre.plain { font-size: 9px }
   figure { break-inside: avoid }
+  figure svg { min-width: 0 }
 }
 )css";
 

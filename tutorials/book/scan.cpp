@@ -227,27 +227,30 @@ class Scanner {
     if (at(i).kind != Kind::word || i == 0) return false;
     const Word &before = at(i - 1), &next = at(i + 1);
     const bool assigned = next.is("=") && !at(i + 2).is("=");
-    if (before.is(",") || before.is("[")) return assigned && i < last;
+    if ((before.is(",") && assigned) || before.is("[")) return assigned && i < last;
     const bool ends =
         assigned || one_of(next.text, {";", ",", ")", "{", "(", "["}) || (next.is(":") && !at(i + 2).is(":"));
     return ends && type_before(i) < i;
   }
 
-  // The last token of the type before the name at i, or i if there is none.
+  // The last token of the type before the name at i, or before the list of names that it is in; huge if there is
+  // none.
   std::size_t type_before(std::size_t i) const {
     static const std::set<std::string> types = {"auto",  "int",  "double",   "bool",   "char",
                                                 "float", "long", "unsigned", "signed", "void"};
-    std::size_t t = i - 1;
+    const std::size_t none = words_.size();
     const auto names_type = [&](std::size_t j) {
       return at(j).kind == Kind::word || types.contains(at(j).text);
     };
+    while (i > 2 && at(i - 1).is(",") && at(i - 2).kind == Kind::word) i -= 2;
+    std::size_t t = i - 1;
     if (names_type(t)) return t;
-    if (at(t).is(">")) return !at(t).after_space && at(i).after_space && !at(t - 1).is("-") ? t : i;
-    if (!at(t).is("&") && !at(t).is("*")) return i;
+    if (at(t).is(">")) return !at(t).after_space && at(i).after_space && !at(t - 1).is("-") ? t : none;
+    if (!at(t).is("&") && !at(t).is("*")) return none;
     while (t > 0 && (at(t - 1).is("&") || at(t - 1).is("*"))) --t;
     const bool attached = !at(t).after_space && at(i).after_space;
     const bool pointer = at(t).after_space && !at(i).after_space && at(t).is("*") && names_type(t - 1);
-    return t > 0 && (attached || pointer) && (names_type(t - 1) || at(t - 1).is(">")) ? t - 1 : i;
+    return t > 0 && (attached || pointer) && (names_type(t - 1) || at(t - 1).is(">")) ? t - 1 : none;
   }
 
   void add_locals(Declaration& declaration, std::size_t own_name) const {

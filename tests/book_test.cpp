@@ -218,8 +218,7 @@ TEST_CASE("what a lesson showed stands where it was made; what is missing is sai
   const auto page_after = [&](const std::string& ran, int line) {
     lesson::Lesson L({.number = 1, .title = "T", .question = "Q?", .source = file},
                      {.out = out.path.string()}, 1);
-    L.step("Shown", {file.c_str(), line});
-    L.say("It is 17.", {file.c_str(), line});
+    L.claim_below("shown", 17, 20, {}, {file.c_str(), line});
     std::filesystem::create_directories(out.path / "tutorial-1");
     write_file(out.path / "tutorial-1/index.html", lesson::html_page(L, ran));
     const Book book = make_book(".", out.path);
@@ -233,7 +232,7 @@ TEST_CASE("what a lesson showed stands where it was made; what is missing is sai
   CHECK(the_book().pages.at(page_of(file)).find("make tutorial-1<") != std::string::npos);
   CHECK(the_book().not_run.front() == 1);
   for (const std::string& page : {same, older}) {  // the line that showed it is the same one in both
-    const std::size_t shown = page.find("It is 17."), next = page.find("<span id=", shown);
+    const std::size_t shown = page.find("shown: <b>17</b>"), next = page.find("<span id=", shown);
     REQUIRE(shown != std::string::npos);
     CHECK(std::stoi(page.substr(next + 10)) > step);
   }

@@ -12,9 +12,9 @@ using namespace mesagrad;
 namespace {
 
 void write_book(const std::filesystem::path& out) {
-  const book::Book made = book::make_book(".", out);
   const std::filesystem::path folder = out / "book";
   create_writable(folder);
+  const book::Book made = book::make_book(".", out);
   std::vector<NewFile> files;
   for (const auto& [name, page] : made.pages) files.push_back({folder / name, {page}});
   write_files(files);

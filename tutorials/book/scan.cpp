@@ -233,8 +233,8 @@ class Scanner {
     return ends && type_before(i) < i;
   }
 
-  // The last token of the type before the name at i, or before the list of names that it is in; huge if there is
-  // none.
+  // The last token of the type before the name at i, or before the list of names that it is in; huge if there
+  // is none.
   std::size_t type_before(std::size_t i) const {
     static const std::set<std::string> types = {"auto",  "int",  "double",   "bool",   "char",
                                                 "float", "long", "unsigned", "signed", "void"};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "core/utf8.h"
 #include "tutorials/lesson/svg.h"
 
 namespace mesagrad::lesson {
@@ -72,6 +73,8 @@ std::vector<Token> Tokenizer::operator()(std::string_view line) {
     } else if (in_word(c)) {
       while (end < line.size() && in_word(line[end])) ++end;
       kind = is_keyword(line.substr(start, end - start)) ? Kind::keyword : Kind::word;
+    } else {
+      while (end < line.size() && continues_character(line[end])) ++end;
     }
     blank = blank && c == ' ';
     tokens.push_back({kind, start, line.substr(start, end - start)});

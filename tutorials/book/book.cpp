@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "tutorials/book/excerpts.h"
 #include "tutorials/book/names.h"
 #include "tutorials/lesson/page.h"
 #include "tutorials/lesson/svg.h"
@@ -35,59 +36,6 @@ std::string link(const std::string& to, const std::string& markup) {
 
 void add(std::string& list, const std::string& item, const char* between = ", ") {
   list += (list.empty() ? "" : between) + item;
-}
-
-// The comment that a file begins with.
-Lines top_comment(const std::string& source) {
-  Lines comment;
-  for (const std::string& line : lines_of(source)) {
-    if (!line.starts_with("//")) break;
-    comment.push_back(line.size() > 3 ? line.substr(3) : "");
-  }
-  return comment;
-}
-
-std::string first_sentence(const std::string& source) {
-  std::string words;
-  for (const std::string& line : top_comment(source)) {
-    if (line.empty()) break;
-    add(words, line, " ");
-  }
-  for (std::size_t i = 0; i + 2 < words.size(); ++i) {  // "t = 0 .. 49" goes on
-    const bool ends = (words[i] == '.' || words[i] == '?') && words[i + 1] == ' ';
-    if (ends && !lesson::is_digit(words[i + 2])) words.resize(i + 1);
-  }
-  if (words.ends_with(':')) words.back() = '.';
-  return words;
-}
-
-// What students get to read of an assignment: no hints, no mistakes, and not what is withheld.
-Lines handout_of(const std::string& source) {
-  Lines handout;
-  bool skipping = false;
-  for (const std::string& line : top_comment(source)) {
-    const auto is = [&](const char* start) { return line.starts_with(start); };
-    const bool label = is("Read: ") || is("Find out: ") || is("Hours: ") || is("Unlocks: ");
-    const bool item = line.size() > 2 && lesson::is_digit(line[0]) && line[1] == '.';
-    skipping = is("Hint ") || is("Mistake ") || is("Withheld: ") || (skipping && !line.empty() && !label);
-    if (label || item) handout.emplace_back();
-    if (!skipping) handout.push_back(line);
-  }
-  return handout;
-}
-
-// The steps of a lesson that has not run.
-std::vector<lesson::Piece> headings(const std::string& source) {
-  std::vector<lesson::Piece> pieces;
-  int number = 0;
-  for (const std::string& line : lines_of(source)) {
-    ++number;
-    const std::size_t at = line.find("L.step(\""), begin = at + 8;
-    if (at == std::string::npos) continue;
-    const std::string heading = text(pieces.size() + 1, ". ", line.substr(begin, line.rfind('"') - begin));
-    pieces.push_back({number, element("h2", lesson::formula_markup(heading))});
-  }
-  return pieces;
 }
 
 // For print and for the browser's search: every fifth line has its number, and nothing is a link.
@@ -255,20 +203,14 @@ class Writer {
 
   // What an assignment's checks are worth, and where its exercises are.
   std::string exercises(const std::string& handout) const {
-    std::map<std::string, int> points;
-    for (const std::string& line : lines_of(handout)) {
-      if (!line.starts_with("EXERCISE(\"")) continue;
-      const std::size_t end = line.find('"', 10);
-      points[line.substr(10, end - 10)] += std::atoi(line.c_str() + end + 2);
-    }
     std::string rows;
-    for (const auto& [exercise, worth] : points) {
-      std::string asked;
+    for (const auto& [exercise, points] : points_of(handout)) {
+      std::string files;
       for (const auto& [file, source] : sources_) {
-        const std::size_t at = source.find("// exercise " + exercise + ": ");
-        if (at != std::string::npos) add(asked, link(chapter_of_.at(file)->page, file));
+        const bool asks = source.find("// exercise " + exercise + ": ") != std::string::npos;
+        if (asks) add(files, link(chapter_of_.at(file)->page, file));
       }
-      rows += element("dt", text(exercise, ": ", worth, " points")) + element("dd", asked);
+      rows += element("dt", text(exercise, ": ", points, " points")) + element("dd", files);
     }
     return rows.empty() ? "" : element("h3", "The exercises") + element("dl", rows, "toc");
   }

@@ -18,6 +18,10 @@ void write_book(const std::filesystem::path& out) {
   std::vector<NewFile> files;
   for (const auto& [name, page] : made.pages) files.push_back({folder / name, {page}});
   write_files(files);
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {  // files that are gone
+    const bool old = !made.pages.contains(entry.path().filename().string());
+    if (old && entry.path().extension() == ".html") std::filesystem::remove(entry.path());
+  }
   lesson::write_index(out, "tutorials");
   for (const int lesson : made.not_run)
     std::cout << "Lesson " << lesson << " has not run yet: make tutorial-" << lesson << "\n";

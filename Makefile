@@ -106,9 +106,10 @@ include $(WHOLE)
 $(filter-out $(WHOLE:.d=),$(OBJECTS) $(CATCH)): again
 
 # What draws, prints, saves and tests has no loops to speed up: there, quick to compile matters more.
-QUICK := $(call objects,tutorials/lesson/*.cpp tutorials/book/*.cpp core/files.cpp nn/safetensors*.cpp tests/course/*.cpp) \
+QUICK := $(call objects,tutorials/lesson/*.cpp core/files.cpp nn/safetensors*.cpp tests/course/*.cpp) \
     $(own.test-run) $(CATCH)
 $(QUICK): FLAGS := $(FLAGS:-O3=-O1)
+$(call objects,tutorials/book/*.cpp): FLAGS := $(FLAGS:-O3=-O0)
 
 # Assignment 9 is about speed.
 $(call objects,core/gemm.cpp tests/course/09_*.cpp): CXXFLAGS := $(patsubst -O1,-O3,$(CXXFLAGS))

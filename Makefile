@@ -19,7 +19,7 @@ endif
 # Tutorial 3 is the folder tutorials/03_*.
 NUMBERS := $(shell ls tutorials/[0-9]*/lesson.cpp | sed -n 's|^tutorials/0*\([0-9]*\)_.*|\1|p')
 TUTORIALS := $(NUMBERS:%=tutorial-%)
-.PHONY: help test test-run test-lessons sanitize fingerprints clean library objects bench again $(TUTORIALS)
+.PHONY: help test test-run test-lessons sanitize fingerprints clean library objects bench book again $(TUTORIALS)
 ASSIGNMENTS := $(shell ls tests/course | sed -n 's/^0*\([0-9]*\)_.*/\1/p')
 DESK := course student grade gradescope test-course assignment-% hint-% watch-% paper paper-jobs paper-report
 
@@ -75,14 +75,16 @@ LIBRARY := $(call objects,core/*.cpp nn/*.cpp tasks/*.cpp tutorials/lesson/*.cpp
 $(foreach n,$(NUMBERS),$(eval own.tutorial-$n := $(call objects,tutorials/0$n_*/*.cpp tutorials/$n_*/*.cpp)))
 own.test-lessons := $(call objects,tutorials/[0-9]*/*.cpp)
 own.test-run := $(call objects,$(addprefix tests/,*.cpp core/*.cpp nn/*.cpp tasks/*.cpp lesson/*.cpp) \
-    $(addprefix tests/course/,exercises.cpp tree.cpp proof.cpp report.cpp) tests/paper/*.cpp tutorials/paper/r*.cpp)
+    $(addprefix tests/course/,exercises.cpp tree.cpp proof.cpp report.cpp) tests/paper/*.cpp tutorials/paper/r*.cpp \
+    $(addprefix tutorials/book/,book.cpp excerpts.cpp names.cpp scan.cpp))
 own.reproduction := $(call objects,tutorials/paper/*.cpp)
 own.bench := $(call objects,tests/bench/*.cpp)
 $(foreach n,$(ASSIGNMENTS),$(eval own.check-$n := $(call objects,tests/course/0$n_*.cpp tests/course/$n_*.cpp \
     $(addprefix tests/course/,check.cpp desk.cpp main.cpp sandbox.cpp exercises.cpp))))
 own.teacher := $(call objects,$(addprefix tests/course/,course.cpp main.cpp grade.cpp report.cpp sandbox.cpp tree.cpp proof.cpp \
     exercises.cpp) core/files.cpp core/utf8.cpp tutorials/lesson/writing.cpp)
-own.objects := $(own.test-lessons) $(own.test-run) $(call objects,$(addsuffix /*.cpp,tutorials/paper \
+own.book := $(call objects,tutorials/book/*.cpp tutorials/lesson/*.cpp core/*.cpp)
+own.objects := $(own.test-lessons) $(own.book) $(own.test-run) $(call objects,$(addsuffix /*.cpp,tutorials/paper \
     tests/bench tests/fuzz tests/course))
 OBJECTS := $(sort $(LIBRARY) $(own.objects))
 library: $(LIBRARY)
@@ -114,6 +116,7 @@ $(filter-out $(WHOLE:.d=),$(OBJECTS) $(CATCH)): again
 QUICK := $(call objects,core/files.cpp nn/safetensors*.cpp $(addsuffix /*.cpp,tutorials/lesson tutorials/paper \
     tests/course)) $(own.test-run) $(CATCH)
 $(QUICK): FLAGS := $(FLAGS:-O3=-O1)
+$(call objects,tutorials/book/*.cpp): FLAGS := $(FLAGS:-O3=-O0)
 
 # Assignment 9 is about speed.
 $(call objects,core/gemm.cpp tests/course/09_*.cpp): CXXFLAGS := $(patsubst -O1,-O3,$(CXXFLAGS))
@@ -123,7 +126,7 @@ $(CATCH): COMPILE += -x c++-header
 $(own.test-run): $(CATCH)
 
 COURSE := $(ASSIGNMENTS:%=check-%) teacher reproduction
-PROGRAMS := $(TUTORIALS) test-run bench $(COURSE)
+PROGRAMS := $(TUTORIALS) test-run bench book $(COURSE)
 $(foreach goal,$(PROGRAMS),$(eval $(BUILD)/$(goal): $(own.$(goal))))
 $(BUILD)/test-run: LIBS += $(filter -lCatch2,$(COMPILER))
 $(TUTORIALS:%=$(BUILD)/%) $(addprefix $(BUILD)/,test-run bench reproduction): $(LIBRARY)
@@ -132,8 +135,9 @@ $(ASSIGNMENTS:%=$(BUILD)/check-%): $(KERNEL)
 $(PROGRAMS:%=$(BUILD)/%):
 	@$(COMPILE) $(filter %.o,$^) -o $@.$$$$ $(LDFLAGS) $(LIBS) $(LDLIBS) && mv $@.$$$$ $@
 
+book: ## write the lessons and the library as one book
 bench: ## measure GFLOP/s and the share of this machine's peak
-$(TUTORIALS) bench: %: $(BUILD)/%
+$(TUTORIALS) bench book: %: $(BUILD)/%
 	@$(call typed,CXX) $(RUNNER) $< $(call typed,SEED SCALE THREADS OUT RATE RESUME SAVE_EVERY TEXT)
 $(COURSE): %: $(BUILD)/% # programs that other goals run, for which build/ has one place
 	@cp $< build/$@.$$$$ && mv build/$@.$$$$ build/$@

@@ -5,7 +5,9 @@
 #include "tests/course/exercises.h"
 #include "tests/course/grade.h"
 #include "tests/course/proof.h"
+#include "tests/directory.h"
 #include "tests/helpers.h"
+#include "tutorials/book/book.h"
 
 namespace mesagrad::course {
 namespace {
@@ -131,6 +133,24 @@ TEST_CASE("an exercise has all its regions in one file", "[course]") {
     const std::size_t begin = handout.find("// To write: "), end = handout.find("// Hours: ");
     REQUIRE(begin < end);
     CHECK(handout.substr(begin, end - begin).find(file.string()) != std::string::npos);
+  }
+}
+
+TEST_CASE("a starter has a book, with its own stubs and without what is withheld", "[course][book]") {
+  const Directory folder;
+  write_tree(folder.path, starter_of(read_tree("."), 2, "ada"));
+  const book::Book book = book::make_book(folder.path, folder.path / "out");
+  const std::string& page = book.pages.at("nn-softmax_attention.cpp.html");
+  CHECK(page.find("&quot;8.4&quot;") != std::string::npos);
+  CHECK(page.find("score_gradients(end") == std::string::npos);
+  CHECK(page.find("exercise 8.4") == std::string::npos);
+  CHECK(book.pages.contains("tutorials-03_one_layer_is_one_step-paper.h.html"));
+  CHECK_FALSE(book.pages.contains("tutorials-03_one_layer_is_one_step-lesson.cpp.html"));
+  const std::string& handout = book.pages.at("tests-course-03_linear_attention.cpp.html");
+  CHECK(handout.find("Every token asks") != std::string::npos);
+  CHECK(handout.find("Hours: 7") != std::string::npos);
+  for (const char* hidden : {"Two loops, t and", "Mistake", "Withheld", "TEST_CASE", "EXERCISE"}) {
+    CHECK(handout.find(hidden) == std::string::npos);
   }
 }
 

@@ -11,8 +11,8 @@ TEST_CASE("source becomes prose and numbered code", "[page]") {
   const std::string html = chapter_markup(
       "// A first\n// paragraph.\n\nint a;\n// one line\nint b;\n  // Two\n  // lines.\n", {});
   CHECK(html == "<p>A first paragraph.</p>\n" +
-                    code_markup({"int a;", "// one line", "int b;"}, 4) + "<p>Two lines.</p>\n");
-  CHECK(contains(code_markup({"int a;", "int b;"}, 4), "<b>5</b><i class=\"k\">int</i> b;\n"));
+                    code_markup({{4, "int a;"}, {5, "// one line"}, {6, "int b;"}}) + "<p>Two lines.</p>\n");
+  CHECK(contains(code_markup({{5, "int b;"}}), "<span id=\"5\"><i class=\"k\">int</i> b;\n</span>"));
 }
 
 TEST_CASE("a chapter shows each piece behind the statement that made it", "[page]") {
@@ -70,11 +70,17 @@ TEST_CASE("the page of all lessons tells which have run, and what they found", "
 }
 
 TEST_CASE("code is coloured and escaped", "[page]") {
+  const auto highlighted = [](const std::string& line) {
+    Tokenizer tokenizer;
+    return lesson::highlighted(line, tokenizer);
+  };
   CHECK(highlighted("int a;") == "<i class=\"k\">int</i> a;");
   CHECK(highlighted("\"<\\\"\" 1e-3f") ==
         "<i class=\"s\">&quot;&lt;\\&quot;&quot;</i> <i class=\"n\">1e-3f</i>");
   CHECK(highlighted("x; // a & b") == "x; <i class=\"c\">// a &amp; b</i>");
   CHECK(highlighted("#include <a>") == "<i class=\"c\">#include &lt;a&gt;</i>");
+  CHECK(highlighted("a R\"(<) \" 1)\" 2") ==
+        "a <i class=\"s\">R&quot;(&lt;) &quot; 1)&quot;</i> <i class=\"n\">2</i>");
   CHECK(highlighted("integer \xCE\x94 1'000 \"open") ==
         "integer Δ <i class=\"n\">1'000</i> <i class=\"s\">&quot;open</i>");
 }

@@ -1,11 +1,7 @@
 #include "tutorials/lesson/page.h"
 
 #include <algorithm>
-#include <locale>
 #include <map>
-#include <regex>
-#include <set>
-#include <sstream>
 
 #include "core/error.h"
 #include "tutorials/lesson/svg.h"
@@ -13,15 +9,6 @@
 namespace mesagrad::lesson {
 namespace {
 
-// Of ASCII alone, in whatever locale.
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool in_word(char c) { return is_letter(c) || is_digit(c) || c == '_'; }
-
-std::string trimmed(const std::string& line) {
-  const std::size_t first = line.find_first_not_of(" \t\r"), last = line.find_last_not_of(" \t\r");
-  return first == std::string::npos ? "" : line.substr(first, last - first + 1);
-}
 bool is_blank(const std::string& line) { return trimmed(line).empty(); }
 
 // Does a letter of its own, or a d before one, end before `end`: x in "x" and "dx", but not in "max"? Greek
@@ -103,37 +90,17 @@ std::string prose_markup(const std::vector<std::string>& lines) {
   return html;
 }
 
-std::string code_markup(const std::vector<std::string>& lines, int first) {
+std::string code_markup(const Listing& lines, const MarkedAt& marked) {
+  Tokenizer tokenizer;
   std::string html;
-  for (const std::string& line : lines) html += text("<b>", first++, "</b>", highlighted(line), "\n");
-  return element("pre", html, "code");
-}
-
-std::string highlighted(const std::string& line) {
-  static const std::set<std::string> keywords = {
-      "auto",     "bool",    "break",  "case",   "catch",    "char",      "class",    "const",   "constexpr",
-      "continue", "default", "do",     "double", "else",     "enum",      "explicit", "false",   "float",
-      "for",      "if",      "inline", "int",    "long",     "namespace", "new",      "nullptr", "operator",
-      "private",  "public",  "return", "signed", "sizeof",   "static",    "struct",   "switch",  "template",
-      "this",     "throw",   "true",   "try",    "typename", "unsigned",  "using",    "void",    "while"};
-  // Comments and directives, quoted texts, numbers such as 1'000 and 1e-3, and words.
-  static const std::regex tokens = [] {
-    std::regex regex;
-    regex.imbue(std::locale::classic());
-    return regex.assign(R"RE((//.*|^#.*)|("(?:\\.|[^"\\])*"?|'(?:\\.|[^'\\])*'?)|)RE"
-                        R"RE(([0-9](?:[eE][-+]|[0-9A-Za-z_.'])*)|([A-Za-z_][0-9A-Za-z_]*))RE");
-  }();
-  std::string html;
-  auto plain = line.begin();  // what has been written ends here
-  for (std::sregex_iterator token(line.begin(), line.end(), tokens), end; token != end; ++token) {
-    std::size_t kind = 1;
-    while (!(*token)[kind].matched) ++kind;
-    if (kind == 4 && !keywords.contains(token->str())) continue;
-    html += escape({plain, (*token)[0].first}) +
-            text("<i class=\"", " csnk"[kind], "\">", escape(token->str()), "</i>");
-    plain = (*token)[0].second;
+  for (const SourceLine& line : lines) {
+    const auto marked_here = [&](const Token& token, const std::string& markup) {
+      return marked ? marked(line.number, token, markup) : markup;
+    };
+    const std::string markup = highlighted(line.text, tokenizer, marked_here);
+    html += text("<span id=\"", line.number, "\">", markup, "\n</span>");
   }
-  return html + escape({plain, line.end()});
+  return element("pre", html, "code");
 }
 
 namespace {
@@ -146,6 +113,13 @@ bool only_closes(const std::string& line) {
   return !text.empty() && text.find_first_not_of("});") == std::string::npos;
 }
 
+// Marks of the course's exercises, and how what is asked goes on (tests/course/exercises.h).
+bool is_mark(const std::string& line) {
+  const std::string text = trimmed(line);
+  return text.starts_with("//|") || (text.starts_with("// end ") && text.size() > 7 && is_digit(text[7]));
+}
+bool is_question(const std::string& line) { return trimmed(line).starts_with("//   "); }
+
 std::string without_slashes(const std::string& line) {
   const std::string text = line.substr(line.find("//") + 2);
   return text.starts_with(' ') ? text.substr(1) : text;
@@ -154,31 +128,36 @@ std::string without_slashes(const std::string& line) {
 // Writes a source, block after block, and pieces between.
 class Chapter {
  public:
-  Chapter(const std::string& source, const std::vector<Piece>& pieces) {
-    std::istringstream stream(source);
-    for (std::string line; std::getline(stream, line);) lines_.push_back(line);
+  Chapter(const std::string& source, const std::vector<Piece>& pieces, const Typesetting& set) : set_(set) {
+    int number = 0;
+    bool in_question = false;
+    for (const std::string& line : lines_of(source)) {
+      ++number;
+      in_question = trimmed(line).starts_with("// exercise ") || (in_question && is_question(line));
+      if (!in_question && !is_mark(line)) lines_.push_back({number, line});
+    }
     for (const Piece& piece : pieces) at_line_[piece.line] += piece.markup;
     if (!at_line_.empty()) last_line_ = at_line_.rbegin()->first;
-    const auto step = std::ranges::find_if(lines_, is_step);
-    if (step != lines_.end()) first_step_ = static_cast<int>(step - lines_.begin()) + 1;
+    const auto step = std::ranges::find_if(lines_, is_step, &SourceLine::text);
+    if (step != lines_.end()) first_step_ = step->number;
   }
 
   std::string markup() {
     bool first = true;
     for (std::size_t i = 0; i < lines_.size();) {
       std::size_t end = i;
-      while (end < lines_.size() && is_comment(lines_[end])) ++end;
-      if (end - i < 2) {
+      while (end < lines_.size() && is_comment(lines_[end].text)) ++end;
+      if (end - i < (i == 0 ? 1 : 2)) {
         add_code(i++);
         continue;
       }
       add_pending_code();
       show_waiting();
-      fold(!first && number(i) < first_step_, "Includes and helpers");
+      fold(!first && lines_[i].number < first_step_, "Includes and helpers");
       first = false;
       std::vector<std::string> prose;
-      for (; i < end; ++i) prose.push_back(without_slashes(lines_[i]));
-      html_ += prose_markup(prose);
+      for (; i < end; ++i) prose.push_back(without_slashes(lines_[i].text));
+      html_ += set_.prose(prose);
     }
     add_pending_code();
     show_waiting();
@@ -188,31 +167,26 @@ class Chapter {
   }
 
  private:
-  static int number(std::size_t i) { return static_cast<int>(i) + 1; }
-
   void add_code(std::size_t i) {
-    const std::string& line = lines_[i];
-    const bool blank_first = pending_.empty() && trimmed(line).empty();
-    if (!is_rule(line) && !is_step(line) && !blank_first) {
-      if (pending_.empty()) pending_first_ = number(i);
-      pending_.push_back(line);
-    }
-    if (const auto found = at_line_.find(number(i)); found != at_line_.end()) {
+    const auto& [number, line] = lines_[i];
+    const bool blank_first = pending_.empty() && is_blank(line);
+    if (!is_rule(line) && !is_step(line) && !blank_first) pending_.push_back(lines_[i]);
+    if (const auto found = at_line_.find(number); found != at_line_.end()) {
       waiting_ += found->second;
       at_line_.erase(found);
     }
     const bool ends = trimmed(line).ends_with(';') || only_closes(line);
-    const bool goes_on = i + 1 < lines_.size() && only_closes(lines_[i + 1]);
+    const bool goes_on = i + 1 < lines_.size() && only_closes(lines_[i + 1].text);
     if (is_step(line) || (ends && !goes_on)) show_waiting();
   }
 
   void add_pending_code() {
-    while (!pending_.empty() && trimmed(pending_.back()).empty()) pending_.pop_back();
+    while (!pending_.empty() && is_blank(pending_.back().text)) pending_.pop_back();
     if (pending_.empty()) return;
-    const bool before = pending_first_ < first_step_;
-    const bool after = first_step_ > 0 && pending_first_ > last_line_;
+    const bool before = pending_[0].number < first_step_;
+    const bool after = first_step_ > 0 && pending_[0].number > last_line_;
     fold(before || after, before ? "Includes and helpers" : "The rest of the source");
-    html_ += code_markup(pending_, pending_first_);
+    html_ += set_.code(pending_);
     pending_.clear();
   }
 
@@ -226,22 +200,24 @@ class Chapter {
 
   // From here on things are folded away under `summary`, or not.
   void fold(bool folded, const std::string& summary = "") {
-    if (folded == folded_) return;
+    if (folded == folded_ || !set_.folds) return;
     html_ += folded ? "<details>\n" + element("summary", summary) : "</details>\n";
     folded_ = folded;
   }
 
-  std::vector<std::string> lines_, pending_;  // of code
+  const Typesetting& set_;
+  Listing lines_, pending_;  // of code
   std::map<int, std::string> at_line_;
-  int first_step_ = 0, last_line_ = 0, pending_first_ = 0;
+  int first_step_ = 0, last_line_ = 0;
   std::string waiting_, html_;
   bool folded_ = false;
 };
 
 }  // namespace
 
-std::string chapter_markup(const std::string& source, const std::vector<Piece>& pieces) {
-  return Chapter(source, pieces).markup();
+std::string chapter_markup(const std::string& source, const std::vector<Piece>& pieces,
+                           const Typesetting& set) {
+  return Chapter(source, pieces, set).markup();
 }
 
 }  // namespace mesagrad::lesson

@@ -1,7 +1,9 @@
 #include "tutorials/lesson/page.h"
 
 #include <filesystem>
+#include <sstream>
 
+#include "core/checksum.h"
 #include "core/error.h"
 #include "tutorials/lesson/lesson.h"
 #include "tutorials/lesson/svg.h"
@@ -13,13 +15,13 @@ namespace {
 // Every colour is a variable with a value for light and one for dark.
 constexpr const char* page_style = R"css(
 :root {
-  --paper: #fff; --ink: #1c1e21; --soft: #5f6670; --line: #dfe2e6; --shade: #f6f7f8;
+  --paper: #fff; --ink: #1c1e21; --soft: #5f6670; --line: #dfe2e6; --shade: #f6f7f8; --mark: #fff0b8;
   --good: #00754f; --bad: #b83a00;
   --keyword: #0b5fa5; --string: #8a4b00; --number: #8b3a80; --comment: #667078;
 }
 @media (prefers-color-scheme: dark) {
   :root {
-    --paper: #17191d; --ink: #e2e4e8; --soft: #9aa1ab; --line: #33373e; --shade: #1f2227;
+    --paper: #17191d; --ink: #e2e4e8; --soft: #9aa1ab; --line: #33373e; --shade: #1f2227; --mark: #4a4110;
     --good: #35c99a; --bad: #ff8a4d;
     --keyword: #74b9f0; --string: #e8b66b; --number: #dd9ad2; --comment: #8d96a0;
   }
@@ -28,7 +30,8 @@ constexpr const char* page_style = R"css(
 body { margin: 0; background: var(--paper); color: var(--ink);
   font: 17px/1.6 system-ui, "Helvetica Neue", "DejaVu Sans", sans-serif }
 main { max-width: 980px; margin: 0 auto; padding: 40px 20px 80px }
-h1 { font-size: 1.9em; line-height: 1.2; margin: 0 0 .4em }
+h1 { font-size: 1.9em; line-height: 1.2; margin: 0 0 .4em; overflow-wrap: anywhere }
+nav { margin-bottom: 1em }
 h3 { font-size: 1.08em; margin: 2em 0 .6em }
 h2 { font-size: 1.25em; margin: 2.4em 0 .6em; padding-bottom: .25em; border-bottom: 1px solid var(--line) }
 p { margin: 0 0 1em; max-width: 42em }
@@ -63,12 +66,26 @@ dd { margin: 0; font-variant-numeric: tabular-nums }
 code, pre { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace }
 code { font-size: .88em; background: var(--shade); padding: .1em .3em; border-radius: 3px }
 pre { overflow-x: auto; line-height: 1.5; margin: 0 0 1.4em }
-pre.shaped { font-size: .95em; padding-left: 2em }
+pre.shaped { font-size: .88em; padding-left: 2em }
 pre.code { font-size: 12.5px; background: var(--shade); border: 1px solid var(--line);
   border-radius: 6px; padding: .8em .9em .8em 0; tab-size: 2 }
-pre.code b { display: inline-block; width: 3em; margin-right: 1.2em; text-align: right;
-  color: var(--soft); opacity: .6; font-weight: 400; user-select: none }
+pre.code span { display: block; padding-left: 6.2em; text-indent: -6.2em }
+pre.code span::before { content: attr(id); display: inline-block; width: 3em; margin-right: 1.2em;
+  text-align: right; text-indent: 0; color: var(--soft); opacity: .6 }
 pre.code i { font-style: normal }
+pre.code a { color: inherit; text-decoration-color: var(--line) }
+pre.code a:hover { color: var(--keyword); text-decoration-color: currentColor }
+pre.code :target, pre.code span:target { background: var(--mark) }
+pre.plain { font-size: 12px; padding-left: 4em }
+pre.plain b { float: left; margin-left: -4em; color: var(--soft); font-weight: 400 }
+dfn { font-style: normal; font-weight: 700 }
+.uses { margin-top: -1em; font-size: .85em }
+.uses p { margin: 0 0 .3em; color: var(--soft) }
+.toc { display: grid; grid-template-columns: 17em 1fr; gap: .35em 1.5em }
+.toc dt, .toc dd { overflow-wrap: anywhere }
+.index { columns: 19em; padding: 0; list-style: none; font-size: .9em }
+.index li { margin: 0 0 .2em; padding-left: 1em; text-indent: -1em; overflow-wrap: anywhere;
+  break-inside: avoid }
 i.k { color: var(--keyword) }
 i.s { color: var(--string) }
 i.n { color: var(--number) }
@@ -78,17 +95,25 @@ i.c { color: var(--comment) }
   main { padding: 20px 14px 60px }
   pre { white-space: pre-wrap; overflow-wrap: anywhere }
   pre.shaped { padding-left: 0 }
-  pre.code b { width: 2em; margin-right: .6em }
+  pre.plain { padding-left: 3em }
+  pre.plain b { margin-left: -3em }
+  .toc { display: block }
+  .toc dd { margin-bottom: .8em }
+  pre.code span { padding-left: 4em; text-indent: -4em }
+  pre.code span::before { width: 2.2em; margin-right: .8em }
   th, td { padding-left: .6em }
   th:first-child, td:first-child { min-width: 7em }
 }
 @media print {
   :root { --paper: #fff; --ink: #000; --soft: #444; --shade: #fff }
   main { max-width: none; padding: 0 }
-  nav { display: none }
-  pre { white-space: pre-wrap }
-  pre.code { font-size: 10px }
-  figure, pre.code { break-inside: avoid }
+  nav, .uses { display: none }
+  body { font-size: 13px }
+  h1, h2, h3 { break-after: avoid }
+  pre { white-space: pre-wrap; overflow-wrap: anywhere }
+  pre.code, pre.plain { font-size: 9px }
+  figure { break-inside: avoid }
+  figure svg { min-width: 0 }
 }
 )css";
 
@@ -124,6 +149,33 @@ std::string settings_list(const Results& results) {
   return rows.empty() ? "" : element("h2", "Settings") + element("dl", rows);
 }
 
+// Where on a page something begins and ends that its run made, for record_on.
+constexpr std::string_view mark = "<!--of the run: ", end_mark = "<!--end-->";
+
+std::string marked(const std::string& what, const std::string& markup) {
+  return text(mark, what, "-->\n", markup, end_mark, "\n");
+}
+
+std::string checksum(const std::string& bytes) {
+  Checksum sum;
+  sum.add(bytes);
+  return sum.text();
+}
+
+std::string line_of(const std::vector<std::string>& lines, int number) {
+  const auto i = static_cast<std::size_t>(number) - 1;  // huge for 0
+  return i < lines.size() ? lines[i] : "";
+}
+
+}  // namespace
+
+std::vector<std::string> lines_of(const std::string& source) {
+  std::vector<std::string> lines;
+  std::istringstream stream(source);
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
+}
+
 std::string whole_page(const std::string& title, const std::string& content) {
   return "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
@@ -131,8 +183,6 @@ std::string whole_page(const std::string& title, const std::string& content) {
          element("title", title) + "<style>\n" + page_style + "</style>\n</head>\n<body>\n" +
          element("main", element("h1", title) + content) + "</body>\n</html>\n";
 }
-
-}  // namespace
 
 std::string element(const std::string& tag, const std::string& content, const std::string& kind) {
   return "<" + tag + (kind.empty() ? "" : " class=\"" + kind + "\"") + ">" + content + "</" + tag + ">\n";
@@ -188,34 +238,71 @@ std::string html_page(const Lesson& lesson, const std::string& source) {
   std::string box = element("p", formula_markup(intro.question), "question");
   if (!results.found.empty()) box += element("p", formula_markup(results.found));
   const std::string facts = circumstances(results) + ", " + duration(results.seconds);
-  box += verdict_lines(results) + element("p", "Run on " + today() + ": " + facts + ".", "facts") +
-         navigation(lesson);
+  box += verdict_lines(results) + element("p", "Run on " + today() + ": " + facts + ".", "facts");
   std::string chapter = source;  // whose first line may be the title again
   for (const char* end : {".\n", "\n"}) {
     const std::string again = "// " + intro.title + end;
     if (chapter.starts_with(again)) chapter.replace(0, again.size() - 1, "//");
   }
-  std::string html = element("div", box, "box") + chapter_markup(chapter, lesson.pieces());
+  const std::vector<std::string> lines = lines_of(source);
+  std::vector<Piece> pieces = lesson.pieces();
+  for (Piece& piece : pieces) {
+    piece.markup = marked(text("line ", piece.line, " ", checksum(line_of(lines, piece.line))), piece.markup);
+  }
+  std::string html = element("div", marked("run " + checksum(source), box) + navigation(lesson), "box") +
+                     chapter_markup(chapter, pieces);
+  std::string rest;
   if (!results.comparisons.empty()) {
     // A phone may scroll it sideways, instead of making it too small to read.
-    html += element("h2", "This run and the paper");
-    html += element("div", html_table(comparison_table(results)), "wide");
+    rest += element("h2", "This run and the paper");
+    rest += element("div", html_table(comparison_table(results)), "wide");
   }
-  html += settings_list(results) + element("p", escape(about_fingerprint(results))) + navigation(lesson);
+  rest += settings_list(results) + element("p", escape(about_fingerprint(results)));
+  html += marked("rest", rest) + navigation(lesson);
   return whole_page(text("Tutorial ", intro.number, ": ", escape(intro.title)), html);
+}
+
+Record record_on(const std::string& page, const std::string& source) {
+  const std::vector<std::string> lines = lines_of(source);
+  std::vector<std::string> sums;
+  for (const std::string& line : lines) sums.push_back(checksum(line));
+  // The line of today's source that is the nearest to where it was, of those that say the same.
+  const auto today = [&](int line, const std::string& sum) {
+    int nearest = 0;
+    for (int i = 1; i <= static_cast<int>(sums.size()); ++i) {
+      if (sums[static_cast<std::size_t>(i) - 1] != sum) continue;
+      if (nearest == 0 || std::abs(i - line) < std::abs(nearest - line)) nearest = i;
+    }
+    return nearest;
+  };
+  Record record;
+  constexpr std::string_view end_of_mark = "-->";
+  for (std::size_t at = page.find(mark); at != std::string::npos; at = page.find(mark, at)) {
+    const std::size_t begin = page.find(end_of_mark, at), end = page.find(end_mark, at);
+    if (begin > end || end == std::string::npos) break;
+    std::istringstream words(page.substr(at + mark.size(), begin - at - mark.size()));
+    words.imbue(std::locale::classic());
+    const std::string markup = page.substr(begin + end_of_mark.size(), end - begin - end_of_mark.size());
+    std::string kind, sum;
+    int line = 0;
+    words >> kind;
+    if (kind == "run" && words >> sum) {
+      record.summary = markup;
+      record.same_source = sum == checksum(source);
+    } else if (kind == "line" && words >> line >> sum) {
+      record.pieces.push_back({line == 0 ? 0 : today(line, sum), markup});
+    } else if (kind == "rest") {
+      record.rest = markup;
+    }
+    at = end;
+  }
+  return record;
 }
 
 std::string index_entry(const Results& results) {
   const std::string found = results.found.empty() ? "" : "<br>" + formula_markup(results.found);
   return text("<a href=\"tutorial-", results.lesson, "/index.html\">", escape(results.title), "</a>", found,
               verdict_lines(results));
-}
-
-std::string html_index(const std::vector<std::string>& entries) {
-  std::string items;
-  for (const std::string& entry : entries) items += element("li", entry);
-  return whole_page("mesagrad", element("p", "The lessons, and what those found that have run here.") +
-                                    element("ol", items));
 }
 
 }  // namespace mesagrad::lesson

@@ -1,11 +1,14 @@
 // The page of a lesson: one HTML file that needs nothing else, in light and in dark. It is a chapter of prose
 // and code, which are the lesson's source, and of what the run showed, each where it was made.
 #pragma once
+#include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "tutorials/lesson/plot.h"
 #include "tutorials/lesson/results.h"
+#include "tutorials/lesson/tokens.h"
 
 namespace mesagrad::lesson {
 
@@ -14,9 +17,15 @@ class Lesson;
 // `source` is the text of the lesson's own lesson.cpp.
 std::string html_page(const Lesson& lesson, const std::string& source);
 
-// The page that lists all lessons: for each an entry, as markup. That of a lesson that has run links to it.
-std::string html_index(const std::vector<std::string>& entries);
+// Writes OUT/index.html, which lists the lessons (folders NN_a_title in `lessons`), what those found that
+// have written results to `out`, and the book if it is there. The entry of a lesson that has run is a file
+// beside its results. Throws Error.
+constexpr const char* index_entry_name = "entry.html";
 std::string index_entry(const Results& results);
+void write_index(const std::string& out, const std::filesystem::path& lessons);
+
+// Any page, with the style that all share. The title is markup.
+std::string whole_page(const std::string& title, const std::string& content);
 
 // What the terminal shows as well: a table, and "scale lesson, seed 1, 2 threads".
 Table comparison_table(const Results& results);
@@ -30,6 +39,18 @@ struct Piece {
   std::string markup = {};
 };
 
+// What a lesson's page keeps of its run.
+struct Record {
+  std::string summary = {};  // what came out, and when: markup, empty if the page has none
+  std::vector<Piece> pieces = {};
+  std::string rest = {};  // what stands behind the chapter
+  bool same_source = false;
+};
+
+// `source` is what lesson.cpp is today. If it was another one that ran, pieces go to the line that says the
+// same as theirs did, and to 0 if there is none.
+Record record_on(const std::string& page, const std::string& source);
+
 // <tag class="kind">content</tag>, on a line of its own.
 std::string element(const std::string& tag, const std::string& content, const std::string& kind = "");
 
@@ -40,23 +61,38 @@ std::string exhibit_markup(const std::string& markup, const std::string& label, 
 
 // -- The source as a chapter -----------------------------------------------------------------------
 
-// Two or more whole-line comments in a row are prose; everything else is code. `pieces` come in the order in
-// which they were shown, and appear behind the statement that showed them. What comes before the first step,
-// but for the first prose, and what comes after the last piece is folded.
-std::string chapter_markup(const std::string& source, const std::vector<Piece>& pieces);
+std::vector<std::string> lines_of(const std::string& source);
 
-// Text in which no character means markup, with its formulas set: s_t, s_{t+1}, W_q, Σ_i and 10^-3 get real
-// sub- and superscripts. An index belongs to a single letter; a_name of several letters is left alone.
-std::string formula_markup(const std::string& text);
+struct SourceLine {
+  int number = 0;  // from 1
+  std::string text = {};
+};
+using Listing = std::vector<SourceLine>;
 
 // Blank lines separate paragraphs; what is indented keeps its shape (formulas, drawings); a paragraph that
 // starts with # is a heading; `code` is code.
 std::string prose_markup(const std::vector<std::string>& lines);
 
-// Lines of C++ with their numbers, of which the first is `first`.
-std::string code_markup(const std::vector<std::string>& lines, int first);
+// Lines of C++. Each has its number as its id. `marked` may add to the markup of a line's token.
+using MarkedAt = std::function<std::string(int line, const Token& token, const std::string& markup)>;
+std::string code_markup(const Listing& lines, const MarkedAt& marked = nullptr);
 
-// One line of C++ with <i class=...> around keywords, numbers, strings and comments.
-std::string highlighted(const std::string& line);
+// How a chapter is set.
+struct Typesetting {
+  std::function<std::string(const std::vector<std::string>& lines)> prose = prose_markup;
+  std::function<std::string(const Listing&)> code = [](const Listing& lines) { return code_markup(lines); };
+  bool folds = true;
+};
+
+// Two or more whole-line comments in a row are prose, and so is what a file begins with; everything else is
+// code, but marks of exercises, which are left out. `pieces` come in the order in which they were shown, and
+// appear behind the statement that showed them. What comes before the first step, but for the first prose,
+// and what comes after the last piece is folded.
+std::string chapter_markup(const std::string& source, const std::vector<Piece>& pieces,
+                           const Typesetting& set = {});
+
+// Text in which no character means markup, with its formulas set: s_t, s_{t+1}, W_q, Σ_i and 10^-3 get real
+// sub- and superscripts. An index belongs to a single letter; a_name of several letters is left alone.
+std::string formula_markup(const std::string& text);
 
 }  // namespace mesagrad::lesson

@@ -22,7 +22,6 @@ constexpr int exit_claims_failed = 1, exit_error = 2, exit_signal = 128;
 
 constexpr const char* page_name = "index.html";
 constexpr const char* results_name = "results.json";
-constexpr const char* entry_name = "entry.html";  // of the index
 
 void complain(int number, std::string sentence) {
   for (char& c : sentence) c = c == '\n' || c == '\r' ? ' ' : c;
@@ -47,33 +46,9 @@ void write_results(const Lesson& lesson, const std::string& source) {
   const std::string out = lesson.out() + "/", page = html_page(lesson, source);
   const std::string results = to_json(lesson.results()), entry = index_entry(lesson.results());
   std::vector<NewFile> files = {
-      {out + page_name, {page}}, {out + results_name, {results}}, {out + entry_name, {entry}}};
+      {out + page_name, {page}}, {out + results_name, {results}}, {out + index_entry_name, {entry}}};
   for (const auto& [name, svg] : lesson.figures()) files.push_back({out + name + ".svg", {svg}});
   write_files(files);
-}
-
-// Lists the lessons, which are folders beside this one's source, NN_a_title, and what those found that have
-// written results to `out`.
-void write_index(const std::string& out, const std::string& source) {
-  std::map<int, std::string> entries;
-  std::error_code ignored;
-  const std::filesystem::path lessons = std::filesystem::path(source).parent_path().parent_path();
-  for (const auto& folder : std::filesystem::directory_iterator(lessons, ignored)) {
-    std::string title = folder.path().filename().string();
-    const std::size_t start = title.find('_') + 1;
-    const int number = std::atoi(title.c_str());
-    if (number <= 0 || start == 0 || start == title.size()) continue;
-    std::ranges::replace(title, '_', ' ');
-    char& first = title[start];
-    if (first >= 'a' && first <= 'z') first = static_cast<char>(first - 'a' + 'A');
-    const std::string entry = text(out, "/tutorial-", number, "/", entry_name);
-    entries[number] = std::filesystem::exists(entry)
-                          ? read_file(entry)
-                          : text(escape(title.substr(start)), " <code>make tutorial-", number, "</code>");
-  }
-  std::vector<std::string> in_order;
-  for (const auto& [number, entry] : entries) in_order.push_back(entry);
-  write_file(out + "/" + page_name, html_index(in_order));
 }
 
 std::string summary(const Lesson& lesson) {
@@ -126,7 +101,7 @@ void run_or_throw(Lesson& lesson, Results& results, const std::function<void(Les
   print(summary(lesson));
   lesson.remark(about_fingerprint(results));
   write_results(lesson, source);
-  write_index(lesson.options().out, intro.source);
+  write_index(lesson.options().out, std::filesystem::path(intro.source).parent_path().parent_path());
   remove_checkpoints(lesson);
   const std::string page = std::filesystem::absolute(lesson.out()).string() + "/" + page_name;
   print("\nIts page: file://" + page + "    (" + duration(results.seconds) + ")\n");

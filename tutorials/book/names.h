@@ -1,0 +1,53 @@
+// Who defines a name, and who uses it. Nothing here understands C++: a few rules of thumb about tokens are
+// enough for source that is written in one style, and where they are not sure, an identifier is left alone.
+#pragma once
+#include <compare>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace mesagrad::book {
+
+using Sources = std::map<std::string, std::string>;  // texts of files by their paths
+
+struct Place {
+  std::string file = {};
+  int line = 0;
+};
+
+// A type, a function, a method, or a constant.
+struct Name {
+  std::string word = {};
+  std::string owner = {};  // the type that it belongs to, if any
+  std::string space = {};  // its innermost namespace
+  bool is_function = false;
+  Place home = {};                                 // where it is declared
+  Place body = {};                                 // where it is defined, if that is elsewhere; else line 0
+  std::map<std::string, std::set<int>> uses = {};  // lines of files
+  std::string full() const { return owner.empty() ? word : owner + "::" + word; }
+};
+
+class Names {
+ public:
+  explicit Names(const Sources& sources);
+
+  const std::vector<Name>& all() const { return names_; }
+
+  // What the identifier at a column (from 0) of a line means, or nullptr.
+  const Name* at(const std::string& file, int line, std::size_t column) const;
+
+  // The name that a word means in a file's prose: one that the file knows; nullptr if there are several.
+  const Name* in_prose(const std::string& file, const std::string& word) const;
+
+ private:
+  using Indices = std::vector<std::size_t>;
+  friend class Resolver;
+
+  std::vector<Name> names_;
+  std::map<std::string, Indices> of_word_;
+  std::map<std::string, std::set<std::string>> visible_;  // the files that a file includes, and itself
+  std::map<std::string, std::map<std::pair<int, std::size_t>, std::size_t>> mentions_;
+};
+
+}  // namespace mesagrad::book

@@ -1,0 +1,48 @@
+// A source file, taken apart: its tokens, what it declares where, and which words its functions use for
+// variables of their own.
+#pragma once
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "tutorials/lesson/tokens.h"
+
+namespace mesagrad::book {
+
+struct Word {
+  lesson::Kind kind = lesson::Kind::other;
+  std::string text = {};
+  int line = 0;
+  std::size_t column = 0;
+  bool after_space = false;
+  bool is(const char* other) const { return text == other; }
+};
+
+// A declaration, with its body if it has one: tokens first .. last.
+struct Declaration {
+  std::size_t first = 0, last = 0;
+  std::string owner = {};                          // the type whose names it knows
+  std::map<std::string, std::string> locals = {};  // variables and their types: "" if these are not obvious
+  std::set<std::string> parameters = {};           // of a template
+};
+
+struct Definition {
+  std::size_t token = 0;
+  std::string owner = {}, space = {};
+  bool is_function = false, has_body = false, is_hidden = false;  // in a namespace without a name
+};
+
+struct Scanned {
+  std::vector<Word> words;
+  std::vector<std::string> includes;
+  std::vector<Declaration> declarations;
+  std::vector<Definition> definitions;
+  std::set<std::string> spaces;
+  std::map<std::string, std::map<std::string, std::string>> fields;  // of types, with their types
+  std::map<std::string, std::set<std::string>> bases;
+};
+
+Scanned scan(const std::string& source);
+
+}  // namespace mesagrad::book

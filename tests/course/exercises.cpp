@@ -4,6 +4,7 @@
 #include <regex>
 #include <sstream>
 
+#include "core/checksum.h"
 #include "core/error.h"
 #include "core/files.h"
 
@@ -213,13 +214,7 @@ std::map<std::string, std::string> places(const Path& tree) {
   return result;
 }
 
-std::uint64_t hash_of(const std::string& text) {
-  std::uint64_t hash = 14695981039346656037u;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
-  return hash;
-}
-
-std::uint64_t hash_outside(const Path& path, const Lines& lines) {
+std::string sum_outside(const Path& path, const Lines& lines) {
   Lines outside;
   std::size_t next = 0;
   for (const Region& region : regions_of(path, lines)) {
@@ -227,18 +222,20 @@ std::uint64_t hash_outside(const Path& path, const Lines& lines) {
     next = region.end;
   }
   for (; next < lines.size(); ++next) outside.push_back(lines[next]);
-  return hash_of(joined(outside));
+  Checksum sum;
+  sum.add(joined(outside));
+  return sum.text();
 }
 
 std::vector<Path> edited_outside(const Path& tree) {
   std::vector<Path> edited;
   if (!std::filesystem::exists(tree / starter_file)) return edited;
   std::istringstream handed_out(read_file(tree / starter_file));
-  std::string path;
+  std::string path, sum;
   std::getline(handed_out, path);
-  for (std::uint64_t hash = 0; handed_out >> path >> hash;) {
+  while (handed_out >> path >> sum) {
     if (!std::filesystem::is_regular_file(tree / path) ||
-        hash_outside(path, lines_of(read_file(tree / path))) != hash)
+        sum_outside(path, lines_of(read_file(tree / path))) != sum)
       edited.emplace_back(path);
   }
   return edited;

@@ -67,13 +67,10 @@ bool may_have_marks(const Path& file);
 // Where the pieces of each exercise begin in a tree, "core/ops.cpp:88, 120", which has them in one file.
 std::map<std::string, std::string> places(const Path& tree);
 
-// A number that is the same for the same text, everywhere (FNV-1a).
-std::uint64_t hash_of(const std::string& text);
-
 // A starter's own file: how far it is solved and whose it is, and then of each file that may have marks the
-// hash of what lies outside of them.
+// checksum of what lies outside of them.
 inline const Path starter_file = "tests/course/starter";
-std::uint64_t hash_outside(const Path& path, const Lines& lines);
+std::string sum_outside(const Path& path, const Lines& lines);
 
 // The files of a starter in which something outside of the marks is not as it was handed out. Throws Error as
 // regions_of does.

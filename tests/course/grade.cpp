@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <sstream>
 
+#include "core/checksum.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "tests/course/exercises.h"
@@ -46,10 +47,13 @@ class Grading {
     check(std::filesystem::is_directory(options.submission), "there is no submission ",
           options.submission.string());
     const std::string& handout = reference_.at(file->second);
+    Checksum sum;
+    sum.add(options.secret);
+    sum.add(options.student);
     grade_ = {.assignment = options.assignment,
               .title = handout.substr(3, handout.find('\n') - 3),
               .student = options.student,
-              .seed = hash_of(options.secret + '\n' + options.student) % 1'000'000};
+              .seed = std::stoull(sum.text(), nullptr, 16) % 1'000'000};
   }
 
   Grade run() {

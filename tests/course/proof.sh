@@ -59,8 +59,8 @@ done
 quietly $MAKE -C "$work/solved-1" STRICT=1 $programs
 for j in $assignments; do
   for seed in $(seq $SEEDS); do echo $j $seed; done
-done | xargs -P $workers -n 2 sh -c 'TEST_SEED=$1 build/check-$0 x $0 build/progress-$0-$1 >build/said-$0-$1 ||
-  { echo "assignment $0, seed $1:"; cat build/said-$0-$1; exit 255; }; rm build/*-$0-$1' || fails "a solution fails"
+done | (cd "$work/solved-1" && xargs -P $workers -n 2 sh -c 'TEST_SEED=$1 build/check-$0 x $0 build/progress-$0-$1 >build/said-$0-$1 ||
+  { echo "assignment $0, seed $1:"; cat build/said-$0-$1; exit 255; }; rm build/*-$0-$1') || fails "a solution fails"
 
 step "Mistakes"
 $teacher mistakes >"$work/mistakes"

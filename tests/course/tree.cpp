@@ -89,7 +89,7 @@ Tree starter_of(const Tree& tree, int upto, const std::string& student) {
   std::string handed_out = text(upto, " ", student, "\n");
   for (const auto& [path, contents] : starter) {
     if (may_have_marks(path))
-      handed_out += text(path.string(), " ", hash_outside(path, lines_of(contents)), "\n");
+      handed_out += text(path.string(), " ", sum_outside(path, lines_of(contents)), "\n");
   }
   starter[starter_file] = handed_out;
   return starter;

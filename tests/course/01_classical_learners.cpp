@@ -70,7 +70,7 @@
 // Hint 1.6: p is the prediction of gradient_step_predictor(1). Sum over all tokens, divide by their number.
 // Hint 1.6: loss_curve(sequences, 3, ...) averages three numbers that you write for each sequence; divide by T.
 //
-// Mistake 1.1: i <= 0 || ==> i < 0 ||
+// Mistake 1.1: i <= 0 || ==> i <= 1 ||
 // Mistake 1.1: options.newest_pair ? t : t - 1 ==> t
 // Mistake 1.1: A(i, i) = options.ridge ==> A(i, i) = 1
 // Mistake 1.1: (options.teaches && !options.teaches(i)) ==> false

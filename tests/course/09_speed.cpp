@@ -105,7 +105,6 @@
 // Mistake 9.4: Index first = s * batch_ ==> Index first = 0 * batch_
 // Mistake 9.4: shard.loss = 0; ==> shard.loss += 0;
 // Mistake 9.4: p.tensor->zero_grad() ==> p.tensor->grad()
-// Mistake 9.4: thread_local Arena memory; ==> static Arena memory;
 // Mistake 9.4: std::min(pass_, end - first) ==> pass_
 #include <chrono>
 #include <cmath>

@@ -41,7 +41,7 @@ Lines handout_of(const std::string& assignment) {
   bool skipping = false;
   for (const std::string& line : top_comment(assignment)) {
     const auto is = [&](const char* start) { return line.starts_with(start); };
-    const bool label = is("Read: ") || is("Find out: ") || is("Hours: ") || is("Unlocks: ");
+    const bool label = is("Read: ") || is("Find out: ") || is("To write: ") || is("Hours: ") || is("Unlocks: ");
     const bool item = line.size() > 2 && lesson::is_digit(line[0]) && line[1] == '.';
     skipping = is("Hint ") || is("Mistake ") || is("Withheld: ") || (skipping && !line.empty() && !label);
     if (label || item) handout.emplace_back();

@@ -108,9 +108,7 @@ class Writer {
     const std::size_t digits = file.find_first_of("0123456789");
     if (file.starts_with("tests/")) {
       chapter.is_handout = true;
-      const std::string title = source.substr(0, source.find('\n'));
-      chapter.title = text("Assignment ", std::stoi(file.substr(digits)),
-                           title.starts_with("// ") ? ": " + title.substr(3) : "");
+      chapter.title = text("Assignment ", std::stoi(file.substr(digits)));
     } else if (digits < file.size() && file.ends_with("/lesson.cpp")) {
       chapter.lesson = std::stoi(file.substr(digits));
       chapter.title = text("Lesson ", chapter.lesson);

@@ -74,15 +74,15 @@ objects = $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard $(1)))
 LIBRARY := $(call objects,core/*.cpp nn/*.cpp tasks/*.cpp tutorials/lesson/*.cpp)
 $(foreach n,$(NUMBERS),$(eval own.tutorial-$n := $(call objects,tutorials/0$n_*/*.cpp tutorials/$n_*/*.cpp)))
 own.test-lessons := $(call objects,tutorials/[0-9]*/*.cpp)
-own.test-run := $(call objects,$(addprefix tests/,*.cpp core/*.cpp nn/*.cpp tasks/*.cpp lesson/*.cpp) \
-    $(addprefix tests/course/,exercises.cpp tree.cpp proof.cpp report.cpp) tests/paper/*.cpp tutorials/paper/r*.cpp \
-    $(addprefix tutorials/book/,book.cpp excerpts.cpp names.cpp scan.cpp))
-own.reproduction := $(call objects,tutorials/paper/*.cpp)
+course = $(call objects,$(patsubst %,tests/course/%.cpp,$(1)))
+own.test-run := $(call objects,$(addprefix tests/,*.cpp core/*.cpp nn/*.cpp tasks/*.cpp lesson/*.cpp paper/*.cpp) \
+    $(addprefix tutorials/,paper/r*.cpp book/[!m]*.cpp)) $(call course,exercises tree proof report)
 own.bench := $(call objects,tests/bench/*.cpp)
-$(foreach n,$(ASSIGNMENTS),$(eval own.check-$n := $(call objects,tests/course/0$n_*.cpp tests/course/$n_*.cpp \
-    $(addprefix tests/course/,check.cpp desk.cpp main.cpp sandbox.cpp exercises.cpp))))
-own.teacher := $(call objects,$(addprefix tests/course/,course.cpp main.cpp grade.cpp report.cpp sandbox.cpp tree.cpp proof.cpp \
-    exercises.cpp) core/files.cpp core/utf8.cpp tutorials/lesson/writing.cpp)
+own.reproduction := $(call objects,tutorials/paper/*.cpp)
+$(foreach n,$(ASSIGNMENTS),$(eval own.check-$n := $(call objects,tests/course/0$n_*.cpp tests/course/$n_*.cpp) \
+    $(call course,check desk main sandbox exercises)))
+own.teacher := $(call course,course main grade report sandbox tree proof exercises) \
+    $(call objects,core/files.cpp core/utf8.cpp tutorials/lesson/writing.cpp)
 own.book := $(call objects,tutorials/book/*.cpp tutorials/lesson/*.cpp core/*.cpp)
 own.objects := $(own.test-lessons) $(own.book) $(own.test-run) $(call objects,$(addsuffix /*.cpp,tutorials/paper \
     tests/bench tests/fuzz tests/course))

@@ -19,7 +19,7 @@ endif
 # Tutorial 3 is the folder tutorials/03_*.
 NUMBERS := $(shell ls tutorials/[0-9]*/lesson.cpp | sed -n 's|^tutorials/0*\([0-9]*\)_.*|\1|p')
 TUTORIALS := $(NUMBERS:%=tutorial-%)
-.PHONY: help test test-run test-lessons sanitize fingerprints clean library objects bench again $(TUTORIALS)
+.PHONY: help test test-run test-lessons sanitize fuzz kill-test fingerprints clean library objects bench again $(TUTORIALS)
 ASSIGNMENTS := $(shell ls tests/course | sed -n 's/^0*\([0-9]*\)_.*/\1/p')
 DESK := course student grade gradescope test-course assignment-% hint-% watch-%
 
@@ -31,7 +31,7 @@ $(MAKECMDGOALS):
 	@$(MAKE) $(call quote,$@)
 
 # -- Goals that need no compiler ------------------------------------------------------------------
-else ifeq ($(filter-out help test sanitize fingerprints clean $(DESK),$(MAKECMDGOALS)),)
+else ifeq ($(filter-out help test sanitize fuzz kill-test fingerprints clean $(DESK),$(MAKECMDGOALS)),)
 include tests/course/course.mk
 help: ## list what can be made
 	@{ ls tutorials/[0-9]*/lesson.cpp | \
@@ -45,6 +45,12 @@ test: ## run all tests: in double precision, in float, and a glance at every les
 
 sanitize: ## run all tests under the address and undefined-behaviour sanitizers
 	@$(MAKE) test SANITIZE=1
+
+fuzz: ## look for inputs that break what reads files, settings, marks and text (RUNS=1000000 each; needs clang)
+	@MAKE='$(MAKE)' CXX=$(if $(filter default,$(origin CXX)),,$(call quote,$(CXX))) $(call typed,OUT RUNS SEED) sh tests/fuzz/fuzz.sh
+
+kill-test: ## kill lessons and programs that write files at random moments (TIMES=1000)
+	@MAKE='$(MAKE)' $(call typed,TIMES SEED) sh tests/kill.sh
 
 fingerprints: ## publish the fingerprints of all lessons anew, after a change of the arithmetic
 	@MAKE='$(MAKE)' sh tests/fingerprints.sh
@@ -78,6 +84,8 @@ $(foreach n,$(ASSIGNMENTS),$(eval own.check-$n := $(call objects,tests/course/0$
     $(addprefix tests/course/,check.cpp desk.cpp main.cpp sandbox.cpp exercises.cpp))))
 own.teacher := $(call objects,$(addprefix tests/course/,course.cpp main.cpp grade.cpp report.cpp sandbox.cpp tree.cpp proof.cpp \
     exercises.cpp) core/files.cpp core/utf8.cpp tutorials/lesson/writing.cpp)
+FUZZ := $(patsubst tests/fuzz/%.cpp,fuzz-%,$(wildcard tests/fuzz/*.cpp))
+$(foreach goal,$(FUZZ),$(eval own.$(goal) := $(call objects,$(goal:fuzz-%=tests/fuzz/%.cpp) tests/course/exercises.cpp)))
 own.objects := $(own.test-lessons) $(own.test-run) $(own.bench) $(call objects,tests/fuzz/*.cpp tests/course/*.cpp)
 OBJECTS := $(sort $(LIBRARY) $(own.objects))
 library: $(LIBRARY)
@@ -115,11 +123,11 @@ $(call objects,core/gemm.cpp tests/course/09_*.cpp): CXXFLAGS := $(patsubst -O1,
 $(CATCH): COMPILE += -x c++-header
 $(own.test-run): $(CATCH)
 
-COURSE := $(ASSIGNMENTS:%=check-%) teacher
-PROGRAMS := $(TUTORIALS) test-run bench $(COURSE)
+TOOLS := $(ASSIGNMENTS:%=check-%) teacher $(FUZZ)
+PROGRAMS := $(TUTORIALS) test-run bench $(TOOLS)
 $(foreach goal,$(PROGRAMS),$(eval $(BUILD)/$(goal): $(own.$(goal))))
 $(BUILD)/test-run: LIBS += $(filter -lCatch2,$(COMPILER))
-$(TUTORIALS:%=$(BUILD)/%) $(BUILD)/test-run $(BUILD)/bench: $(LIBRARY)
+$(TUTORIALS:%=$(BUILD)/%) $(BUILD)/test-run $(BUILD)/bench $(FUZZ:%=$(BUILD)/%): $(LIBRARY)
 $(ASSIGNMENTS:%=$(BUILD)/check-%): $(filter-out $(BUILD)/tutorials/%,$(LIBRARY))
 $(PROGRAMS:%=$(BUILD)/%):
 	@$(COMPILE) $(filter %.o,$^) -o $@.$$$$ $(LDFLAGS) $(LIBS) $(LDLIBS) && mv $@.$$$$ $@
@@ -127,7 +135,7 @@ $(PROGRAMS:%=$(BUILD)/%):
 bench: ## measure GFLOP/s and the share of this machine's peak
 $(TUTORIALS) bench: %: $(BUILD)/%
 	@$(call typed,CXX) $(RUNNER) $< $(call typed,SEED SCALE THREADS OUT RATE RESUME SAVE_EVERY TEXT)
-$(COURSE): %: $(BUILD)/% # programs that other goals run, for which build/ has one place
+$(TOOLS): %: $(BUILD)/% # programs that other goals run, for which build/ has one place
 	@cp $< build/$@.$$$$ && mv build/$@.$$$$ build/$@
 tutorial-%: ; $(error there is no $@, but there are: $(TUTORIALS))
 

@@ -71,6 +71,20 @@ TEST_CASE("mistakes in marks are refused with their line", "[course][errors]") {
   CHECK(refusal(begin + "x = \"\n" + end).find("does not end in its line") != std::string::npos);
   CHECK(refusal(begin + "x = R\"(})\";\n" + end).find("a raw string") != std::string::npos);
   CHECK(refusal(begin + "x; \\\n" + end).find("goes on in the next one") != std::string::npos);
+  for (const char* start :
+       {"// end 1.1", "// exercise 1.2: b", "//| x;", "//    not asked", "x)", "{", "/*", "// Exercise 1.1"})
+    CHECK(refusal(begin + "//| " + start + "\n" + end) ==
+          "core/f.cpp:1: 1.1, starting code that is a mark, or escapes, or hides an escape");
+  CHECK(refusal(begin + "/*\n//| */\n" + end).find("hides an escape") != std::string::npos);
+  CHECK(refusal(begin + "// one, two\n//| // why not\n" + end) == "nothing was thrown");
+}
+
+TEST_CASE("a line of source may be as long as it likes", "[course]") {
+  const std::string million(1'000'000, 'x'), spaces(1'000'000, ' ');
+  const Lines lines = {"// exercise 1.1: " + million, spaces + "#define X", million, "// end 1.1"};
+  CHECK(regions_of("f", lines).size() == 1);
+  CHECK(answers_of("f", lines).at("1.1").problem.find("can't be graded") != std::string::npos);
+  CHECK(message_of([&] { regions_of("f", {"// end 1" + million}); }) == "f:1: an end without an exercise");
 }
 
 TEST_CASE("answers are taken out of one tree and put into another", "[course]") {

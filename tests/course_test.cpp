@@ -1,10 +1,15 @@
 // The machinery of the course: marks, cut and splice, and what a grade looks like to others.
+#include "tests/catch.h"  // first, because it is precompiled
+
+#include <sys/resource.h>
+
 #include <algorithm>
 
-#include "tests/catch.h"  // first, because it is precompiled
+#include "core/files.h"
 #include "tests/course/exercises.h"
 #include "tests/course/grade.h"
 #include "tests/course/proof.h"
+#include "tests/directory.h"
 #include "tests/helpers.h"
 
 namespace mesagrad::course {
@@ -127,6 +132,30 @@ TEST_CASE("a starter of this tree gives nothing away", "[course]") {
   // And the search for leaks finds one.
   CHECK(leak_of(tree, tree, 0) != "");
   for (const Mistake& mistake : mistakes_of(tree)) with_mistake(tree, mistake);  // each has its place
+}
+
+TEST_CASE("a tree replaces what is there and what was abandoned, with few files open", "[course]") {
+  const Directory place;
+  write_tree(place.path, read_tree("."));
+  write_file(place.path / ".mesagrad-1-0.tmp", "x");
+  write_file(place.path / "core/.mesagrad-1-1.tmp", "x");
+  write_file(place.path / "core/old.cpp", "x");
+  write_file(place.path / "mine", "x");
+  const Tree starter = starter_of(read_tree("."), 0, "ada");
+  rlimit before = {};
+  REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const rlimit few = {200, before.rlim_max};
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &few) == 0);
+  const std::string problem = message_of([&] { write_tree(place.path, starter); });
+  setrlimit(RLIMIT_NOFILE, &before);
+  CHECK(problem == "nothing was thrown");
+  Tree written;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(place.path)) {
+    if (entry.is_regular_file())
+      written[entry.path().lexically_relative(place.path)] = read_file(entry.path());
+  }
+  CHECK(written.extract("mine").mapped() == "x");
+  CHECK(written == starter);
 }
 
 // The grader relies on it.

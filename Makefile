@@ -31,7 +31,7 @@ $(MAKECMDGOALS):
 	@$(MAKE) $(call quote,$@)
 
 # -- Goals that need no compiler ------------------------------------------------------------------
-else ifeq ($(filter-out help test sanitize fuzz kill-test fingerprints clean $(DESK),$(MAKECMDGOALS)),)
+else ifeq ($(filter-out help test sanitize fuzz fingerprints clean $(DESK),$(MAKECMDGOALS)),)
 include tests/course/course.mk
 help: ## list what can be made
 	@{ ls tutorials/[0-9]*/lesson.cpp | \
@@ -48,9 +48,6 @@ sanitize: ## run all tests under the address and undefined-behaviour sanitizers
 
 fuzz: ## look for inputs that break what reads files, settings, marks and text (RUNS=1000000 each; needs clang)
 	@MAKE='$(MAKE)' CXX=$(if $(filter default,$(origin CXX)),,$(call quote,$(CXX))) $(call typed,OUT RUNS SEED) sh tests/fuzz/fuzz.sh
-
-kill-test: ## kill lessons and programs that write files at random moments (TIMES=1000)
-	@MAKE='$(MAKE)' $(call typed,TIMES SEED) sh tests/kill.sh
 
 fingerprints: ## publish the fingerprints of all lessons anew, after a change of the arithmetic
 	@MAKE='$(MAKE)' sh tests/fingerprints.sh
@@ -140,10 +137,12 @@ $(TOOLS): %: $(BUILD)/% # programs that other goals run, for which build/ has on
 tutorial-%: ; $(error there is no $@, but there are: $(TUTORIALS))
 
 # Tests use more threads than there may be idle cores; a thread that waits must not keep one busy.
-test-run test-lessons: export OMP_WAIT_POLICY := passive
+test-run test-lessons kill-test: export OMP_WAIT_POLICY := passive
 test-run: $(BUILD)/test-run
 	@echo "Tests in $(REAL):"
 	@$(RUNNER) $<
 test-lessons: $(TUTORIALS:%=$(BUILD)/%)
 	@MAKE='$(MAKE)' RUNNER=$(call quote,$(RUNNER)) $(call typed,BUILD NUMBERS REAL SANITIZE) sh tests/lessons.sh
+kill-test: $(TUTORIALS:%=$(BUILD)/%) $(BUILD)/teacher ## kill lessons and `make student` at random moments (TIMES=1000)
+	@$(call typed,BUILD NUMBERS TIMES SEED) sh tests/kill.sh
 endif

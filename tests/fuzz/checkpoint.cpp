@@ -1,5 +1,5 @@
-// Any bytes as a checkpoint: refused in one line, and then nothing of the run has changed; or restored, and then
-// what is saved again restores the same. Every other one gets the checksum that belongs to it.
+// Any bytes as a checkpoint: refused in one line, and then nothing of the run has changed; or restored, and
+// then what is saved again restores the same. Every other one gets the checksum that belongs to it.
 #include "nn/checkpoint.h"
 
 #include "core/files.h"
@@ -72,8 +72,8 @@ std::vector<std::string> seeds() { return {Run(1).saved(5), Run(1).saved(0)}; }
 
 std::vector<std::string> words() {
   return {"\"checksum\"", "\"identity\"", "\"updates done\"", "\"model.w\"", "\"optimizer\"", "\"losses\"",
-          "\"snapshots\"", "\"average\"", "\"snapshots.1.w\"", "\"F64\"", "nan ", "inf ", "1e400 ", "-0 ", "\\n", "\\r",
-          "a run, seed 1", ", seed 2", "9223372036854775807", "\"\"", ":", ",", "{", "}"};
+          "\"snapshots\"", "\"average\"", "\"snapshots.1.w\"", "\"F64\"", "nan ", "inf ", "1e400 ", "-0 ",
+          "\\n", "\\r", "a run, seed 1", ", seed 2", "9223372036854775807", "\"\"", ":", ",", "{", "}"};
 }
 
 }  // namespace mesagrad::fuzz

@@ -1,6 +1,7 @@
-// What the fuzzers share. libFuzzer, which comes with clang, calls LLVMFuzzerTestOneInput again and again, with
-// bytes that it chooses by the code that earlier ones have reached. What stops the program is a finding: a promise
-// that does not hold, any exception but Error, whatever the sanitizers see. `make fuzz` builds and runs them all.
+// What the fuzzers share. libFuzzer, which comes with clang, calls LLVMFuzzerTestOneInput again and again,
+// with bytes that it chooses by the code that earlier ones have reached. What stops the program is a finding:
+// a promise that does not hold, any exception but Error, whatever the sanitizers see. `make fuzz` builds and
+// runs them all.
 #pragma once
 #include <cstdint>
 #include <cstdio>

@@ -1,5 +1,5 @@
-// Any text as a source file with exercises: refused in one line, or cut for students, answered, and put together
-// again.
+// Any text as a source file with exercises: refused in one line, or cut for students, answered, and put
+// together again.
 #include <algorithm>
 
 #include "tests/course/exercises.h"
@@ -79,7 +79,8 @@ void check_marks(const std::string& source) {
   must(refused || !escape, "what escapes is not cut");
   for (const int upto : {0, 3, 10}) {
     Lines starter;
-    must(refusal([&] { starter = cut(path, lines, upto); }).empty() == !refused, "a mistake shows in any starter");
+    const bool cut_it = refusal([&] { starter = cut(path, lines, upto); }).empty();
+    must(cut_it == !refused, "a mistake shows in any starter");
     if (!refused) check_starter(lines, starter, answers, upto);
   }
 }
@@ -114,7 +115,8 @@ std::vector<std::string> seeds() {
 std::vector<std::string> words() {
   return {"// exercise 3.1: ", "// end 3.1", "// exercise 10.12: ", "// end 10.12", "//| ", "//    ", "\n",
           "todo(\"3.1\");", "{", "}", "(", ")", "/*", "*/", "\"", "'", "R\"(", ")\"", "\\", "#define x",
-          "#pragma omp", "#pragma GCC unroll", "asm", "_Pragma", "__attribute__", "[[", "<%", "%:", "\r", "\t"};
+          "#pragma omp", "#pragma GCC unroll", "asm", "_Pragma", "__attribute__", "[[", "<%", "%:", "\r",
+          "\t"};
 }
 
 }  // namespace mesagrad::fuzz

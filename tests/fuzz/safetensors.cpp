@@ -1,5 +1,5 @@
-// Any bytes as a safetensors file: refused in one line, or read, with no more memory than the file justifies; and
-// what was read is saved, and read again to the same.
+// Any bytes as a safetensors file: refused in one line, or read, with no more memory than the file justifies;
+// and what was read is saved, and read again to the same.
 #include "nn/safetensors.h"
 
 #include <algorithm>
@@ -18,7 +18,8 @@ bool same_bytes(const Tensor& a, const Tensor& b) {
 void read(const std::string& bytes) {
   Safetensors file;
   const std::vector<char> exactly(bytes.begin(), bytes.end());  // so that reading past the end is noticed
-  const std::string why = refusal([&] { file = parse_safetensors({exactly.data(), exactly.size()}, "file"); });
+  const std::string_view all(exactly.data(), exactly.size());
+  const std::string why = refusal([&] { file = parse_safetensors(all, "file"); });
   must(why.empty() || why.starts_with("cannot read file: "), "a refusal names the file: " + why);
   if (!why.empty()) return;
   std::size_t numbers = 0;

@@ -87,7 +87,8 @@ std::vector<std::string> seeds() {
 }
 
 std::vector<std::string> words() {
-  return {"//", "/*", "*/", "\n", " ", "  the", "the ", "\r\n", "\t", "\x1c", std::string(1, '\0'), "λ", "_"};
+  return {"//", "/*", "*/", "\n", " ", "  the", "the ", "\r\n", "\t", "\x1c", std::string(1, '\0'), "λ",
+          "_"};
 }
 
 }  // namespace mesagrad::fuzz

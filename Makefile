@@ -19,7 +19,8 @@ endif
 # Tutorial 3 is the folder tutorials/03_*.
 NUMBERS := $(shell ls tutorials/[0-9]*/lesson.cpp | sed -n 's|^tutorials/0*\([0-9]*\)_.*|\1|p')
 TUTORIALS := $(NUMBERS:%=tutorial-%)
-.PHONY: help test test-run test-lessons sanitize fingerprints clean library objects bench book again $(TUTORIALS)
+.PHONY: help test test-run test-lessons sanitize fuzz kill-test fingerprints clean library objects bench book \
+    again $(TUTORIALS)
 ASSIGNMENTS := $(shell ls tests/course | sed -n 's/^0*\([0-9]*\)_.*/\1/p')
 DESK := course student grade gradescope test-course assignment-% hint-% watch-% paper paper-jobs paper-report
 
@@ -31,7 +32,7 @@ $(MAKECMDGOALS):
 	@$(MAKE) $(call quote,$@)
 
 # -- Goals that need no compiler ------------------------------------------------------------------
-else ifeq ($(filter-out help test sanitize fingerprints clean $(DESK),$(MAKECMDGOALS)),)
+else ifeq ($(filter-out help test sanitize fuzz fingerprints clean $(DESK),$(MAKECMDGOALS)),)
 include tests/course/course.mk tutorials/paper/paper.mk
 -include tests/course/teacher.mk
 help: ## list what can be made
@@ -48,6 +49,9 @@ test: ## run all tests: in double precision, in float, and a glance at every les
 
 sanitize: ## run all tests under the address and undefined-behaviour sanitizers
 	@$(MAKE) test SANITIZE=1
+
+fuzz: ## look for inputs that break what reads files, settings, marks and text (RUNS=1000000 each; needs clang)
+	@MAKE='$(MAKE)' CXX=$(if $(filter default,$(origin CXX)),,$(call quote,$(CXX))) $(call typed,OUT RUNS SEED) sh tests/fuzz/fuzz.sh
 
 fingerprints: ## publish the fingerprints of all lessons anew, after a change of the arithmetic
 	@MAKE='$(MAKE)' sh tests/fingerprints.sh
@@ -83,6 +87,8 @@ $(foreach n,$(ASSIGNMENTS),$(eval own.check-$n := $(call objects,tests/course/0$
     $(call course,check desk main sandbox exercises)))
 own.teacher := $(call course,course main grade report sandbox tree proof exercises) \
     $(call objects,core/files.cpp core/utf8.cpp tutorials/lesson/writing.cpp)
+FUZZ := $(patsubst tests/fuzz/%.cpp,fuzz-%,$(wildcard tests/fuzz/*.cpp))
+$(foreach goal,$(FUZZ),$(eval own.$(goal) := $(call objects,$(goal:fuzz-%=tests/fuzz/%.cpp)) $(call course,exercises)))
 own.book := $(call objects,tutorials/book/*.cpp tutorials/lesson/*.cpp core/*.cpp)
 own.objects := $(own.test-lessons) $(own.book) $(own.test-run) $(call objects,$(addsuffix /*.cpp,tutorials/paper \
     tests/bench tests/fuzz tests/course))
@@ -125,11 +131,11 @@ $(call objects,core/gemm.cpp tests/course/09_*.cpp): CXXFLAGS := $(patsubst -O1,
 $(CATCH): COMPILE += -x c++-header
 $(own.test-run): $(CATCH)
 
-COURSE := $(ASSIGNMENTS:%=check-%) teacher reproduction
-PROGRAMS := $(TUTORIALS) test-run bench book $(COURSE)
+TOOLS := $(ASSIGNMENTS:%=check-%) teacher reproduction $(FUZZ)
+PROGRAMS := $(TUTORIALS) test-run bench book $(TOOLS)
 $(foreach goal,$(PROGRAMS),$(eval $(BUILD)/$(goal): $(own.$(goal))))
 $(BUILD)/test-run: LIBS += $(filter -lCatch2,$(COMPILER))
-$(TUTORIALS:%=$(BUILD)/%) $(addprefix $(BUILD)/,test-run bench reproduction): $(LIBRARY)
+$(TUTORIALS:%=$(BUILD)/%) $(addprefix $(BUILD)/,test-run bench reproduction $(FUZZ)): $(LIBRARY)
 $(BUILD)/reproduction: | $(TUTORIALS:%=$(BUILD)/%) # so that jobs that start at once find nothing to compile
 $(ASSIGNMENTS:%=$(BUILD)/check-%): $(KERNEL)
 $(PROGRAMS:%=$(BUILD)/%):
@@ -139,15 +145,17 @@ book: ## write the lessons and the library as one book
 bench: ## measure GFLOP/s and the share of this machine's peak
 $(TUTORIALS) bench book: %: $(BUILD)/%
 	@$(call typed,CXX) $(RUNNER) $< $(call typed,SEED SCALE THREADS OUT RATE RESUME SAVE_EVERY TEXT)
-$(COURSE): %: $(BUILD)/% # programs that other goals run, for which build/ has one place
+$(TOOLS): %: $(BUILD)/% # programs that other goals run, for which build/ has one place
 	@cp $< build/$@.$$$$ && mv build/$@.$$$$ build/$@
 tutorial-%: ; $(error there is no $@, but there are: $(TUTORIALS))
 
 # Tests use more threads than there may be idle cores; a thread that waits must not keep one busy.
-test-run test-lessons: export OMP_WAIT_POLICY := passive
+test-run test-lessons kill-test: export OMP_WAIT_POLICY := passive
 test-run: $(BUILD)/test-run
 	@echo "Tests in $(REAL):"
 	@$(RUNNER) $<
 test-lessons: $(TUTORIALS:%=$(BUILD)/%) $(BUILD)/reproduction
 	@MAKE='$(MAKE)' RUNNER=$(call quote,$(RUNNER)) $(call typed,BUILD NUMBERS REAL SANITIZE) sh tests/lessons.sh
+kill-test: $(TUTORIALS:%=$(BUILD)/%) $(BUILD)/teacher ## kill lessons and `make student` at random moments (TIMES=1000)
+	@$(call typed,BUILD NUMBERS TIMES SEED) sh tests/kill.sh
 endif

@@ -56,6 +56,12 @@ std::string only_in(const std::string& one, const std::string& other) {
   return all.empty() ? "nothing more" : all;
 }
 
+// Names and texts of a file may be anything.
+std::string on_one_line(std::string reason) {
+  std::ranges::replace_if(reason, [](char c) { return c == '\n' || c == '\r'; }, ' ');
+  return reason;
+}
+
 std::string take_text(Safetensors& file, const std::string& name) {
   const auto found = file.metadata.extract(name);
   check(!found.empty(), "it lacks '", name, "'");
@@ -154,7 +160,7 @@ Index Checkpoint::start(Index updates) {
     load(file, updates, false);  // throws before anything has changed
     return load(file, updates, true);
   } catch (const Error& reason) {
-    fail("cannot resume from ", path_.string(), ": ", reason.what());
+    fail("cannot resume from ", path_.string(), ": ", on_one_line(reason.what()));
   }
 }
 

@@ -1,8 +1,12 @@
 // The machinery of the course: marks, cut and splice, and what a grade looks like to others.
+#include "tests/catch.h"  // first, because it is precompiled
+
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <functional>
 
-#include "tests/catch.h"  // first, because it is precompiled
+#include "core/files.h"
 #include "nn/safetensors_json.h"
 #include "tests/course/exercises.h"
 #include "tests/course/grade.h"
@@ -75,6 +79,20 @@ TEST_CASE("mistakes in marks are refused with their line", "[course][errors]") {
   CHECK(refusal(begin + "x = \"\n" + end).find("does not end in its line") != std::string::npos);
   CHECK(refusal(begin + "x = R\"(})\";\n" + end).find("a raw string") != std::string::npos);
   CHECK(refusal(begin + "x; \\\n" + end).find("goes on in the next one") != std::string::npos);
+  for (const char* start :
+       {"// end 1.1", "// exercise 1.2: b", "//| x;", "//    not asked", "x)", "{", "/*", "// Exercise 1.1"})
+    CHECK(refusal(begin + "//| " + start + "\n" + end) ==
+          "core/f.cpp:1: 1.1, starting code that is a mark, or escapes, or hides an escape");
+  CHECK(refusal(begin + "/*\n//| */\n" + end).find("hides an escape") != std::string::npos);
+  CHECK(refusal(begin + "// one, two\n//| // why not\n" + end) == "nothing was thrown");
+}
+
+TEST_CASE("a line of source may be as long as it likes", "[course]") {
+  const std::string million(1'000'000, 'x'), spaces(1'000'000, ' ');
+  const Lines lines = {"// exercise 1.1: " + million, spaces + "#define X", million, "// end 1.1"};
+  CHECK(regions_of("f", lines).size() == 1);
+  CHECK(answers_of("f", lines).at("1.1").problem.find("can't be graded") != std::string::npos);
+  CHECK(message_of([&] { regions_of("f", {"// end 1" + million}); }) == "f:1: an end without an exercise");
 }
 
 TEST_CASE("answers are taken out of one tree and put into another", "[course]") {
@@ -117,6 +135,30 @@ TEST_CASE("a starter of this tree gives nothing away", "[course]") {
   // And the search for leaks finds one.
   CHECK(leak_of(tree, tree, 0) != "");
   for (const Mistake& mistake : mistakes_of(tree)) with_mistake(tree, mistake);  // each has its place
+}
+
+TEST_CASE("a tree replaces what is there and what was abandoned, with few files open", "[course]") {
+  const Directory place;
+  write_tree(place.path, read_tree("."));
+  write_file(place.path / ".mesagrad-1-0.tmp", "x");
+  write_file(place.path / "core/.mesagrad-1-1.tmp", "x");
+  write_file(place.path / "core/old.cpp", "x");
+  write_file(place.path / "mine", "x");
+  const Tree starter = starter_of(read_tree("."), 0, "ada");
+  rlimit before = {};
+  REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const rlimit few = {200, before.rlim_max};
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &few) == 0);
+  const std::string problem = message_of([&] { write_tree(place.path, starter); });
+  setrlimit(RLIMIT_NOFILE, &before);
+  CHECK(problem == "nothing was thrown");
+  Tree written;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(place.path)) {
+    if (entry.is_regular_file())
+      written[entry.path().lexically_relative(place.path)] = read_file(entry.path());
+  }
+  CHECK(written.extract("mine").mapped() == "x");
+  CHECK(written == starter);
 }
 
 // The grader relies on it.

@@ -3,9 +3,11 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <set>
@@ -84,6 +86,41 @@ TEST_CASE("files: only what nobody writes any more is removed as abandoned", "[f
   remove_abandoned(here.path);
   CHECK_FALSE(fs::exists(".mesagrad-1-1.tmp"));
   CHECK_NOTHROW(remove_abandoned("missing"));
+}
+
+TEST_CASE("files: whoever is killed while writing leaves each file whole, old or new", "[files]") {
+  const Workplace here;
+  const std::string old(200'000, 'o'), fresh(300'000, 'f');
+  const auto write_both = [](const std::string& bytes) {
+    const NewFile files[] = {{"page", {bytes}}, {"results", {bytes, bytes}}};
+    write_files(files);
+  };
+  write_both(old);
+  Random random(1, stream::test_data);
+  std::set<std::string> seen;
+  int left = 0;
+  for (int kills = 0; kills < 100; ++kills) {
+    const pid_t child = fork();
+    while (child == 0) {
+      write_both(fresh);
+      write_both(old);
+    }
+    REQUIRE(child > 0);
+    std::this_thread::sleep_for(std::chrono::duration<double>(random.uniform(0, 0.02)));
+    kill(child, SIGKILL);
+    int status = 0;
+    REQUIRE(waitpid(child, &status, 0) == child);
+    REQUIRE(WIFSIGNALED(status));
+    const std::string page = read_file("page"), results = read_file("results");
+    CHECK((page == old || page == fresh));
+    CHECK((results == old + old || results == fresh + fresh));
+    seen.insert({page, results});
+    left += here.names().size() > 2 ? 1 : 0;
+    remove_abandoned(".");
+    CHECK(here.names() == std::set<std::string>{"page", "results"});
+  }
+  CHECK(seen.size() == 4);  // some were killed behind either step
+  CHECK(left > 0);          // and some within one
 }
 
 TEST_CASE("files: what is being written is not abandoned", "[files]") {

@@ -26,14 +26,23 @@ int number(const char* name, int most) {
   return std::stoi(value);
 }
 
+// Whether there is more in a folder than folders.
+bool holds_files(const Path& folder) {
+  std::error_code none;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder, none)) {
+    if (!entry.is_directory()) return true;
+  }
+  return false;
+}
+
 // A starter for those who have solved assignments up to UPTO, in OUT; with the answers in FROM.
 int student() {
   const Path out = setting("OUT"), from = setting("FROM");
   const int upto = number("UPTO", 10);
   check(!out.empty(), "OUT=dir says where the starter goes");
-  check(!std::filesystem::exists(out) || std::filesystem::is_empty(out) ||
-            std::filesystem::exists(out / "tests/course/starter"),
-        out.string(), " holds something that is no starter");
+  remove_abandoned((out / starter_file).parent_path());
+  check(std::filesystem::exists(out / starter_file) || !holds_files(out), out.string(),
+        " holds something that is no starter");
   Tree starter = starter_of(read_tree("."), upto, setting("ID"));
   std::size_t carried = 0;
   if (!from.empty()) {
@@ -44,6 +53,9 @@ int student() {
       carried += answers.size();
     }
   }
+  // First of all, so that the folder is known for a starter, however this ends.
+  std::filesystem::create_directories((out / starter_file).parent_path());
+  write_file(out / starter_file, starter.at(starter_file));
   write_tree(out, starter);
   std::cout << text(out.string(), ": solved up to assignment ", upto,
                     from.empty() ? "" : text(", with ", carried, " answers of ", from.string()), ".",

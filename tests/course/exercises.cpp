@@ -18,6 +18,10 @@ std::string trimmed(const std::string& line) {
 
 std::string indentation_of(const std::string& line) { return line.substr(0, line.find_first_not_of(" \t")); }
 
+// What there is to see of a mark. (std::regex goes deeper with each character that a star takes, and a line may have
+// a million.)
+std::string head_of(const std::string& line) { return trimmed(line).substr(0, 80); }
+
 bool is_starting_code(const std::string& line) { return trimmed(line).starts_with("//|"); }
 
 std::string stub(const std::string& id) { return text("todo(\"", id, "\");"); }
@@ -60,6 +64,20 @@ class Code {
   bool in_comment_ = false;
 };
 
+// May these lines stand in the place of a region's, and be found there again?
+bool fit(const Lines& lines) {
+  Lines alone = {"// exercise 1.1: alone"};
+  alone.insert(alone.end(), lines.begin(), lines.end());
+  alone.emplace_back("// end 1.1");
+  try {
+    const std::vector<Region> found = regions_of("", alone);
+    return found.size() == 1 && found[0].begin == 1 && escapes(lines, 0, lines.size(), false).empty() &&
+           std::none_of(lines.begin(), lines.end(), is_starting_code);
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 }  // namespace
 
 Lines lines_of(const std::string& text) {
@@ -80,14 +98,15 @@ std::string joined(const Lines& lines) {
 
 std::string escapes(const Lines& lines, std::size_t first, std::size_t last, bool to_grade) {
   static const std::regex forbidden(
-      R"(^\s*#(?!pragma (omp|GCC unroll)\b)|\b(asm|__asm__|__asm|_Pragma|__attribute__)\b|\[\[|<%|%>|<:|:>|%:)");
+      R"(^#(?!pragma (omp|GCC unroll)\b)|\b(asm|__asm__|__asm|_Pragma|__attribute__)\b|\[\[|<%|%>|<:|:>|%:)");
   Code reader;
   std::string open;
   for (std::size_t i = first; i < last; ++i) {
     const auto because = [&](const std::string& what) { return text("line ", i + 1, ": ", what); };
     const std::string code = reader.of(lines[i]);
     if (!reader.problem.empty()) return because(reader.problem);
-    if (to_grade && std::regex_search(code, forbidden))
+    const std::size_t begin = std::min(code.find_first_not_of(" \t\v\f\r"), code.size());
+    if (to_grade && std::regex_search(code.substr(begin), forbidden))
       return because("directives, assembly, attributes and digraphs can't be graded");
     for (const char c : code) {
       if (c == '{' || c == '(') open += c;
@@ -108,7 +127,8 @@ std::vector<Region> regions_of(const Path& path, const Lines& lines) {
   bool open = false;
   std::smatch match;
   for (std::size_t i = 0; i < lines.size(); ++i) {
-    const std::string line = trimmed(lines[i]);
+    const std::string line = head_of(lines[i]);
+    if (!line.starts_with("//")) continue;
     if (std::regex_match(line, match, begins)) {
       if (open) refuse(path, i, "an exercise begins inside of " + regions.back().id);
       regions.push_back({match[1].str() + "." + match[2].str(), i, i + 1, i});
@@ -137,20 +157,23 @@ Lines cut(const Path& path, const Lines& lines, int upto) {
   for (const Region& region : regions_of(path, lines)) {
     const std::string escape = escapes(lines, region.begin, region.end, false);
     if (!escape.empty()) refuse(path, region.mark, text(region.id, ", ", escape));
-    result.insert(result.end(), lines.begin() + static_cast<std::ptrdiff_t>(next),
-                  lines.begin() + static_cast<std::ptrdiff_t>(region.begin));
-    bool has_start = false;
+    Lines solution, start;
     for (std::size_t i = region.begin; i < region.end; ++i) {
-      const bool start = is_starting_code(lines[i]);
-      has_start |= start;
-      if (region.assignment() <= upto && !start) result.push_back(lines[i]);
-      if (region.assignment() > upto && start) {
-        const std::string code = trimmed(lines[i]).substr(3);
-        result.push_back(indentation_of(lines[i]) + (code.starts_with(' ') ? code.substr(1) : code));
+      const std::string& line = lines[i];
+      if (is_starting_code(line)) {
+        const std::string code = trimmed(line).substr(3);
+        start.push_back(indentation_of(line) + (code.starts_with(' ') ? code.substr(1) : code));
+      } else {
+        solution.push_back(line);
       }
     }
-    if (region.assignment() > upto && !has_start)
-      result.push_back(indentation_of(lines[region.mark]) + stub(region.id));
+    if (!fit(solution) || !fit(start))
+      refuse(path, region.mark, region.id + ", starting code that is a mark, or escapes, or hides an escape");
+    if (start.empty()) start.push_back(indentation_of(lines[region.mark]) + stub(region.id));
+    result.insert(result.end(), lines.begin() + static_cast<std::ptrdiff_t>(next),
+                  lines.begin() + static_cast<std::ptrdiff_t>(region.begin));
+    const Lines& inside = region.assignment() > upto ? start : solution;
+    result.insert(result.end(), inside.begin(), inside.end());
     next = region.end;
   }
   result.insert(result.end(), lines.begin() + static_cast<std::ptrdiff_t>(next), lines.end());

@@ -42,7 +42,7 @@ std::string escapes(const Lines& lines, std::size_t first, std::size_t last, boo
 
 // The file as a starter has it: solved up to assignment `upto`, without solutions of later ones, and without
 // the lines of starting code in those that are solved. Throws Error as regions_of does, and if a region
-// escapes.
+// escapes, with its starting code, without it, or this alone; or if starting code is a mark itself.
 Lines cut(const Path& path, const Lines& lines, int upto);
 
 // What a student wrote for an exercise: its regions, one after another, and why they can't be graded (empty:

@@ -1,6 +1,7 @@
 #include "tests/course/tree.h"
 
 #include <algorithm>
+#include <span>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -102,7 +103,13 @@ void write_tree(const Path& root, const Tree& tree) {
     if (!std::filesystem::exists(root / path) || read_file(root / path) != contents)
       changed.push_back({root / path, {contents}});
   }
-  write_files(changed);
+  constexpr std::size_t at_once = 100;  // macOS allows no more than 256 open files
+  for (std::span<const NewFile> left = changed; !left.empty();) {
+    const std::size_t count = std::min(left.size(), at_once);
+    write_files(left.first(count));
+    left = left.subspan(count);
+  }
+  remove_abandoned(root);  // what killed programs left; in the folders they are superfluous
   std::vector<Path> superfluous;
   for (const char* folder : folders) {
     for (const auto& entry : std::filesystem::recursive_directory_iterator(root / folder)) {

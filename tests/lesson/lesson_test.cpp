@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "nn/linear_transformer.h"
+#include "tests/helpers.h"
 #include "tests/lesson/trial.h"
 #include "tutorials/lesson/lesson.h"
 #include "tutorials/lesson/train.h"
@@ -61,6 +62,8 @@ TEST_CASE("options that mean nothing are refused", "[options]") {
     INFO(wrong);
     CHECK_THROWS_AS(parse_options({wrong}), Error);
   }
+  CHECK(message_of([] { parse_options({"SEED=1\n2"}); }).starts_with("\"SEED=1\\n2\": expected"));
+  CHECK(message_of([] { parse_options({"\r"}); }).starts_with("\"\\u000d\" is not a setting"));
 }
 
 TEST_CASE("a claim holds, fails or is not judged", "[results]") {

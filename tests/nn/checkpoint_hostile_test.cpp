@@ -4,33 +4,15 @@
 #include <cstring>
 #include <fstream>
 
-#include "core/checksum.h"
 #include "core/files.h"
 #include "tests/directory.h"
+#include "tests/nn/forged.h"
 #include "tests/nn/small_run.h"
 
 namespace mesagrad {
 namespace {
 
 namespace fs = std::filesystem;
-
-// With the checksum that belongs to it: what only a forger would do.
-void save_forged(const fs::path& path, Safetensors file) {
-  file.metadata.erase("checksum");
-  Checksum sum;
-  for (const auto& [name, tensor] : file.tensors) {
-    sum.add(name);
-    sum.add(text(tensor.shape()));
-    sum.add({reinterpret_cast<const char*>(tensor.data()),
-             static_cast<std::size_t>(tensor.size()) * sizeof(real)});
-  }
-  for (const auto& [name, value] : file.metadata) {
-    sum.add(name);
-    sum.add(value);
-  }
-  file.metadata["checksum"] = sum.text();
-  save_safetensors(path, file);
-}
 
 void refused(const fs::path& path, const std::string& reason, Index updates = 10,
              const std::string& identity = "test") {
@@ -91,7 +73,7 @@ TEST_CASE("counts in a checkpoint are whole, and as large as they can be", "[che
   const auto with = [&](const char* name, const std::string& value) {
     Safetensors file = good;
     file.metadata[name] = value;
-    save_forged(path, file);
+    save_safetensors(path, forged(file));
   };
   with("losses", "3 2 1 ");
   CHECK(why_not(path) == "");
@@ -143,6 +125,10 @@ TEST_CASE("a checkpoint that holds more or less than the run is refused", "[chec
   file.metadata["checksum"] = "0";
   save_safetensors(path, file);
   refused(path, "it is damaged");
+  SmallRun().save(path, 5, "test, of\ntwo lines");
+  refused(path, "another run (of two lines) than this one (nothing more)");
+  save_with("not\r\nkept", true);
+  refused(path, "it holds more than this run keeps: 'not  kept'");
 }
 
 }  // namespace mesagrad

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "core/error.h"
+#include "core/utf8.h"
 
 namespace mesagrad::lesson {
 namespace {
@@ -15,7 +16,7 @@ std::uint64_t whole_number(const std::string& key, const std::string& value, std
   std::uint64_t number = 0;
   const char* end = value.data() + value.size();
   const auto [stop, error] = std::from_chars(value.data(), end, number);
-  check(error == std::errc{} && stop == end && number >= least && number <= most, key, "=", value,
+  check(error == std::errc{} && stop == end && number >= least && number <= most, shown(key + "=" + value),
         ": expected a whole number from ", least, " to ", most);
   return number;
 }
@@ -24,7 +25,7 @@ Scale scale_named(const std::string& value) {
   for (const Scale scale : {Scale::smoke, Scale::lesson, Scale::paper}) {
     if (value == name_of(scale)) return scale;
   }
-  fail("SCALE=", value, ": expected smoke, lesson or paper");
+  fail(shown("SCALE=" + value), ": expected smoke, lesson or paper");
 }
 
 double factor(const std::string& key, const std::string& value) {
@@ -32,7 +33,7 @@ double factor(const std::string& key, const std::string& value) {
   stream.imbue(std::locale::classic());
   double number = -1;
   stream >> std::noskipws >> number;
-  check(stream && stream.peek() == EOF && number >= 0 && number <= 1e6, key, "=", value,
+  check(stream && stream.peek() == EOF && number >= 0 && number <= 1e6, shown(key + "=" + value),
         ": expected a number from 0 to 1000000");
   return number;
 }
@@ -50,8 +51,8 @@ Options parse_options(const std::vector<std::string>& arguments) {
     const std::string key = argument.substr(0, equals);
     const bool known = key == "SEED" || key == "SCALE" || key == "THREADS" || key == "OUT" || key == "RATE" ||
                        key == "RESUME" || key == "SAVE_EVERY" || key == "TEXT";
-    check(known && equals != std::string::npos, "'", argument,
-          "' is not a setting: a lesson takes SEED=, SCALE=, THREADS=, OUT=, RATE=, RESUME=, SAVE_EVERY= and "
+    check(known && equals != std::string::npos, shown(argument),
+          " is not a setting: a lesson takes SEED=, SCALE=, THREADS=, OUT=, RATE=, RESUME=, SAVE_EVERY= and "
           "TEXT=");
     const std::string value = argument.substr(equals + 1);
     if (value.empty()) continue;

@@ -124,7 +124,7 @@ done
 step "Gradescope's upload"
 scope=$work/autograder
 rm -rf "$scope" "$work/upload"
-OUT=$work/upload A=1 SECRET=word quietly $MAKE gradescope
+quietly $MAKE gradescope OUT="$work/upload" A=1 SECRET=word
 mkdir "$scope"
 cp -R "$work/upload/gradescope-1" "$scope/source"
 mkdir "$scope/solved"

@@ -145,6 +145,7 @@ submits "$work/submission" 40
 rm "$work/submission/tasks/in_context.cpp" # a link to the solution is none
 ln -s "$scope/source/mesagrad/tasks/in_context.cpp" "$work/submission/tasks/in_context.cpp"
 submits "$work/submission" 8 # of 1.2, which is in another file
+rm "$work/submission/tasks/in_context.cpp"
 UPTO=0 OUT=$work/submission quietly $teacher student
 submits "$work/submission" 0
 step "The course holds what it promises."

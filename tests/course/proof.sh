@@ -140,12 +140,13 @@ submits() {
   points=$(sed -n 's/^ *"score": \([0-9]*\),\{0,1\}$/\1/p' "$scope/results/results.json" | awk '{ sum += $1 } END { print sum }')
   [ "$points" = "$2" ] || fails "Gradescope: $points points, not $2: $(cat "$scope/results/results.json")"
 }
+rm -rf "$work/submission"
 UPTO=10 OUT=$work/submission quietly $teacher student
 submits "$work/submission" 40
 rm "$work/submission/tasks/in_context.cpp" # a link to the solution is none
 ln -s "$scope/source/mesagrad/tasks/in_context.cpp" "$work/submission/tasks/in_context.cpp"
 submits "$work/submission" 8 # of 1.2, which is in another file
-rm "$work/submission/tasks/in_context.cpp"
+rm -rf "$work/submission"
 UPTO=0 OUT=$work/submission quietly $teacher student
 submits "$work/submission" 0
 step "The course holds what it promises."

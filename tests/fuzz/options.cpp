@@ -1,6 +1,7 @@
 // Any words as a lesson's settings: refused in one line, or taken, and then what they say can be said again.
 #include "tutorials/lesson/options.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "tests/fuzz/fuzz.h"
@@ -57,7 +58,8 @@ std::vector<std::string> words() {
 }  // namespace mesagrad::fuzz
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const std::string input(data, data + size);
-  mesagrad::fuzz::parse(mesagrad::fuzz::divided(input, '\0'));
+  std::vector<std::string> arguments = mesagrad::fuzz::divided({data, data + size}, '\0');
+  arguments.resize(std::min<std::size_t>(arguments.size(), 12));
+  mesagrad::fuzz::parse(arguments);
   return 0;
 }

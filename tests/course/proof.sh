@@ -88,6 +88,8 @@ for worker in $(seq $workers); do [ -e "$work/unseen-$worker-done" ] || fails "w
 [ ! -e "$work/unseen" ] || fails "$(cat "$work/unseen")"
 
 step "A starter, graded"
+mkdir -p "$work/grade/grading"
+[ -e "$work/grade/grading/tree" ] || cp -a "$work/solved-1" "$work/grade/grading/tree" # what is compiled is compiled
 UPTO=0 OUT=$work/submission quietly $teacher student
 for j in $graded; do
   grades $j "$work/submission"

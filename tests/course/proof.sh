@@ -2,10 +2,11 @@
 #
 # For every k a starter is cut: it compiles without a warning, all checks up to k hold, and all later ones fail
 # with the sentence that something is not written yet. The solutions hold for SEEDS seeds. Every listed mistake
-# makes a check of its exercise fail. A starter gets no point when it is graded. No hostile submission gets one,
-# or keeps another exercise from its own. What `make gradescope` writes grades, unpacked, all three.
+# (PART=2/3: of the second third) makes a check of its exercise fail. A starter gets no point when it is graded. No
+# hostile submission gets one, or keeps another exercise from its own. What `make gradescope` writes grades,
+# unpacked, all three.
 set -eu
-SEEDS=${SEEDS:-50} work=${OUT:-out}/course-proof teacher=build/teacher
+SEEDS=${SEEDS:-50} PART=${PART:-1/1} work=${OUT:-out}/course-proof teacher=build/teacher
 mkdir -p "$work"
 work=$(cd "$work" && pwd)
 start=$(date +%s)
@@ -64,7 +65,8 @@ for j in $assignments; do
 done | (cd "$work/solved-1" && xargs -P $workers -n 2 sh -c 'TEST_SEED=$1 build/check-$0 x $0 build/progress-$0-$1 >build/said-$0-$1 ||
   { echo "assignment $0, seed $1:"; cat build/said-$0-$1; exit 255; }; rm build/*-$0-$1') || fails "a solution fails"
 
-step "Mistakes"
+step "Mistakes, part $PART"
+case $PART in [1-9]/[1-9]) ;; *) fails "PART=$PART is none, as 2/3 is" ;; esac
 $teacher mistakes >"$work/mistakes"
 rm -f "$work/unseen"*
 # Each worker has a tree of its own, and plants every so manieth mistake in it.
@@ -72,7 +74,7 @@ tries_mistakes() {
   tree=$work/solved-$1 n=0
   while IFS='	' read -r j exercise mistake; do
     n=$((n + 1))
-    [ $((n % workers)) = $(($1 % workers)) ] || continue
+    [ $((n % ${PART#*/})) = $((${PART%/*} % ${PART#*/})) ] && [ $((n / ${PART#*/} % workers)) = $(($1 % workers)) ] || continue
     MISTAKE=$n OUT=$tree $teacher plant
     $MAKE -C "$tree" check-$j >"$tree/build/log" 2>&1 || { echo "the mistake $mistake of $exercise does not compile" >>"$work/unseen"; continue; }
     for number in $(checks_in "$tree" $j | sed -n "s/ $exercise\$//p"); do

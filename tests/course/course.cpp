@@ -86,7 +86,9 @@ int plant_mistake() {
   const std::vector<Mistake> mistakes = mistakes_of(tree);
   const auto n = std::strtoull(setting("MISTAKE").c_str(), nullptr, 10);
   check(n > 0 && n <= mistakes.size(), "MISTAKE=", setting("MISTAKE"), " is none of 1 to ", mistakes.size());
-  write_tree(setting("OUT"), with_mistake(tree, mistakes[n - 1]));
+  Tree planted = with_mistake(tree, mistakes[n - 1]);
+  planted[starter_file] = "";  // so that it compiles as at a student's desk
+  write_tree(setting("OUT"), planted);
   return 0;
 }
 

@@ -61,6 +61,7 @@ done
 for upto in 0 10; do UPTO=$upto OUT="$out/whole-$upto" "$BUILD/teacher" student >"$out/log"; done
 upto=0 most=1
 while [ $kills -lt "$times" ]; do
+  mkdir -p "$out/student"
   while killed env UPTO=$upto OUT="$out/student" "$BUILD/teacher" student; do
     find "$out/student" -type f ! -name '.mesagrad-*' | while read -r file; do
       name=${file#"$out/student/"}

@@ -21,20 +21,35 @@ TMPDIR=$(mktemp -d $memory/fuzz.XXXXXX)
 trap 'rm -rf "$TMPDIR"' EXIT
 export TMPDIR OMP_NUM_THREADS=1 UBSAN_OPTIONS=print_stacktrace=1
 export ASAN_OPTIONS=quarantine_size_mb=8:malloc_context_size=4:detect_stack_use_after_return=0
+
+# fuzz NAME FLAGS INPUTS
+fuzz() {
+  program=build/fuzz-$1
+  shift
+  $program -seed="${SEED:-1}" -max_len=4096 -timeout=1 -rss_limit_mb=256 -malloc_limit_mb=64 "$@" 2>&1
+}
 found=0
 for name in $names; do
-  inputs=$out/$name
-  rm -rf "$inputs" "$inputs"-*
+  inputs=$out/$name left=${RUNS:-1000000} what=
+  rm -rf "$inputs" "$inputs"[-.]*
   mkdir -p "$inputs"
-  build/fuzz-$name -runs="${RUNS:-1000000}" -seed="${SEED:-1}" -max_len=4096 -timeout=1 -rss_limit_mb=256 \
-    -malloc_limit_mb=64 -dict="$inputs.words" -artifact_prefix="$inputs-" -print_final_stats=1 "$inputs" \
-    >"$inputs.log" 2>&1 || found=1
-  awk -v name="$name" '/ cov: / { for (i = 1; i < NF; ++i) if ($i == "cov:") edges = $(i + 1) }
-    /number_of_executed_units/ { inputs = $2 } /^Done/ { seconds = $5 } /peak_rss_mb/ { memory = $2 }
-    /FINDING|ERROR: |runtime error:/ { why = why "\n    " $0 } /Test unit written to/ { file = $NF }
-    END { printf "  %-12s %8d inputs, %5d edges covered, %5d s, %d MB%s\n", name, inputs, edges,
-        seconds, memory, why
-      if (file) print "    again: build/fuzz-" name " " file }' "$inputs.log"
+  until fuzz "$name" -runs="$left" -dict="$inputs.words" -artifact_prefix="$inputs-" -print_final_stats=1 \
+    "$inputs" >>"$inputs.log"; do
+    # Was it too slow, or was the machine busy with something else? Then the rest is still to be done.
+    if ! slow=$(ls "$inputs"-timeout-* 2>/dev/null) || ! fuzz "$name" "$slow" >"$inputs.again"; then
+      found=1 what=$(ls "$inputs"-* 2>/dev/null)
+      break
+    fi
+    rm "$slow"
+    left=$((${RUNS:-1000000} - $(awk '/number_of_executed_units/ { n += $2 } END { print n }' "$inputs.log")))
+    [ $left -gt 0 ] || break
+  done
+  awk -v name="$name" -v what="$what" '/INFO: Seed/ { why = "" } /peak_rss_mb/ { memory = $2 }
+    / cov: / { for (i = 1; i < NF; ++i) if ($i == "cov:") edges = $(i + 1) }
+    /number_of_executed_units/ { runs += $2 } /average_exec_per_sec/ { rate = $2 }
+    /FINDING|ERROR: |runtime error:|what\(\):/ { why = why "\n    " $0 }
+    END { printf "  %-12s %8d inputs, %5d edges covered, %5d/s, %d MB\n", name, runs, edges, rate, memory
+      if (what) print "  FOUND:" why "\n    again: build/fuzz-" name " " what }' "$inputs.log"
 done
 [ $found = 0 ] || exit 1
 echo "Nothing was found."

@@ -36,7 +36,7 @@ void check_escapes(const Lines& lines) {
 
 void check_starter(const Lines& lines, const Lines& starter, const Answers& answers, int upto) {
   must(ids_of(starter) == ids_of(lines), "a starter has the same marks");
-  must(hash_outside(path, starter) == hash_outside(path, lines), "and the same outside of them");
+  must(sum_outside(path, starter) == sum_outside(path, lines), "and the same outside of them");
   must(cut(path, starter, 10) == starter, "and no starting code that waits to be taken out");
   const Answers carried = answers_of(path, splice(path, starter, answers, always));
   for (const auto& [id, answer] : answers) {
@@ -56,7 +56,7 @@ void check_marks(const std::string& source) {
   std::vector<Region> regions;
   const std::string why = refusal([&] { regions = regions_of(path, lines); });
   must(refusal([&] { answers_of(path, lines); }) == why, "answers are refused as the marks are");
-  must(refusal([&] { hash_outside(path, lines); }) == why, "the hash is refused as the marks are");
+  must(refusal([&] { sum_outside(path, lines); }) == why, "the sum is refused as the marks are");
   must(refusal([&] { splice(path, lines, {}, always); }) == why, "splicing is refused as the marks are");
   if (!why.empty()) {
     must(refusal([&] { cut(path, lines, 0); }) == why, "cutting is refused as the marks are");

@@ -14,6 +14,7 @@
 #include <list>
 #include <memory>
 #include <new>
+#include <sstream>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
@@ -172,6 +173,13 @@ void remove_abandoned(const fs::path& directory) {
     if (file != -1 && flock(file, LOCK_EX | LOCK_NB) == 0) fs::remove(entry.path(), ignored);
     if (file != -1) close(file);
   }
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
 }
 
 }  // namespace mesagrad

@@ -15,6 +15,9 @@ std::filesystem::path directory_of(const std::filesystem::path& path);
 // memory.
 std::string read_file(const std::filesystem::path& path);
 
+// The lines of a text, without their ends.
+std::vector<std::string> lines_of(const std::string& text);
+
 // A file to be: the pieces, one after another, are its bytes.
 struct NewFile {
   std::filesystem::path path;

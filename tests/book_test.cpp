@@ -123,7 +123,7 @@ TEST_CASE("every file of the library and every lesson is one chapter, and its li
       }
       std::size_t number = 0;
       std::string wrong;
-      for (const std::string& line : lesson::lines_of(read_file(file))) {
+      for (const std::string& line : lines_of(read_file(file))) {
         const auto found = listed.find(++number);
         const bool hidden = found == listed.end() || found->second.empty();
         const bool right = hidden ? line.empty() || std::regex_match(line, left_out) : found->second == line;
@@ -175,7 +175,7 @@ TEST_CASE("from the contents to softmax attention's backward pass in two clicks,
   const std::string use = page.substr(page.find("<b>backward</b>: nn/attention_tiles.h", definition), 200);
   const Texts lines = all(use, "href=\"nn-attention_tiles.h.html#");
   REQUIRE(lines.size() == 1);
-  CHECK(lesson::lines_of(read_file("nn/attention_tiles.h"))[std::stoul(lines[0]) - 1].find(
+  CHECK(lines_of(read_file("nn/attention_tiles.h"))[std::stoul(lines[0]) - 1].find(
             "head.backward(") != std::string::npos);
 }
 
@@ -209,7 +209,7 @@ TEST_CASE("what a lesson showed stands where it was made; what is missing is sai
     if (entry.path().filename().string().starts_with("01_")) file = (entry.path() / "lesson.cpp").string();
   }
   const std::string source = read_file(file);
-  const Texts lines = lesson::lines_of(source);
+  const Texts lines = lines_of(source);
   const int step =
       static_cast<int>(
           std::ranges::find_if(lines, [](const std::string& line) { return line.find("L.step(") < 9; }) -

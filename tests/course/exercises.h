@@ -21,7 +21,6 @@ namespace mesagrad::course {
 using Path = std::filesystem::path;
 using Lines = std::vector<std::string>;
 
-Lines lines_of(const std::string& text);
 std::string joined(const Lines& lines);
 
 struct Region {

@@ -4,6 +4,7 @@
 #include <regex>
 
 #include "core/error.h"
+#include "core/files.h"
 #include "tests/course/exercises.h"
 
 namespace mesagrad::course {

@@ -2,6 +2,7 @@
 // together again.
 #include <algorithm>
 
+#include "core/files.h"
 #include "tests/course/exercises.h"
 #include "tests/fuzz/fuzz.h"
 

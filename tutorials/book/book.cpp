@@ -16,7 +16,6 @@ namespace {
 
 using lesson::element;
 using lesson::escape;
-using lesson::lines_of;
 using Lines = std::vector<std::string>;
 
 constexpr const char* contents_file = "tutorials/book/contents.txt";

@@ -3,11 +3,11 @@
 #include <cstdlib>
 
 #include "core/error.h"
+#include "core/files.h"
 
 namespace mesagrad::book {
 namespace {
 
-using lesson::lines_of;
 using Lines = std::vector<std::string>;
 
 // The comment that a file begins with.

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "core/error.h"
+#include "core/files.h"
 #include "tutorials/lesson/svg.h"
 
 namespace mesagrad::lesson {

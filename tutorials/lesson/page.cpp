@@ -5,6 +5,7 @@
 
 #include "core/checksum.h"
 #include "core/error.h"
+#include "core/files.h"
 #include "tutorials/lesson/lesson.h"
 #include "tutorials/lesson/svg.h"
 #include "tutorials/lesson/writing.h"
@@ -168,13 +169,6 @@ std::string line_of(const std::vector<std::string>& lines, int number) {
 }
 
 }  // namespace
-
-std::vector<std::string> lines_of(const std::string& source) {
-  std::vector<std::string> lines;
-  std::istringstream stream(source);
-  for (std::string line; std::getline(stream, line);) lines.push_back(line);
-  return lines;
-}
 
 std::string whole_page(const std::string& title, const std::string& content) {
   return "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"

@@ -61,8 +61,6 @@ std::string exhibit_markup(const std::string& markup, const std::string& label, 
 
 // -- The source as a chapter -----------------------------------------------------------------------
 
-std::vector<std::string> lines_of(const std::string& source);
-
 struct SourceLine {
   int number = 0;  // from 1
   std::string text = {};

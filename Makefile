@@ -22,7 +22,8 @@ TUTORIALS := $(NUMBERS:%=tutorial-%)
 .PHONY: help test test-run test-lessons sanitize fuzz kill-test fingerprints clean library objects bench book \
     again $(TUTORIALS)
 ASSIGNMENTS := $(shell ls tests/course | sed -n 's/^0*\([0-9]*\)_.*/\1/p')
-DESK := course student grade gradescope test-course assignment-% hint-% watch-% paper paper-jobs paper-report
+# Goals of the .mk files.
+INCLUDED := course student grade gradescope test-course assignment-% hint-% watch-% paper paper-jobs paper-report
 
 # Several goals are made one after another, each by a make of its own.
 ifneq ($(word 2,$(MAKECMDGOALS)),)
@@ -32,13 +33,14 @@ $(MAKECMDGOALS):
 	@$(MAKE) $(call quote,$@)
 
 # -- Goals that need no compiler ------------------------------------------------------------------
-else ifeq ($(filter-out help test sanitize fuzz fingerprints clean $(DESK),$(MAKECMDGOALS)),)
+else ifeq ($(filter-out help test sanitize fuzz fingerprints clean $(INCLUDED),$(MAKECMDGOALS)),)
 include tests/course/course.mk tutorials/paper/paper.mk
--include tests/course/teacher.mk
+-include tests/course/teacher/teacher.mk
 help: ## list what can be made
 	@{ ls tutorials/[0-9]*/lesson.cpp | \
 	  sed -n 's|^tutorials/0*\([0-9]*\)_\(.*\)/.*|  make tutorial-\1@\2|p' | tr _ ' '; \
-	  sed -n 's/^\([a-z%-]*\):.*## /  make \1@/p; s/^## /  /p' Makefile tests/course/*.mk tutorials/paper/paper.mk; } | \
+	  sed -n 's/^\([a-z%-]*\):.*## /  make \1@/p; s/^## /  /p' Makefile tests/course/course.mk \
+	  $(wildcard tests/course/teacher/*.mk) tutorials/paper/paper.mk; } | \
 	  tr '@%' '\tN' | expand -t 22
 
 test: ## run all tests: in double precision, in float, and a glance at every lesson
@@ -78,20 +80,21 @@ objects = $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard $(1)))
 LIBRARY := $(call objects,core/*.cpp nn/*.cpp tasks/*.cpp tutorials/lesson/*.cpp)
 $(foreach n,$(NUMBERS),$(eval own.tutorial-$n := $(call objects,tutorials/0$n_*/*.cpp tutorials/$n_*/*.cpp)))
 own.test-lessons := $(call objects,tutorials/[0-9]*/*.cpp)
-course = $(call objects,$(patsubst %,tests/course/%.cpp,$(1)))
 own.test-run := $(call objects,$(addprefix tests/,*.cpp core/*.cpp nn/*.cpp tasks/*.cpp lesson/*.cpp paper/*.cpp) \
-    $(addprefix tutorials/,paper/r*.cpp book/[!m]*.cpp)) $(call course,exercises tree proof report)
+    $(addprefix tests/course/,exercises.cpp sandbox.cpp teacher/*.cpp) \
+    $(addprefix tutorials/,paper/r*.cpp book/[!m]*.cpp))
 own.bench := $(call objects,tests/bench/*.cpp)
 own.reproduction := $(call objects,tutorials/paper/*.cpp)
-$(foreach n,$(ASSIGNMENTS),$(eval own.check-$n := $(call objects,tests/course/0$n_*.cpp tests/course/$n_*.cpp) \
-    $(call course,check desk main sandbox exercises)))
-own.teacher := $(call course,course main grade report sandbox tree proof exercises) \
-    $(call objects,core/files.cpp core/utf8.cpp tutorials/lesson/writing.cpp)
+$(foreach n,$(ASSIGNMENTS),$(eval own.check-$n := $(call objects,tests/course/0$n_*.cpp tests/course/$n_*.cpp \
+    $(patsubst %,tests/course/%.cpp,check desk main sandbox exercises))))
+own.teacher := $(filter-out %_test.o,$(call objects,tests/course/teacher/*.cpp)) \
+    $(call objects,$(patsubst %,tests/course/%.cpp,main sandbox exercises) core/files.cpp core/utf8.cpp \
+    tutorials/lesson/writing.cpp)
 FUZZ := $(patsubst tests/fuzz/%.cpp,fuzz-%,$(wildcard tests/fuzz/*.cpp))
-$(foreach goal,$(FUZZ),$(eval own.$(goal) := $(call objects,$(goal:fuzz-%=tests/fuzz/%.cpp)) $(call course,exercises)))
+$(foreach goal,$(FUZZ),$(eval own.$(goal) := $(call objects,$(goal:fuzz-%=tests/fuzz/%.cpp) tests/course/exercises.cpp)))
 own.book := $(call objects,tutorials/book/*.cpp tutorials/lesson/*.cpp core/*.cpp)
 own.objects := $(own.test-lessons) $(own.book) $(own.test-run) $(call objects,$(addsuffix /*.cpp,tutorials/paper \
-    tests/bench tests/fuzz tests/course))
+    tests/bench tests/fuzz tests/course tests/course/teacher))
 OBJECTS := $(sort $(LIBRARY) $(own.objects))
 library: $(LIBRARY)
 objects: $(OBJECTS)
@@ -120,7 +123,7 @@ $(filter-out $(WHOLE:.d=),$(OBJECTS) $(CATCH)): again
 
 # What draws, prints, saves and tests has no loops to speed up: there, quick to compile matters more.
 QUICK := $(call objects,core/files.cpp nn/safetensors*.cpp $(addsuffix /*.cpp,tutorials/lesson tutorials/paper \
-    tests/course)) $(own.test-run) $(CATCH)
+    tests/course tests/course/teacher)) $(own.test-run) $(CATCH)
 $(QUICK): FLAGS := $(FLAGS:-O3=-O1)
 $(call objects,tutorials/book/*.cpp): FLAGS := $(FLAGS:-O3=-O0)
 

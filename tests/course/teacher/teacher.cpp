@@ -6,9 +6,9 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "tests/course/exercises.h"
-#include "tests/course/grade.h"
+#include "tests/course/teacher/grade.h"
 #include "tests/course/main.h"
-#include "tests/course/proof.h"
+#include "tests/course/teacher/proof.h"
 
 namespace mesagrad::course {
 namespace {

@@ -2,7 +2,7 @@
 #include <numeric>
 
 #include "core/error.h"
-#include "tests/course/grade.h"
+#include "tests/course/teacher/grade.h"
 #include "tutorials/lesson/json.h"
 
 namespace mesagrad::course {

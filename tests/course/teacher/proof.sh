@@ -111,7 +111,7 @@ repelled() {
   grep -q "✗ $1  0/" "$work/log" && ! grep -q "✓ $1 " "$work/log" || fails "$2: $1 got points: $(cat "$work/log")"
   grep -A 1 "✗ $1 " "$work/log" | grep -q "$(sed -n 1p "$2")" || fails "$2: the message is another one: $(cat "$work/log")"
 }
-set -- tests/course/hostile/*.txt
+set -- tests/course/teacher/hostile/*.txt
 while [ $# -gt 0 ]; do # two at a time, in exercises of their own
   UPTO=10 OUT=$work/submission quietly $teacher student
   second=${2:-$1}

@@ -1,4 +1,4 @@
-#include "tests/course/proof.h"
+#include "tests/course/teacher/proof.h"
 
 #include <algorithm>
 #include <regex>

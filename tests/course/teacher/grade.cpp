@@ -1,4 +1,4 @@
-#include "tests/course/grade.h"
+#include "tests/course/teacher/grade.h"
 
 #include <algorithm>
 #include <chrono>
@@ -10,7 +10,7 @@
 #include "core/files.h"
 #include "tests/course/exercises.h"
 #include "tests/course/sandbox.h"
-#include "tests/course/tree.h"
+#include "tests/course/teacher/tree.h"
 
 namespace mesagrad::course {
 namespace {

@@ -1,6 +1,6 @@
 // What shows that the course holds what it promises: solutions do not leak, and mistakes are caught.
 #pragma once
-#include "tests/course/tree.h"
+#include "tests/course/teacher/tree.h"
 
 namespace mesagrad::course {
 

@@ -8,7 +8,7 @@ grade: ## grade a submission: A=3 FROM=dir [ID=name] [SECRET=word] [OUT=out]
 	@$(MAKE) teacher && MAKE_COMMAND='$(MAKE)' $(call typed,A FROM ID SECRET) OUT=$(call quote,$(OUT)/grade) build/teacher grade
 
 test-course: ## prove that every assignment of the course can be solved, failed and graded (SEEDS=50 PART=1/1)
-	@$(MAKE) teacher && MAKE='$(MAKE)' $(call typed,OUT SEEDS PART) sh tests/course/proof.sh
+	@$(MAKE) teacher && MAKE='$(MAKE)' $(call typed,OUT SEEDS PART) sh tests/course/teacher/proof.sh
 
 gradescope: ## write what Gradescope's autograder is made of: A=3 [OUT=dir] [SECRET=word]
-	@$(call typed,A OUT SECRET) sh tests/course/gradescope.sh
+	@$(call typed,A OUT SECRET) sh tests/course/teacher/gradescope.sh

@@ -29,17 +29,11 @@ std::string outcome(const Check& one) {
   }
 }
 
-std::string bar(int done, int all) {
-  constexpr int width = 8;
+std::string bar(std::size_t done, std::size_t all) {
+  constexpr std::size_t width = 8;
   std::string result;
-  for (int i = 0; i < width; ++i) result += (i + 1) * all <= done * width ? "█" : "░";
+  for (std::size_t i = 0; i < width; ++i) result += (i + 1) * all <= done * width ? "█" : "░";
   return result;
-}
-
-std::map<std::string, int> points_of_exercises() {
-  std::map<std::string, int> points;
-  for (const Check& one : checks()) points[one.exercise] += one.points;
-  return points;
 }
 
 int desk(const std::string& program, const std::string& title, const std::string& number,
@@ -51,27 +45,23 @@ int desk(const std::string& program, const std::string& title, const std::string
   }
   Limits limits{.seconds = 20, .as_nobody = false, .memory = unlimited, .largest_file = unlimited};
   for (char** setting = environ; *setting != nullptr; ++setting) limits.settings.push_back(*setting);
-  int held = 0, points = 0, all_points = 0;
-  const Check* failed = nullptr;
-  Verdict verdict;
-  for (std::size_t n = 0; n < checks().size(); ++n) {
-    all_points += checks()[n].points;
-    if (failed != nullptr) continue;
-    verdict = run_check(program, n, ".", limits);
-    if (verdict.passed) {
-      ++held;
-      points += checks()[n].points;
-    } else {
-      failed = &checks()[n];
-    }
+  std::map<std::string, int> worth;  // each exercise
+  int all_points = 0, points = 0;
+  for (const Check& one : checks()) {
+    worth[one.exercise] += one.points;
+    all_points += one.points;
   }
-  const auto all = static_cast<int>(checks().size());
-  const std::string how_far = text(title, "   ", bar(held, all), "  ", held, " of ", all, " checks   ",
-                                   points, " of ", all_points, " points\n");
-  std::string parts;  // what each exercise is worth
-  for (const auto& [exercise, worth] : points_of_exercises()) parts += text("   ", exercise, " ", worth);
+  std::size_t held = 0;
+  Verdict verdict;
+  while (held < checks().size() && (verdict = run_check(program, held, ".", limits)).passed)
+    points += checks()[held++].points;
+  const Check* failed = held < checks().size() ? &checks()[held] : nullptr;
+  const std::string how_far = text(title, "   ", bar(held, checks().size()), "  ", held, " of ",
+                                   checks().size(), " checks   ", points, " of ", all_points, " points\n");
   write_file(progress, how_far + (failed == nullptr ? "" : failed->exercise + "\n"));
-  std::cout << how_far << "Points:" << parts << "\n";
+  std::cout << how_far << "Points:";
+  for (const auto& [exercise, points_of_it] : worth) std::cout << text("   ", exercise, " ", points_of_it);
+  std::cout << "\n";
   for (const Path& file : edited_outside("."))
     std::cout << text("  ", file.string(), " has changes outside of the marks, which are not graded\n");
   if (failed == nullptr) {

@@ -191,8 +191,7 @@ class Writer {
     } else if (!record.same_source) {
       record.summary += element("p", "Its source has changed since. To run it again:" + again, "fails");
     }
-    std::vector<lesson::Piece>
-        pieces;  // the lines of steps, in whose place are their headings, are linked to
+    std::vector<lesson::Piece> pieces;  // headings stand in the place of steps, whose lines are linked to
     for (const lesson::Piece& step : headings(source)) {
       pieces.push_back({step.line, text("<span id=\"", step.line, "\">\n</span>")});
     }

@@ -179,8 +179,8 @@ std::string report(const Found& found, const std::string& scale) {
     }
   }
   return text("# The paper's numbers, and ours\n\n`make paper-report` wrote this page from ",
-              found.runs.size(), found.runs.size() == 1 ? " run" : " runs", " at SCALE=", scale, ".\n", introduction, "\n**", compared - worst_first.size(), " of ",
-              compared, " rows are within their tolerance.**\n\n## Misses\n\n",
+              found.runs.size(), found.runs.size() == 1 ? " run" : " runs", " at SCALE=", scale, ".\n",
+              introduction, "\n**", compared - worst_first.size(), " of ", compared, " rows are within their tolerance.**\n\n## Misses\n\n",
               misses.empty() ? "None of what has run.\n" : columns + misses, "\nOf ", judged,
               " claims of the lessons' own, ",
               claims.empty() ? "all hold.\n" : "these do not hold:\n\n" + claims,

@@ -1,5 +1,6 @@
 // Runs of lessons in a folder: those that are over, those that were begun, and those that are left to do.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -59,7 +60,7 @@ struct Job {
   double hours = 0;  // from first to last; NaN if nobody knows
   double spent = 0;  // hours that it has run for by now
 
-  double left() const { return hours > spent ? hours - spent : 0 * hours; }
+  double left() const { return std::max(hours - spent, 0.0); }  // NaN stays NaN
 };
 
 // Those with the least left first.

@@ -64,7 +64,7 @@ class Grading {
     std::filesystem::permissions(work_ / "tree", std::filesystem::perms::owner_all);
     keep();
     remark_edits();
-    const Program solved = compiled("reference", reference_);
+    const Program solved = compiled("reference", reference_, 900);
     check(solved.problem.empty(), "the solution: ", solved.problem);
     list(solved.path);
     keep();
@@ -106,17 +106,16 @@ class Grading {
     return read_file(file);
   }
 
-  Program compiled(const std::string& name, const Tree& tree) {
+  Program compiled(const std::string& name, const Tree& tree, double seconds) {
     write_tree(work_ / "tree", tree);
     std::vector<std::string> command = options_.make;
     command.insert(command.end(), {"-C", (work_ / "tree").string(), text("check-", grade_.assignment)});
-    Limits limits{.seconds = 900,
-                  .as_nobody = false,
-                  .memory = 16'000'000'000,
-                  .largest_file = 1'000'000'000,
-                  .output = 10'000'000,
-                  .settings = {setting("PATH"), setting("HOME"), setting("TMPDIR")}};
-    if (name != "reference") limits.seconds = 300;
+    const Limits limits{.seconds = seconds,
+                        .as_nobody = false,
+                        .memory = 16'000'000'000,
+                        .largest_file = 1'000'000'000,
+                        .output = 10'000'000,
+                        .settings = {setting("PATH"), setting("HOME"), setting("TMPDIR")}};
     const Outcome made = run_limited(command, work_, limits);
     if (!made.problem.empty()) return {.problem = "it does not compile: " + first_error(made.output)};
     const Path copy = work_ / ("check-" + name);
@@ -177,7 +176,7 @@ class Grading {
 
   Program answer_to(const std::string& id) {
     try {
-      const Program made = compiled(id, tree_with(id));
+      const Program made = compiled(id, tree_with(id), 300);
       if (made.problem.empty() && run_one(made.path, 1'000'000, 10).passed)
         grade_.remark += text("Exercise ", id, " passes a check that does not exist: look at it. ");
       return made;

@@ -103,9 +103,12 @@ std::string page_of(std::string file) {
 
 TEST_CASE("every file of the library and every lesson is one chapter, and its listing is the file",
           "[book]") {
-  const std::string contents = the_book().pages.at("contents.html"), whole = the_book().pages.at("all.html");
-  const Texts chapters = all(contents, "<dt><a href=\"");
-  CHECK(all(whole, "<h1").size() == chapters.size() + 1);
+  const Texts chapters = all(the_book().pages.at("contents.html"), "<dt><a href=\"");
+  std::size_t in_whole = 0;  // the page for print goes on in all-2.html; each has a heading of its own
+  for (const auto& [name, page] : the_book().pages) {
+    if (name.starts_with("all")) in_whole += all(page, "<h1").size() - 1;
+  }
+  CHECK(in_whole == chapters.size());
   static const std::regex left_out(R"( *(//.*|L\.step\(.*|))");
   for (const char* folder : {"core", "nn", "tasks", "tutorials"}) {
     for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {

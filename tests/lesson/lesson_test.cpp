@@ -163,15 +163,19 @@ TEST_CASE("a compared curve is a row for its mean, and at paper scale for its po
   CHECK_FALSE(contains(trial.result("results.json"), "t = 7"));
 }
 
-TEST_CASE("a resumed run counts the seconds of the one that was killed", "[lesson]") {
+TEST_CASE("a killed run leaves what it has measured, and a resumed one counts its seconds", "[lesson]") {
   Trial trial;
   const auto killed = [](Lesson& L) {
     create_writable(L.checkpoints());
+    L.compare("loss", 1.1, 1.0);
+    L.save_so_far();
     write_file(L.checkpoints() + "/seconds", "1000\n");
     fail("killed");
   };
   const auto good = [](Lesson& L) { L.claim("one", 1, {.expected = 1}); };
   CHECK(trial.status(killed) == 2);
+  const std::string saved = text("checkpoints/lesson-seed-1-", real_name, "/", so_far_name);
+  CHECK(contains(trial.result(saved), "\"this_run\": 1.1,"));
   REQUIRE(trial.status(good, "RESUME=1") == 0);
   CHECK(contains(trial.result("results.json"), "\"seconds\": 1000."));
   REQUIRE(trial.status(good, "RESUME=1") == 0);  // what it had saved is gone

@@ -49,10 +49,10 @@ struct Runs : Directory {
     std::filesystem::create_directories(folder_of(fake));
     write_file(folder_of(fake) / "results.json", bytes);
   }
-  void start(const Fake& fake) const {  // 711 of 12000 updates in half an hour
+  void start(const Fake& fake) const {  // half an hour, 711 of 12000 updates, two numbers compared so far
     const auto folder = folder_of(fake) / "checkpoints" / text("paper-seed-", fake.seed, "-", real_name);
     std::filesystem::create_directories(folder);
-    write_file(folder / "seconds", "1800\n");
+    write_file(folder / lesson::so_far_name, results_of(fake));
     Safetensors file{.tensors = {{"w", Tensor({1})}}, .metadata = {{"updates done", "711"}}};
     file.metadata["identity"] = "seed 1, updates 12000, batch 256";
     save_safetensors(folder / "hiding, hybrid.safetensors", file);
@@ -81,7 +81,7 @@ TEST_CASE("a run is read back from its results", "[reproduction]") {
 TEST_CASE("seeds are merged, and misses come first, the worst one before others", "[reproduction]") {
   const Runs runs({{8, 1, 2.0, 0.2}, {8, 2, 2.5, 0.2}});  // 2.25 ± 0.354: 2.5 tolerances; 0.2: 6.7 of them
   const std::string page = report(runs.found(), "paper");
-  const std::size_t misses = page.find("## Misses"), others = page.find("## Not run,");
+  const std::size_t misses = page.find("## Misses"), others = page.find("## Not run to the end");
   const std::size_t loss = page.find("loss | 2.25 ± 0.35 | 2 | +12.5 % | 5 % | 12000 | 2 |");
   const std::size_t small = page.find("small | 0.2 ± 0 | 0.1 | +100.0 % | 15 % | – | 2 |");
   CHECK(misses < small);
@@ -108,6 +108,18 @@ TEST_CASE("what has not run says why, and how far it is", "[reproduction]") {
   const std::string page = report(runs.found(), "paper");
   CHECK(has(page, "seed 1 has done 711 of 12000 updates of 'hiding, hybrid' |"));
   CHECK(has(page, "| Figure 26 | language models | an update of"));
+}
+
+TEST_CASE("what a run has measured before it is over is a row too, until it is over", "[reproduction]") {
+  const Runs runs({});
+  runs.start({8, 1, 2.5, 0.1});
+  const std::string page = report(runs.found(), "paper");
+  CHECK(has(page, "from 0 runs at SCALE=paper, and from what 1 more had measured so far."));
+  CHECK(has(page, "| 8 | in part, differs in 1 of 2 rows, most in 'loss': +25.0 % | 1 | 0.50 | "));
+  CHECK(has(page, "✗ loss | 2.5 | 2 | +25.0 % |"));
+  runs.write({8, 1, 0, 0}, results_of({8, 1, 2, 0.1}));  // its checkpoints are left, and count no more
+  CHECK(runs.found().started.empty());
+  CHECK(has(report(runs.found(), "paper"), "✓ loss | 2 | 2 | 0.0 % | 5 % | 12000 | 1 |"));
 }
 
 TEST_CASE("files that are cut, or of another run, are left out with a sentence", "[reproduction][errors]") {

@@ -189,6 +189,14 @@ void lesson_body(lesson::Lesson& L) {
                     {.figure = "4C", .updates = depth_recipe(L, depths[n]).updates});
   }
   L.show(table);
+  if (L.scale() == lesson::Scale::paper) {  // two layers in a hurry, as in the authors' notebook
+    const auto hurried = lesson::train(L, "2 layers, notebook", task, notebook_recipe(), L.seed());
+    for (const std::size_t n : {0u, 7u, 10u, 15u, 20u, 24u}) {
+      const auto then = static_cast<Index>(100 * n);
+      L.compare(text("test loss after ", then, " updates"), hurried.test_loss[n], paper::notebook[n],
+                {.figure = "notebook", .updates = then});
+    }
+  }
 
   // Is a small difference between 6 layers and 4 more than luck? A mean over N sequences is itself uncertain:
   // by its standard error, the standard deviation of a single sequence divided by √N. Luck alone goes beyond

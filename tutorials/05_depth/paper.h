@@ -31,6 +31,12 @@ inline const std::vector<double> lsa_6 = {
     0.00951, 0.009195, 0.009313, 0.009209, 0.009106, 0.00931, 0.009413, 0.009191, 0.009221,
     0.009277, 0.009338, 0.009478, 0.009255};
 
+// Two layers in the authors' notebook: the test loss after 0, 100, .. 2400 updates, one seed.
+inline const std::vector<double> notebook = {
+    1.66998, 1.66998, 1.66897, 1.34284, 0.84098, 0.75216, 0.58369, 0.47915, 0.45201,
+    0.44629, 0.44729, 0.44224, 0.44163, 0.43818, 0.4394, 0.43951, 0.44111, 0.4362,
+    0.43751, 0.43517, 0.43625, 0.43531, 0.43217, 0.43513, 0.43118};
+
 // What linear probes of six layers miss of the next state and of the preconditioned state, before the first
 // layer and after each, at some positions. Figures 4E, 4F.
 inline const std::vector<lesson::AuthorsProbes> probes_of_lsa_6 = {

@@ -70,6 +70,18 @@ inline lesson::Recipe<LinearTransformer> depth_recipe(const lesson::Lesson& L, I
   return recipe;
 }
 
+// Two layers as in the authors' notebook: its rate would rise and fall over 20,000 updates, and it stops early.
+inline lesson::Recipe<LinearTransformer> notebook_recipe() {
+  lesson::Recipe<LinearTransformer> recipe = {.model = linear_layers(2),
+                                              .optimizer = {.decay = 0.05},
+                                              .updates = 2400,
+                                              .batch = 256,
+                                              .rate = rise_and_fall(3e-4, 1000, 20000),
+                                              .test_every = 100};
+  recipe.model.clip = 1.5;
+  return recipe;
+}
+
 // A model on another task, with the authors' losses.
 struct Control {
   std::string name;

@@ -50,7 +50,12 @@ double Lesson::seconds() const {
   return seconds_before_ + std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
 }
 
-void Lesson::save_time() const { write_file(time_file(), exact_number(seconds()) + "\n"); }
+void Lesson::save_so_far() const {
+  write_file(time_file(), exact_number(seconds()) + "\n");
+  Results so_far = results_;
+  so_far.seconds = seconds();
+  write_file(checkpoints() + "/" + so_far_name, to_json(so_far));
+}
 
 void Lesson::remark(const std::string& paragraph, bool aside) const {
   std::vector<std::string> lines = wrap(paragraph, std::min(terminal_.width(), 90) - 4);

@@ -100,10 +100,10 @@ class Lesson {
   std::string checkpoints() const;  // and of what a run of this scale, seed and precision saves on its way
   const Options& options() const { return results_.options; }
 
-  // How long this run has computed so far, in seconds. save_time() is called whenever a training saves itself,
-  // so that a resumed run knows what the killed one took.
+  // How long this run has computed so far, in seconds. save_so_far() is called whenever a training saves itself:
+  // a resumed run knows what the killed one took, and a report of many runs what this one has measured by now.
   double seconds() const;
-  void save_time() const;
+  void save_so_far() const;
 
   // For waits: a progress bar, or a bare check in loops that have none. Both throw after Ctrl-C.
   Progress progress(const std::string& label, Index total, Index before = 0);

@@ -84,6 +84,9 @@ struct Results {
 
 std::string to_json(const Results& results);
 
+// Of a run that is not over, beside its checkpoints: the same as results.json, as far as it goes.
+inline constexpr const char* so_far_name = "so-far.json";
+
 // Did this run compute the published numbers, to the last bit? For one source every machine computes the same
 // curves, so a checksum of them (their names and bits, but no timings) is all that has to be known of a run
 // elsewhere. Beside each lesson lies fingerprints.txt with those of seed 1, a line for each scale and

@@ -203,7 +203,7 @@ inline Checkpoint checkpoint(const Lesson& L, const std::string& name, const std
           identity,
           {.resume = L.options().resume,
            .seconds = L.options().save_every,
-           .saved = [&L] { L.save_time(); }}};
+           .saved = [&L] { L.save_so_far(); }}};
 }
 
 // -- The run ---------------------------------------------------------------------------------------

@@ -53,10 +53,18 @@ std::string head(const std::vector<std::string>& columns) {
   return names + "\n" + line + "\n";
 }
 
+// Those that are over, and what the others have so far.
+std::vector<const Run*> all_runs(const Found& found) {
+  std::vector<const Run*> all;
+  for (const Run& run : found.runs) all.push_back(&run);
+  for (const Started& run : found.started) all.push_back(&run);
+  return all;
+}
+
 std::vector<Merged> merged_rows(const Found& found) {
   std::vector<Merged> all;
-  for (const Run& run : found.runs) {
-    for (const Row& row : run.rows) {
+  for (const Run* run : all_runs(found)) {
+    for (const Row& row : run->rows) {
       const auto same = std::ranges::find_if(all, [&](const Merged& other) {
         return other.row.name == row.name && other.row.figure == row.figure;
       });
@@ -119,13 +127,13 @@ std::string circumstances(const Experiment& experiment, const Found& found, cons
     for (const std::string& item : list) all += (all.empty() ? "" : ", ") + item;
     return all;
   };
-  for (const Run& run : found.runs) {
-    if (std::ranges::find(run.rows, experiment.figure, &Row::figure) == run.rows.end()) continue;
-    add(lessons, text(run.lesson));
-    add(seeds, text(run.seed));
-    add(machines, text(run.machine, run.threads == 1 ? " (1 thread)" : text(" (", run.threads, " threads)")));
-    hours += run.seconds / 3600;
-    date = std::max(date, run.date.substr(0, run.date.find(' ')));
+  for (const Run* run : all_runs(found)) {
+    if (std::ranges::find(run->rows, experiment.figure, &Row::figure) == run->rows.end()) continue;
+    add(lessons, text(run->lesson));
+    add(seeds, text(run->seed));
+    add(machines, text(run->machine, run->threads == 1 ? " (1 thread)" : text(" (", run->threads, " threads)")));
+    hours += run->seconds / 3600;
+    date = std::max(date, run->date.substr(0, run->date.find(' ')));
   }
   return text(joined(lessons), " | ", state, " | ", joined(seeds), " | ", fixed_number(hours, 2), " | ",
               joined(machines), " | ", date, " |\n");
@@ -178,13 +186,15 @@ std::string report(const Found& found, const std::string& scale) {
                      short_number(claim.measured), ".\n");
     }
   }
-  return text("# The paper's numbers, and ours\n\n`make paper-report` wrote this page from ",
-              found.runs.size(), found.runs.size() == 1 ? " run" : " runs", " at SCALE=", scale, ".\n",
+  const auto halfway = std::ranges::count_if(found.started, [](const Started& run) { return !run.rows.empty(); });
+  return text("# The paper's numbers, and ours\n\n`make paper-report` wrote this page from ", found.runs.size(),
+              found.runs.size() == 1 ? " run" : " runs", " at SCALE=", scale,
+              halfway > 0 ? text(", and from what ", halfway, " more had measured so far") : "", ".\n",
               introduction, "\n**", compared - worst_first.size(), " of ", compared, " rows are within their tolerance.**\n\n## Misses\n\n",
               misses.empty() ? "None of what has run.\n" : columns + misses, "\nOf ", judged,
               " claims of the lessons' own, ",
               claims.empty() ? "all hold.\n" : "these do not hold:\n\n" + claims,
-              "\n## Not run, or not compared\n\n", head({"", "experiment", "why"}), not_run,
+              "\n## Not run to the end, or not compared\n\n", head({"", "experiment", "why"}), not_run,
               "\n## All experiments\n\n",
               head({"", "experiment", "lesson", "state", "seeds", "hours", "machine", "date"}), table,
               "\n## All rows\n", details);

@@ -9,6 +9,7 @@
 #include "core/files.h"
 #include "nn/safetensors.h"
 #include "nn/safetensors_json.h"
+#include "tutorials/lesson/results.h"
 #include "tutorials/lesson/writing.h"
 #include "tutorials/paper/experiments.h"
 
@@ -73,10 +74,13 @@ std::string progress_of(const fs::path& checkpoint) {
               checkpoint.stem().string(), "'");
 }
 
-Started read_started(const fs::path& folder, int lesson, std::uint64_t seed) {
-  Started started{lesson, seed, 0, ""};
+Started read_started(const fs::path& folder, int number, std::uint64_t seed) {
+  Started started;
+  const fs::path so_far = folder / lesson::so_far_name;
+  if (fs::exists(so_far)) started = {parse_run(read_file(so_far)), ""};
+  started.lesson = number;
+  started.seed = seed;
   for (const fs::path& file : entries_of(folder)) {
-    if (file.filename() == "seconds") started.seconds = std::strtod(read_file(file).c_str(), nullptr);
     if (file.extension() != ".safetensors") continue;
     started.progress += (started.progress.empty() ? "" : ", ") + progress_of(file);
   }
@@ -127,6 +131,7 @@ Found find_runs(const fs::path& folder, const std::string& scale) {
                 "it is of lesson ", run.lesson, ", scale ", run.scale, ", seed ", run.seed);
           found.runs.push_back(std::move(run));
         });
+        continue;
       }
       const fs::path saved = of_lesson / "checkpoints" / text(scale, "-seed-", seed, "-", real_name);
       if (!fs::exists(saved)) continue;

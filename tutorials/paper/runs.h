@@ -32,11 +32,8 @@ struct Run {
 // Throws Error if this is not the whole of a results file.
 Run parse_run(const std::string& json);
 
-// A run that is not over: what its checkpoints say.
-struct Started {
-  int lesson = 0;
-  std::uint64_t seed = 0;
-  double seconds = 0;
+// A run that is not over, with what it had measured when it last saved itself.
+struct Started : Run {
   std::string progress;  // "711 of 12000 updates of 'hiding, hybrid'"
 };
 

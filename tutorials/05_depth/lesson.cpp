@@ -191,10 +191,10 @@ void lesson_body(lesson::Lesson& L) {
   L.show(table);
   if (L.scale() == lesson::Scale::paper) {  // two layers in a hurry, as in the authors' notebook
     const auto hurried = lesson::train(L, "2 layers, notebook", task, notebook_recipe(), L.seed());
-    for (const std::size_t n : {0u, 7u, 10u, 15u, 20u, 24u}) {
+    for (const std::size_t n : {0u, 3u, 4u, 5u, 7u, 10u, 15u, 20u, 24u}) {  // it falls until the 8th test
       const auto then = static_cast<Index>(100 * n);
       L.compare(text("test loss after ", then, " updates"), hurried.test_loss[n], paper::notebook[n],
-                {.figure = "notebook", .updates = then});
+                {.figure = "notebook", .updates = then, .tolerance = n < 8 ? 0.15 : 0.05});
     }
   }
 

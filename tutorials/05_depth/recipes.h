@@ -70,7 +70,7 @@ inline lesson::Recipe<LinearTransformer> depth_recipe(const lesson::Lesson& L, I
   return recipe;
 }
 
-// Two layers as in the authors' notebook: its rate would rise and fall over 20,000 updates, and it stops early.
+// Two layers as in the authors' notebook: its rate would rise and fall over 20,000 updates; it stops early.
 inline lesson::Recipe<LinearTransformer> notebook_recipe() {
   lesson::Recipe<LinearTransformer> recipe = {.model = linear_layers(2),
                                               .optimizer = {.decay = 0.05},

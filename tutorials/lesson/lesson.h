@@ -100,8 +100,8 @@ class Lesson {
   std::string checkpoints() const;  // and of what a run of this scale, seed and precision saves on its way
   const Options& options() const { return results_.options; }
 
-  // How long this run has computed so far, in seconds. save_so_far() is called whenever a training saves itself:
-  // a resumed run knows what the killed one took, and a report of many runs what this one has measured by now.
+  // How long this run has computed so far, in seconds. save_so_far() is called whenever a training saves
+  // itself: a resumed run knows what the killed one took, and a report of many runs what it had measured.
   double seconds() const;
   void save_so_far() const;
 

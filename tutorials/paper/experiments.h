@@ -46,11 +46,12 @@ inline constexpr auto experiments = std::to_array<Experiment>({
 });
 
 // Hours that a run with one seed takes at SCALE=paper on both cores of the README's machine, if nobody else
-// uses them; once a run of the lesson is over, its own time is taken. Measured on 26 November 2026. Lessons 10
-// and 11: the sum over all trainings of their updates, times half of the processor time of one (the fastest of
-// ten), and of the tests in between. Lessons 2 and 6: half of the processor time, of runs two thirds through.
-// 3, 5, 7 and 8: updates, times the milliseconds in the README. Lessons 1 and 4 are guesses from the lesson
-// scale. Lesson 9: d = 10 took .17 hours, the other dimensions as much more as they have arithmetic to do.
+// uses them; once a run of the lesson is over, its own time is taken. Measured on 26 November 2026. Lessons
+// 10 and 11: the sum over all trainings of their updates, times half of the processor time of one (the
+// fastest of ten), and of the tests in between. Lessons 2 and 6: half of the processor time, of runs two
+// thirds through. 3, 5, 7 and 8: updates, times the milliseconds in the README. Lessons 1 and 4 are guesses
+// from the lesson scale. Lesson 9: d = 10 took .17 hours, the other dimensions as much more as they have
+// arithmetic to do.
 struct Hours {
   int lesson;
   double hours;

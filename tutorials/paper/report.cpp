@@ -131,7 +131,7 @@ std::string circumstances(const Experiment& experiment, const Found& found, cons
     if (std::ranges::find(run->rows, experiment.figure, &Row::figure) == run->rows.end()) continue;
     add(lessons, text(run->lesson));
     add(seeds, text(run->seed));
-    add(machines, text(run->machine, run->threads == 1 ? " (1 thread)" : text(" (", run->threads, " threads)")));
+    add(machines, text(run->machine, " (", run->threads, run->threads == 1 ? " thread)" : " threads)"));
     hours += run->seconds / 3600;
     date = std::max(date, run->date.substr(0, run->date.find(' ')));
   }
@@ -141,10 +141,10 @@ std::string circumstances(const Experiment& experiment, const Found& found, cons
 
 constexpr const char* introduction =
     "Theirs are the numbers that the authors of *Uncovering mesa-optimization algorithms in Transformers*\n"
-    "(arXiv 2309.05858) stored with their code, in most cases means over five seeds; ours are means over as many\n"
-    "seeds as the row says, ± their standard deviation. A loss below theirs has a negative difference, and is a\n"
-    "miss too if it is large. The tolerance is 5 % for means and 15 % for single points of a curve, unless the\n"
-    "lesson knows a better one. Hours are those of all runs of the lessons of a row.\n";
+    "(arXiv 2309.05858) stored with their code, in most cases means over five seeds; ours are means over\n"
+    "as many seeds as the row says, ± their standard deviation. A loss below theirs has a negative\n"
+    "difference, and is a miss too if it is large. The tolerance is 5 % for means and 15 % for single points\n"
+    "of a curve, unless the lesson knows a better one. Hours are those of all runs of the lessons of a row.\n";
 
 }  // namespace
 
@@ -153,12 +153,13 @@ std::string report(const Found& found, const std::string& scale) {
   const std::string columns = head({"", "ours", "theirs", "difference", "tolerance", "updates", "seeds"});
   std::string not_run, table, details, misses, claims;
   std::vector<Merged> worst_first;
-  std::size_t compared = 0;
+  std::size_t compared = 0, compared_whole = 0;
   for (const Experiment& experiment : experiments) {
     const std::vector<Merged> rows = rows_of(experiment, all);
     const std::string name = figure_of(experiment.figure);
     const std::string start = text("| ", name, " | ", experiment.title, " | ");
     const bool whole = !rows.empty() && has_run(experiment.lesson, found);
+    compared_whole += whole ? 1 : 0;
     if (!whole) not_run += text(start, why_not(experiment, found, scale), " |\n");
     if (rows.empty()) {
       table += text(start, experiment.lesson == 0 ? "–" : text(experiment.lesson),
@@ -186,11 +187,14 @@ std::string report(const Found& found, const std::string& scale) {
                      short_number(claim.measured), ".\n");
     }
   }
-  const auto halfway = std::ranges::count_if(found.started, [](const Started& run) { return !run.rows.empty(); });
-  return text("# The paper's numbers, and ours\n\n`make paper-report` wrote this page from ", found.runs.size(),
-              found.runs.size() == 1 ? " run" : " runs", " at SCALE=", scale,
+  const auto halfway =
+      std::ranges::count_if(found.started, [](const Started& run) { return !run.rows.empty(); });
+  return text("# The paper's numbers, and ours\n\n`make paper-report` wrote this page from ",
+              found.runs.size(), found.runs.size() == 1 ? " run" : " runs", " at SCALE=", scale,
               halfway > 0 ? text(", and from what ", halfway, " more had measured so far") : "", ".\n",
-              introduction, "\n**", compared - worst_first.size(), " of ", compared, " rows are within their tolerance.**\n\n## Misses\n\n",
+              introduction, "\n**Of the paper's ", experiments.size(), " experiments, ", compared_whole,
+              compared_whole == 1 ? " has" : " have", " run to the end; ", compared - worst_first.size(),
+              " of ", compared, " rows are within their tolerance.**\n\n## Misses\n\n",
               misses.empty() ? "None of what has run.\n" : columns + misses, "\nOf ", judged,
               " claims of the lessons' own, ",
               claims.empty() ? "all hold.\n" : "these do not hold:\n\n" + claims,

@@ -59,19 +59,19 @@ done
 
 # The jobs of `make paper-jobs`, of two seeds of which one is done, two at a time, and their report.
 echo "The report of several seeds"
-mkdir "$out/seeds"
-ln -s "$PWD/$out/smoke" "$out/seeds/seed-1"
+mkdir -p "$out/seeds/smoke"
+ln -s "$PWD/$out/smoke" "$out/seeds/smoke/seed-1"
 echo 'n=${1#tutorial-}; shift; exec $RUNNER "$BUILD/tutorial-$n" "$@"' >"$out/make"
 reproduction() {
-  FOLDER=$out/seeds SCALE=smoke LESSONS="1 3" SEEDS="1 2" MAKE="sh $out/make" SETTINGS=THREADS=1 PAGE=$out/page \
-    $RUNNER "$BUILD/reproduction" "$@" 2>"$out/log"
+  LESSONS="1 3" SEEDS=${SEEDS:-1 2 1} MAKE="sh $out/make" SETTINGS=THREADS=1 PAGE=$out/page \
+    $RUNNER "$BUILD/reproduction" "$1" SCALE=smoke OUT="${2:-$out/seeds}" $3
 }
-reproduction jobs >"$out/jobs"
+reproduction jobs >"$out/jobs" 2>"$out/log"
 line='^sh [^ ]+ tutorial-[13] SCALE=smoke SEED=2 OUT=[^ ]+/seed-2 RESUME=1 THREADS=1 # '
 [ "$(grep -cE "$line" "$out/jobs")" -eq 2 ] && [ "$(wc -l <"$out/jobs")" -eq 2 ] ||
   fails "Not the jobs that are left: $(cat "$out/jobs")"
 tr '\n' '\0' <"$out/jobs" | RUNNER=$RUNNER BUILD=$BUILD xargs -0 -n 1 -P 2 sh -c >"$out/log"
-[ -z "$(reproduction jobs)" ] || fails "Jobs that are done are left"
+reproduction left 2>"$out/log" || fails "Jobs that are done are left"
 reproduction report >"$out/log"
 grep -q '^| . halfway after 0 updates | [^|]* ± [^|]* | .* | 2 |$' "$out/page" || fails "No row of two seeds"
 
@@ -110,6 +110,14 @@ refuses() {
 for bad in SCALE=huge SEED=abc SEED=-1 RESUME=yes THREADS=0 THREADS=many RATE=-1 OUT=/dev/null/out SPEED=11; do
   refuses lesson 1 OUT="$out/smoke" "$bad"
 done
+seeds() { SEEDS=$1 reproduction jobs; }
+refuses seeds 1x
+refuses seeds -1
+refuses reproduction left "$out/none"
+refuses reproduction jobs "$out" SCALE=huge
+refuses reproduction report "$out/none"
+rm "$out/seeds/smoke/seed-1"
+refuses reproduction report # of one seed, where the page tells of two
 too_many() { KMP_WARNINGS=0 OMP_NUM_THREADS=100000 lesson 1 OUT="$out/smoke"; }
 small_files() { (ulimit -f 8; lesson 1 OUT="$out/smoke"); }
 no_memory() { (ulimit -v 1000000; lesson 1 OUT="$out/smoke" THREADS=1000); }

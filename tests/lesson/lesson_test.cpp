@@ -45,7 +45,8 @@ TEST_CASE("options are what make passes on", "[options]") {
   CHECK(parse_options({"RESUME=1"}).resume);
   CHECK_FALSE(parse_options({"RESUME=0"}).resume);
   CHECK(parse_options({"SAVE_EVERY=0"}).save_every == 0);
-  CHECK(parse_options({"SEED=18446744073709551615"}).seed == UINT64_MAX);
+  CHECK(parse_options({"SEED=9007199254740992"}).seed == std::uint64_t{1} << 53);
+  CHECK_THROWS_AS(parse_options({"SEED=9007199254740993"}), Error);
   CHECK(none.rate == 1);
   CHECK(parse_options({"RATE=0"}).rate == 0);
   CHECK(parse_options({"RATE=.25"}).rate == .25);
@@ -169,7 +170,7 @@ TEST_CASE("a killed run leaves what it has measured, and a resumed one counts it
     create_writable(L.checkpoints());
     L.compare("loss", 1.1, 1.0);
     L.save_so_far();
-    write_file(L.checkpoints() + "/seconds", "1000\n");
+    write_file(L.checkpoints() + "/seconds", "1000 1900\n");
     fail("killed");
   };
   const auto good = [](Lesson& L) { L.claim("one", 1, {.expected = 1}); };
@@ -178,6 +179,7 @@ TEST_CASE("a killed run leaves what it has measured, and a resumed one counts it
   CHECK(contains(trial.result(saved), "\"this_run\": 1.1,"));
   REQUIRE(trial.status(good, "RESUME=1") == 0);
   CHECK(contains(trial.result("results.json"), "\"seconds\": 1000."));
+  CHECK(contains(trial.result("results.json"), "\"processor_seconds\": 1900"));
   REQUIRE(trial.status(good, "RESUME=1") == 0);  // what it had saved is gone
   CHECK_FALSE(contains(trial.result("results.json"), "\"seconds\": 1000."));
 }

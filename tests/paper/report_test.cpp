@@ -2,6 +2,7 @@
 #include "tests/catch.h"  // first, because it is precompiled
 
 #include <cmath>
+#include <set>
 
 #include "core/files.h"
 #include "core/real.h"
@@ -27,7 +28,7 @@ std::string results_of(const Fake& fake) {
   results.lesson = fake.lesson;
   results.options = {.seed = fake.seed, .scale = lesson::Scale::paper};
   results.threads = 2;
-  results.seconds = 1800;
+  results.processor_seconds = 3600;
   results.claims = {{.name = "a claim", .measured = fake.loss, .expected = 2, .tolerance = 0.5},
                     {.name = "never judged", .measured = std::nan("")}};
   results.comparisons = {{"loss", fake.loss, 2, {.figure = "7A", .updates = 12000}},
@@ -68,7 +69,7 @@ TEST_CASE("a run is read back from its results", "[reproduction]") {
   const Run run = parse_run(results_of({8, 3, 2.75, 0.1}));
   CHECK(run.lesson == 8);
   CHECK(run.seed == 3);
-  CHECK(run.seconds == 1800);
+  CHECK(run.processor_seconds == 3600);
   CHECK(run.claims == 2);
   REQUIRE(run.failed.size() == 2);
   CHECK(run.failed[0].measured == 2.75);
@@ -88,7 +89,7 @@ TEST_CASE("seeds are merged, and misses come first, the worst one before others"
   CHECK(small < loss);
   CHECK(loss < others);
   CHECK(has(page, "**Of the paper's 25 experiments, 1 has run to the end; 0 of 2 rows are within"));
-  CHECK(has(page, "differs in 2 of 2 rows, most in 'small': +100.0 % | 1, 2 | 1.00 | "));
+  CHECK(has(page, "differs in 2 of 2 rows, most in 'small': +100.0 % | 1, 2 | 2.00 | "));
   CHECK_FALSE(has(page, "of no figure"));
 }
 
@@ -115,7 +116,7 @@ TEST_CASE("what a run has measured before it is over is a row too, until it is o
   runs.start({8, 1, 2.5, 0.1});
   const std::string page = report(runs.found(), "paper");
   CHECK(has(page, "from 0 runs at SCALE=paper, and from what 1 more had measured so far."));
-  CHECK(has(page, "| 8 | in part, differs in 1 of 2 rows, most in 'loss': +25.0 % | 1 | 0.50 | "));
+  CHECK(has(page, "| 8 | in part, differs in 1 of 2 rows, most in 'loss': +25.0 % | 1 | 1.00 | "));
   CHECK(has(page, "✗ loss | 2.5 | 2 | +25.0 % |"));
   runs.write({8, 1, 0, 0}, results_of({8, 1, 2, 0.1}));  // its checkpoints are left, and count no more
   CHECK(runs.found().started.empty());
@@ -152,4 +153,24 @@ TEST_CASE("jobs that are left: none that is done, the shortest first", "[reprodu
   CHECK(jobs[1].left() == 0.5);
   CHECK(std::isnan(jobs[3].left()));
   CHECK(std::isnan(jobs[3].hours));
+}
+
+TEST_CASE("the numbers in the README are the report's", "[reproduction]") {
+  std::set<std::string> rows;
+  std::string figure;
+  for (const std::string& line : lines_of(read_file("tutorials/REPRODUCTION.md"))) {
+    if (line.starts_with("### ")) figure = line.substr(4, line.find(':') - 4);
+    const bool judged = line.starts_with("| ✓ ") || line.starts_with("| ✗ ");
+    std::size_t end = 0;  // of the fourth cell
+    for (int cell = 0; judged && cell < 5; ++cell) end = line.find('|', end) + 1;
+    if (judged) rows.insert(text("| ", figure, ": ", line.substr(6, end - 6)));
+  }
+  int compared = 0;
+  for (const std::string& line : lines_of(read_file("README.md"))) {
+    if (!line.starts_with("| Figure ")) continue;
+    INFO(line);
+    CHECK(rows.contains(line));
+    ++compared;
+  }
+  CHECK(compared >= 5);
 }

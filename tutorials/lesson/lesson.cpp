@@ -1,8 +1,9 @@
 #include "tutorials/lesson/lesson.h"
 
 #include <algorithm>
-#include <cstdlib>
+#include <ctime>
 #include <filesystem>
+#include <sstream>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -36,7 +37,7 @@ Lesson::Lesson(const Introduction& introduction, const Options& options, int thr
                                             .threads = threads} {
   const std::string saved = time_file();
   if (options.resume && std::filesystem::is_regular_file(saved)) {
-    seconds_before_ = std::max(0.0, std::strtod(read_file(saved).c_str(), nullptr));
+    std::istringstream(read_file(saved)) >> seconds_before_ >> processor_seconds_before_;
   }
 }
 
@@ -46,15 +47,20 @@ std::string Lesson::checkpoints() const {
   return text(out(), "/checkpoints/", name_of(scale()), "-seed-", seed(), "-", real_name);
 }
 
-double Lesson::seconds() const {
-  return seconds_before_ + std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+Results Lesson::so_far() const {
+  const std::chrono::duration<double> since = std::chrono::steady_clock::now() - start_;
+  Results results = results_;
+  results.seconds = seconds_before_ + since.count();
+  results.processor_seconds =
+      processor_seconds_before_ + static_cast<double>(std::clock()) / CLOCKS_PER_SEC;  // of all threads
+  return results;
 }
 
 void Lesson::save_so_far() const {
-  write_file(time_file(), exact_number(seconds()) + "\n");
-  Results so_far = results_;
-  so_far.seconds = seconds();
-  write_file(checkpoints() + "/" + so_far_name, to_json(so_far));
+  const Results results = so_far();
+  write_file(time_file(),
+             exact_number(results.seconds) + " " + exact_number(results.processor_seconds) + "\n");
+  write_file(checkpoints() + "/" + so_far_name, to_json(results));
 }
 
 void Lesson::remark(const std::string& paragraph, bool aside) const {

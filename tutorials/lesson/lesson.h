@@ -100,9 +100,9 @@ class Lesson {
   std::string checkpoints() const;  // and of what a run of this scale, seed and precision saves on its way
   const Options& options() const { return results_.options; }
 
-  // How long this run has computed so far, in seconds. save_so_far() is called whenever a training saves
+  // What this run has measured so far, and how long it took. save_so_far() is called whenever a training saves
   // itself: a resumed run knows what the killed one took, and a report of many runs what it had measured.
-  double seconds() const;
+  Results so_far() const;
   void save_so_far() const;
 
   // For waits: a progress bar, or a bare check in loops that have none. Both throw after Ctrl-C.
@@ -177,7 +177,7 @@ class Lesson {
   Terminal terminal_ = standard_output();
   Results results_;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-  double seconds_before_ = 0;
+  double seconds_before_ = 0, processor_seconds_before_ = 0;
   std::vector<Figure> figures_;
   std::vector<Piece> pieces_;
   int steps_ = 0;

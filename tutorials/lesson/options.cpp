@@ -56,7 +56,8 @@ Options parse_options(const std::vector<std::string>& arguments) {
           "TEXT=");
     const std::string value = argument.substr(equals + 1);
     if (value.empty()) continue;
-    if (key == "SEED") options.seed = whole_number(key, value);
+    // No larger, because many readers of JSON take numbers for doubles.
+    if (key == "SEED") options.seed = whole_number(key, value, 0, std::uint64_t{1} << 53);
     if (key == "SCALE") options.scale = scale_named(value);
     if (key == "OUT") options.out = value;
     if (key == "TEXT") options.text = value;

@@ -119,6 +119,7 @@ std::string to_json(const Results& results) {
                       {"curves", curves_json(results.curves, false)},
                       // From here on nothing is the same in every run.
                       {"timings", curves_json(results.curves, true)},
+                      {"processor_seconds", json(results.processor_seconds)},
                       {"machine", json_quoted(machine())},
                       {"date", json_quoted(today())}}) +
          "\n";

@@ -72,6 +72,7 @@ struct Results {
   Options options = {};
   int threads = 1;
   double seconds = 0;  // with those of runs that were killed, until they last saved themselves
+  double processor_seconds = 0;  // the same, of all threads: what a busy machine does not change much
   std::string fingerprint = {};
   std::string published_fingerprint = {};  // empty if there is none
   std::vector<Setting> settings = {};

@@ -96,7 +96,7 @@ void run_or_throw(Lesson& lesson, Results& results, const std::function<void(Les
   body(lesson);
   throw_if_interrupted();
   check(!results.claims.empty(), "the lesson makes no claim, so it cannot fail");
-  results.seconds = lesson.seconds();
+  results = lesson.so_far();
   results.fingerprint = fingerprint(results);
   print(summary(lesson));
   lesson.remark(about_fingerprint(results));

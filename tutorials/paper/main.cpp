@@ -1,15 +1,19 @@
-// `reproduction jobs` prints the commands that are left, `reproduction report` writes the page. The
-// environment says of what: FOLDER (with seed-S/tutorial-N) and SCALE; for jobs SEEDS, LESSONS, and MAKE and
-// SETTINGS, which stand in each command; for the report PAGE, a file.
+// `reproduction jobs` prints the commands that are left, `reproduction left` fails if there are any, and
+// `reproduction report` writes the page; settings of lessons follow (SCALE=paper OUT=out), and are checked. The
+// environment has the rest: SEEDS and LESSONS; for jobs MAKE and SETTINGS, which stand in each command; for the
+// report PAGE, a file.
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
 #include <exception>
-#include <iostream>
+#include <filesystem>
 #include <sstream>
 
 #include "core/error.h"
 #include "core/files.h"
+#include "tutorials/lesson/options.h"
+#include "tutorials/lesson/terminal.h"
 #include "tutorials/lesson/writing.h"
 #include "tutorials/paper/report.h"
 
@@ -23,14 +27,17 @@ std::string setting(const char* name) {
   return value == nullptr ? "" : value;
 }
 
+// Whole numbers, each of them once. JSON's readers know all of them up to 2^53.
 template <class Number>
 std::vector<Number> numbers(const char* name) {
   std::vector<Number> all;
   std::istringstream words(setting(name));
   for (std::string word; words >> word;) {
+    Number number = 0;
     const char* end = word.data() + word.size();
-    const auto [stop, error] = std::from_chars(word.data(), end, all.emplace_back());
-    check(error == std::errc{} && stop == end, name, "=", word, ": expected whole numbers");
+    const auto [stop, error] = std::from_chars(word.data(), end, number);
+    check(error == std::errc{} && stop == end && number >= 0, name, "=", word, ": expected whole numbers");
+    if (std::ranges::find(all, number) == all.end()) all.push_back(number);
   }
   check(!all.empty(), name, " is empty");
   return all;
@@ -50,39 +57,64 @@ std::string hours_text(double hours) {
   return std::isnan(hours) ? "unknown hours" : lesson::fixed_number(hours, 2) + " hours of two cores";
 }
 
-void print_jobs(const Found& found, const std::string& folder, const std::string& scale) {
-  const std::vector<Job> jobs =
-      jobs_left(found, scale, numbers<int>("LESSONS"), numbers<std::uint64_t>("SEEDS"));
-  const std::string settings = setting("SETTINGS").empty() ? "" : " " + setting("SETTINGS");
+// "3 jobs are left, 1.50 hours of two cores, and 1 of unknown length"
+std::string summary(const std::vector<Job>& jobs) {
   double sum = 0;
+  std::size_t unknown = 0;
   for (const Job& job : jobs) {
-    sum += job.left();
-    const std::string out = word(text(folder, "/seed-", job.seed));
-    std::cout << setting("MAKE") << " tutorial-" << job.lesson << " SCALE=" << scale << " SEED=" << job.seed
-              << " OUT=" << out << " RESUME=1" << settings << " # " << hours_text(job.hours)
-              << (job.spent > 0 ? ", " + lesson::fixed_number(job.spent, 2) + " spent" : "") << '\n';
+    const bool known = !std::isnan(job.hours);
+    sum += known ? job.left() : 0;
+    unknown += known ? 0 : 1;
   }
-  std::cerr << jobs.size() << " jobs are left, " << hours_text(sum) << "; " << found.runs.size()
-            << " runs are done.\n";
+  return text(jobs.size(), jobs.size() == 1 ? " job is" : " jobs are", " left, ", hours_text(sum),
+              unknown > 0 ? text(", and ", unknown, " of unknown length") : "");
+}
+
+std::string commands(const std::vector<Job>& jobs, const std::string& scale, const std::string& folder) {
+  const std::string settings = setting("SETTINGS").empty() ? "" : " " + setting("SETTINGS");
+  std::string all;
+  for (const Job& job : jobs) {
+    all += text(setting("MAKE"), " tutorial-", job.lesson, " SCALE=", scale, " SEED=", job.seed, " OUT=",
+                word(text(folder, "/seed-", job.seed)), " RESUME=1", settings, " # ", hours_text(job.hours),
+                job.spent > 0 ? ", " + lesson::fixed_number(job.spent, 2) + " spent" : "", "\n");
+  }
+  return all;
+}
+
+// A page that tells of more runs than this one would is not lost to it.
+void replace_page(const std::string& file, const Found& found, const std::string& folder,
+                  const std::string& scale) {
+  check(!found.runs.empty() || !found.started.empty(), "there are no runs in ", folder);
+  const std::size_t before = std::filesystem::exists(file) ? runs_behind(read_file(file)) : 0;
+  check(before <= found.runs.size(), file, " tells of ", before, " runs, and in ", folder, " there are ",
+        found.runs.size(), ": PAGE=file writes another page");
+  write_file(file, report(found, scale));
+  lesson::print(text("Wrote ", file, " from ", found.runs.size(), " runs.\n"));
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   try {
-    const std::string goal = argc == 2 ? argv[1] : "", folder = setting("FOLDER"), scale = setting("SCALE");
-    check(goal == "jobs" || goal == "report", "expected jobs or report");
+    const std::vector<std::string> arguments(argv + 1, argv + argc);
+    check(!arguments.empty(), "expected jobs, left or report");
+    const std::string& goal = arguments[0];
+    const lesson::Options options = lesson::parse_options({arguments.begin() + 1, arguments.end()});
+    const std::string scale = name_of(options.scale), folder = options.out + "/" + scale;
     const Found found = find_runs(folder, scale);
-    for (const std::string& problem : found.problems) std::cerr << problem << '\n';
-    if (goal == "jobs") {
-      print_jobs(found, folder, scale);
-    } else {
-      write_file(setting("PAGE"), report(found, scale));
-      std::cout << "Wrote " << setting("PAGE") << " from " << found.runs.size() << " runs.\n";
+    for (const std::string& problem : found.problems) lesson::print_error(problem + "\n");
+    if (goal == "report") {
+      replace_page(setting("PAGE"), found, folder, scale);
+      return 0;
     }
+    const std::vector<Job> jobs =
+        jobs_left(found, scale, numbers<int>("LESSONS"), numbers<std::uint64_t>("SEEDS"));
+    check(goal == "jobs" || jobs.empty(), summary(jobs), ": what they said stands above");
+    lesson::print(commands(jobs, scale, folder));
+    lesson::print_error(text(summary(jobs), "; ", found.runs.size(), " runs are done.\n"));
     return 0;
   } catch (const std::exception& error) {
-    std::cerr << "reproduction: " << error.what() << '\n';
+    lesson::print_error(text("reproduction: ", error.what(), "\n"));
     return 2;
   }
 }

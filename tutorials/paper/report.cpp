@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <functional>
 #include <iterator>
 #include <limits>
@@ -132,19 +133,21 @@ std::string circumstances(const Experiment& experiment, const Found& found, cons
     add(lessons, text(run->lesson));
     add(seeds, text(run->seed));
     add(machines, text(run->machine, " (", run->threads, run->threads == 1 ? " thread)" : " threads)"));
-    hours += run->seconds / 3600;
+    hours += run->processor_seconds / 3600;
     date = std::max(date, run->date.substr(0, run->date.find(' ')));
   }
   return text(joined(lessons), " | ", state, " | ", joined(seeds), " | ", fixed_number(hours, 2), " | ",
               joined(machines), " | ", date, " |\n");
 }
 
+constexpr const char* first_words = "# The paper's numbers, and ours\n\n`make paper-report` wrote this page from ";
 constexpr const char* introduction =
     "Theirs are the numbers that the authors of *Uncovering mesa-optimization algorithms in Transformers*\n"
     "(arXiv 2309.05858) stored with their code, in most cases means over five seeds; ours are means over\n"
     "as many seeds as the row says, ± their standard deviation. A loss below theirs has a negative\n"
     "difference, and is a miss too if it is large. The tolerance is 5 % for means and 15 % for single points\n"
-    "of a curve, unless the lesson knows a better one. Hours are those of all runs of the lessons of a row.\n";
+    "of a curve, unless the lesson knows a better one. Hours are those that one core\n"
+    "worked for all runs of the lessons of a row.\n";
 
 }  // namespace
 
@@ -189,8 +192,7 @@ std::string report(const Found& found, const std::string& scale) {
   }
   const auto halfway =
       std::ranges::count_if(found.started, [](const Started& run) { return !run.rows.empty(); });
-  return text("# The paper's numbers, and ours\n\n`make paper-report` wrote this page from ",
-              found.runs.size(), found.runs.size() == 1 ? " run" : " runs", " at SCALE=", scale,
+  return text(first_words, found.runs.size(), found.runs.size() == 1 ? " run" : " runs", " at SCALE=", scale,
               halfway > 0 ? text(", and from what ", halfway, " more had measured so far") : "", ".\n",
               introduction, "\n**Of the paper's ", experiments.size(), " experiments, ", compared_whole,
               compared_whole == 1 ? " has" : " have", " run to the end; ", compared - worst_first.size(),
@@ -200,8 +202,13 @@ std::string report(const Found& found, const std::string& scale) {
               claims.empty() ? "all hold.\n" : "these do not hold:\n\n" + claims,
               "\n## Not run to the end, or not compared\n\n", head({"", "experiment", "why"}), not_run,
               "\n## All experiments\n\n",
-              head({"", "experiment", "lesson", "state", "seeds", "hours", "machine", "date"}), table,
+              head({"", "experiment", "lesson", "state", "seeds", "hours of a core", "machine", "date"}), table,
               "\n## All rows\n", details);
+}
+
+std::size_t runs_behind(const std::string& page) {
+  const std::size_t length = std::string(first_words).size();
+  return page.starts_with(first_words) ? std::strtoul(page.c_str() + length, nullptr, 10) : 0;
 }
 
 }  // namespace mesagrad::reproduction

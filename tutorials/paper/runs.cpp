@@ -96,7 +96,7 @@ Run parse_run(const std::string& source) {
     if (key == "lesson") run.lesson = static_cast<int>(json.number());
     else if (key == "threads") run.threads = static_cast<int>(json.number());
     else if (key == "seed") run.seed = static_cast<std::uint64_t>(json.number());
-    else if (key == "seconds") run.seconds = json.number();
+    else if (key == "processor_seconds") run.processor_seconds = json.number();
     else if (key == "scale") run.scale = json.string();
     else if (key == "machine") run.machine = json.string();
     else if (key == "date") run.date = json.string();
@@ -105,7 +105,8 @@ Run parse_run(const std::string& source) {
     else json.skip_value();
   });
   json.end();
-  check(run.lesson > 0 && run.threads > 0 && !run.date.empty(), "results: not all that a lesson writes");
+  check(run.lesson > 0 && run.threads > 0 && run.processor_seconds > 0 && !run.date.empty(),
+        "results: not all that a lesson writes");
   return run;
 }
 
@@ -147,7 +148,7 @@ Found find_runs(const fs::path& folder, const std::string& scale) {
 double hours_of(int lesson, const Found& found, const std::string& scale) {
   std::vector<double> hours;
   for (const Run& run : found.runs) {
-    if (run.lesson == lesson) hours.push_back(run.seconds * run.threads / 2 / 3600);
+    if (run.lesson == lesson) hours.push_back(run.processor_seconds / 2 / 3600);
   }
   const auto known = std::ranges::find(measured_hours, lesson, &Hours::lesson);
   if (hours.empty() && scale == "paper" && known != measured_hours.end()) hours.push_back(known->hours);
@@ -162,7 +163,7 @@ std::vector<Job> jobs_left(const Found& found, const std::string& scale, const s
       const auto same = [&](const auto& run) { return run.lesson == lesson && run.seed == seed; };
       if (std::ranges::any_of(found.runs, same)) continue;
       const auto started = std::ranges::find_if(found.started, same);
-      const double spent = started == found.started.end() ? 0 : started->seconds / 3600;
+      const double spent = started == found.started.end() ? 0 : started->processor_seconds / 2 / 3600;
       jobs.push_back({lesson, seed, hours_of(lesson, found, scale), spent});
     }
   }

@@ -23,7 +23,7 @@ struct FailedClaim {
 struct Run {
   int lesson = 0, threads = 0, claims = 0;
   std::uint64_t seed = 0;
-  double seconds = 0;
+  double processor_seconds = 0;
   std::string scale, machine, date;
   std::vector<Row> rows;
   std::vector<FailedClaim> failed;
@@ -55,7 +55,7 @@ struct Job {
   int lesson = 0;
   std::uint64_t seed = 0;
   double hours = 0;  // from first to last; NaN if nobody knows
-  double spent = 0;  // hours that it has run for by now
+  double spent = 0;  // of these, by now
 
   double left() const { return std::max(hours - spent, 0.0); }  // NaN stays NaN
 };

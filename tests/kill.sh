@@ -2,6 +2,9 @@
 # may be lost or differ, no file may be there in part, and no temporary file may outlive the next run. Expects
 # of the Makefile: BUILD, NUMBERS, TIMES, SEED.
 set -e
+for number in "TIMES=${TIMES:-1}" "SEED=${SEED:-1}"; do
+  case ${number#*=} in *[!0-9]*) echo "$number: expected a whole number" >&2 && exit 2 ;; esac
+done
 out=$(mktemp -d "$BUILD/kill.XXXXXX")
 trap 'rm -rf "$out"' EXIT
 times=${TIMES:-1000} kills=0
@@ -60,7 +63,7 @@ done
 # one or the other.
 for upto in 0 10; do UPTO=$upto OUT="$out/whole-$upto" "$BUILD/teacher" student >"$out/log"; done
 upto=0 most=1
-while [ $kills -lt "$times" ]; do
+while :; do
   mkdir -p "$out/student"
   while killed env UPTO=$upto OUT="$out/student" "$BUILD/teacher" student; do
     find "$out/student" -type f ! -name '.mesagrad-*' | while read -r file; do
@@ -71,6 +74,7 @@ while [ $kills -lt "$times" ]; do
   done
   diff -r "$out/whole-$upto" "$out/student" || fails "The starter UPTO=$upto is another one"
   nothing_abandoned "$out/student"
+  [ "$kills" -lt "$times" ] || break
   [ $((kills % 5)) -gt 0 ] || rm -rf "$out/student"
 done
 echo "$kills programs were killed; no result was lost, and none differs."

@@ -2,6 +2,9 @@
 # 256 MB (with the sanitizer's own) or 64 MB at once is a finding, too. Expects of the Makefile: MAKE, CXX
 # (empty: the newest clang), OUT, RUNS, SEED.
 set -e
+for number in "RUNS=${RUNS:-1}" "SEED=${SEED:-1}"; do
+  case ${number#*=} in *[!0-9]*) echo "$number: expected a whole number" >&2 && exit 2 ;; esac
+done
 CXX=${CXX:-$(echo "$PATH" | tr : '\n' | while read -r folder; do ls "$folder" 2>/dev/null; done |
   grep -xE 'clang\+\+(-[0-9]+)?' | sort -V | tail -n 1)}
 CXX=${CXX:-clang++}

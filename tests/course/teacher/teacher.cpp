@@ -18,12 +18,13 @@ std::string setting(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-int number(const char* name, int most) {
+int number(const char* name, int least, int most) {
   const std::string value = setting(name);
-  check(!value.empty() && value.size() < 3 && value.find_first_not_of("0123456789") == std::string::npos &&
-            std::stoi(value) <= most,
-        name, "=", value, " is no assignment: 0 to ", most);
-  return std::stoi(value);
+  const bool digits =
+      !value.empty() && value.size() < 3 && value.find_first_not_of("0123456789") == std::string::npos;
+  const int number = digits ? std::stoi(value) : -1;
+  check(number >= least && number <= most, name, "=", value, ": expected ", least, " to ", most);
+  return number;
 }
 
 // Whether there is more in a folder than folders.
@@ -38,7 +39,7 @@ bool holds_files(const Path& folder) {
 // A starter for those who have solved assignments up to UPTO, in OUT; with the answers in FROM.
 int student() {
   const Path out = setting("OUT"), from = setting("FROM");
-  const int upto = number("UPTO", 10);
+  const int upto = number("UPTO", 0, 10);
   check(!out.empty(), "OUT=dir says where the starter goes");
   remove_abandoned((out / starter_file).parent_path());
   check(std::filesystem::exists(out / starter_file) || !holds_files(out), out.string(),
@@ -54,7 +55,7 @@ int student() {
     }
   }
   // First of all, so that the folder is known for a starter, however this ends.
-  std::filesystem::create_directories((out / starter_file).parent_path());
+  create_writable((out / starter_file).parent_path());
   write_file(out / starter_file, starter.at(starter_file));
   write_tree(out, starter);
   std::cout << text(out.string(), ": solved up to assignment ", upto,
@@ -69,7 +70,7 @@ int student() {
 // For the proof that the course holds what it promises (proof.sh).
 int leaks() {
   const Tree tree = read_tree(".");
-  const int upto = number("UPTO", 10);
+  const int upto = number("UPTO", 0, 10);
   const std::string leak = leak_of(tree, starter_of(tree, upto, ""), upto);
   check(leak.empty(), leak);
   return 0;
@@ -93,7 +94,7 @@ int plant_mistake() {
 }
 
 int grade_submission() {
-  GradeOptions options{.assignment = number("A", 9),
+  GradeOptions options{.assignment = number("A", 1, 9),
                        .submission = setting("FROM"),
                        .student = setting("ID"),
                        .secret = setting("SECRET")};

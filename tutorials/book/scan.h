@@ -19,18 +19,20 @@ struct Word {
   bool is(const char* other) const { return text == other; }
 };
 
+// Variables with their types ("" if these are not obvious), and types that a function has to itself ("").
+using Variables = std::map<std::string, std::string>;
+
 // A declaration, with its body if it has one: tokens first .. last.
 struct Declaration {
   std::size_t first = 0, last = 0;
-  std::string owner = {};                          // the type whose names it knows
-  std::map<std::string, std::string> locals = {};  // variables and their types: "" if these are not obvious
-  std::set<std::string> parameters = {};           // of a template
+  std::string owner = {};  // the type whose names it knows
+  Variables locals = {};
 };
 
 struct Definition {
   std::size_t token = 0;
   std::string owner = {}, space = {};
-  bool is_function = false, has_body = false, is_hidden = false;  // in a namespace without a name
+  bool is_function = false, has_body = false;
 };
 
 struct Scanned {
@@ -39,7 +41,7 @@ struct Scanned {
   std::vector<Declaration> declarations;
   std::vector<Definition> definitions;
   std::set<std::string> spaces;
-  std::map<std::string, std::map<std::string, std::string>> fields;  // of types, with their types
+  std::map<std::string, Variables> fields;  // of types
   std::map<std::string, std::set<std::string>> bases;
 };
 

@@ -1,5 +1,6 @@
 #include "tutorials/book/excerpts.h"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "core/error.h"
@@ -40,10 +41,12 @@ Lines handout_of(const std::string& assignment) {
   Lines handout;
   bool skipping = false;
   for (const std::string& line : top_comment(assignment)) {
-    const auto is = [&](const char* start) { return line.starts_with(start); };
-    const bool label = is("Read: ") || is("Find out: ") || is("To write: ") || is("Hours: ") || is("Unlocks: ");
+    const auto begins = [&](const std::vector<const char*>& starts) {
+      return std::ranges::any_of(starts, [&](const char* start) { return line.starts_with(start); });
+    };
+    const bool label = begins({"Read: ", "Find out: ", "To write: ", "Hours: ", "Unlocks: "});
     const bool item = line.size() > 2 && lesson::is_digit(line[0]) && line[1] == '.';
-    skipping = is("Hint ") || is("Mistake ") || is("Withheld: ") || (skipping && !line.empty() && !label);
+    skipping = begins({"Hint ", "Mistake ", "Withheld: "}) || (skipping && !line.empty() && !label);
     if (label || item) handout.emplace_back();
     if (!skipping) handout.push_back(line);
   }

@@ -56,7 +56,7 @@ Sources code_of(const std::vector<Chapter>& chapters) {
   return code;
 }
 
-// Where the piece of markup that begins at i ends: a tag, a word or a path, "lesson 3", or any other character.
+// Where the piece of markup that begins at i ends: a tag, a word, a path, "lesson 3", or any other character.
 std::size_t end_of_piece(const std::string& markup, std::size_t i) {
   if (markup[i] == '<' || markup[i] == '&')
     return std::min(markup.find(markup[i] == '<' ? '>' : ';', i), markup.size() - 1) + 1;

@@ -22,7 +22,6 @@ class Resolver {
     for (const auto& [file, source] : sources) scanned_[file] = scan(source);
     for (const auto& [file, scanned] : scanned_) {
       see(file, names_.visible_[file]);
-      spaces_.insert(scanned.spaces.begin(), scanned.spaces.end());
       for (const auto& [type, fields] : scanned.fields) fields_[type].insert(fields.begin(), fields.end());
       bases_.insert(scanned.bases.begin(), scanned.bases.end());
     }
@@ -46,8 +45,9 @@ class Resolver {
   }
 
   void define(const std::string& file, const Scanned& scanned) {
-    for (const Definition& one : scanned.definitions) {
-      const Word& word = scanned.words[one.token];
+    for (const Declaration& one : scanned.declarations) {
+      if (one.name == 0) continue;
+      const Word& word = scanned.words[one.name];
       Name* name = names_.only(file, word.text, [&](const Name& other) {
         const bool same = other.owner == one.owner && (!one.owner.empty() || other.space == one.space);
         return same && (other.home.file == file || file.ends_with(".cpp"));
@@ -56,7 +56,8 @@ class Resolver {
         const Place home = {file, word.line};
         name = &names_.names_.emplace_back(Name{word.text, one.owner, one.space, one.is_function, home});
         names_.of_word_[word.text].push_back(name);
-      } else if (one.has_body && name->body.line == 0) {
+        spaces_.insert(one.space);
+      } else if ((one.has_body || !one.is_function) && name->body.line == 0) {
         name->body = {file, word.line};
       }
       names_.mentions_[{file, word.line, word.column}] = name;
@@ -101,9 +102,7 @@ class Resolver {
       return (is_free || is_here) && (called || !name.is_function || (is_free && is_here));
     };
     if (Name* name = names_.only(file_, word, fits)) return name;
-    const std::set<std::string>& spaces = scanned_[file_].spaces;
-    return names_.only(file_, word,
-                       [&](const Name& name) { return fits(name) && spaces.contains(name.space); });
+    return names_.only(file_, word, [&](const Name& name) { return fits(name) && name.space == in_->space; });
   }
 
   // Where the . or -> before the word at i begins, or i.

@@ -42,8 +42,9 @@ class Scanner {
           const std::string_view file = token.text.substr(include.size());
           out.includes.emplace_back(file.substr(0, file.find('"')));
         }
+        const std::string_view word = token.kind == Kind::text ? "text" : token.text;  // whose } closes nothing
         if (!blank && token.kind != Kind::comment)
-          out.words.push_back({token.kind, std::string(token.text), number, token.column, space});
+          out.words.push_back({token.kind, std::string(word), number, token.column, space});
         space = blank;
       }
     }
@@ -88,18 +89,23 @@ class Scanner {
     }
     if (is_one_of(first, {"public", "private", "protected"})) return first + 2;
     const std::size_t start = behind_prefix(first), head = end_of_head(start);
-    const bool has_body = at(head).is("{");
     if (at(head).is("}")) return head;
+    const bool has_body = at(head).is("{");
     if (has_body && at(start).is("namespace")) {
-      open_namespace(start, head);
-    } else if (has_body && opens_type(start)) {
-      open_type(first, start, head);
-    } else {
-      const std::size_t last = has_body ? partner_[head] : head;
-      declare(first, start, head, last);
-      return last + 1;
+      scopes_.push_back({head > start + 1 ? at(head - 1).text : "", false});
+      return head + 1;
     }
-    return head + 1;
+    const bool is_type = has_body && opens_type(start);
+    Declaration declaration{first, is_type || !has_body ? head : partner_[head], owner(), space()};
+    declaration.has_body = has_body;
+    if (is_type) {
+      declare_type(declaration, start, head);
+    } else {
+      declare(declaration, start, head);
+    }
+    if (at(declaration.name).is("main")) declaration.name = 0;
+    out.declarations.push_back(declaration);
+    return declaration.last + 1;
   }
 
   // Where a declaration that begins at i says what it is: behind template<...>.
@@ -121,41 +127,34 @@ class Scanner {
     return i;
   }
 
-  void open_namespace(std::size_t start, std::size_t head) {
-    const bool has_name = head > start + 1;
-    if (has_name) out.spaces.insert(at(head - 1).text);
-    scopes_.push_back({has_name ? at(head - 1).text : "", false});
-  }
-
-  void open_type(std::size_t first, std::size_t start, std::size_t head) {
-    const std::size_t name = start + (at(start + 1).is("class") ? 2 : 1);
-    const std::string& type = at(name).text;
-    out.fields[type] = locals_in(first, head, name);  // what it is a template of
-    out.declarations.push_back({first, head, owner(), out.fields[type]});
-    define(name, owner(), false, true);
-    for (std::size_t i = name + 1; i < head; ++i) {
+  // Both: its head is start .. head - 1.
+  void declare_type(Declaration& declaration, std::size_t start, std::size_t head) {
+    declaration.name = start + (at(start + 1).is("class") ? 2 : 1);
+    declaration.locals = locals_in(declaration, declaration.name);
+    const std::string& type = at(declaration.name).text;
+    out.fields[type] = declaration.locals;  // what it is a template of
+    for (std::size_t i = declaration.name + 1; i < head; ++i) {
       if (is_word(i)) out.bases[type].insert(at(i).text);
     }
     scopes_.push_back({type, true});
   }
 
-  // Its head is start .. head - 1.
-  void declare(std::size_t first, std::size_t start, std::size_t head, std::size_t last) {
+  void declare(Declaration& declaration, std::size_t start, std::size_t head) {
     const std::size_t function = function_in(start, head);
-    const bool is_function = function < head;
-    const std::size_t name = is_function ? function : named_in(start, head);
-    const bool is_field = !is_function && !owner().empty() && !at(start).is("using");
-    Declaration declaration{first, last, owner(), locals_in(first, last, is_field ? last : name)};
-    if (is_field) out.fields[declaration.owner].insert(declaration.locals.begin(), declaration.locals.end());
-    if (is_function) {
+    declaration.is_function = function < head;
+    const std::size_t name = declaration.is_function ? function : named_in(start, head);
+    const bool is_field = !declaration.is_function && !declaration.owner.empty() && !at(start).is("using");
+    declaration.locals = locals_in(declaration, is_field ? head : name);
+    if (is_field) {
+      out.fields[declaration.owner].insert(declaration.locals.begin(), declaration.locals.end());
+      return;
+    }
+    if (declaration.is_function) {
       const std::size_t full = at(name - 1).is("~") ? name - 1 : name;
       if (at(full - 1).is(":") && at(full - 2).is(":")) declaration.owner = at(full - 3).text;
-      const bool is_constructor = at(name).text == declaration.owner;
-      if (!is_constructor && name > start) define(name, declaration.owner, true, last > head);
-    } else if (!is_field) {
-      define(name, declaration.owner, false, true);
     }
-    out.declarations.push_back(std::move(declaration));
+    const bool is_constructor = declaration.is_function && at(name).text == declaration.owner;
+    if (is_word(name) && name > start && !is_constructor) declaration.name = name;
   }
 
   // The name of the function that is declared in i .. last - 1, or `last` if it is something else.
@@ -181,20 +180,19 @@ class Scanner {
 
   std::string owner() const { return scopes_.empty() || !scopes_.back().is_type ? "" : scopes_.back().name; }
 
-  void define(std::size_t token, const std::string& owner, bool is_function, bool has_body) {
-    if (!is_word(token) || at(token).is("main")) return;
-    Definition definition{token, owner, "", is_function, has_body};
+  std::string space() const {
+    std::string innermost;
     for (const Scope& scope : scopes_) {
-      if (!scope.is_type && !scope.name.empty()) definition.space = scope.name;
+      if (!scope.is_type && !scope.name.empty()) innermost = scope.name;
     }
-    out.definitions.push_back(definition);
+    return innermost;
   }
 
   // -- Variables -------------------------------------------------------------------------------------
 
-  Variables locals_in(std::size_t first, std::size_t last, std::size_t own_name) const {
+  Variables locals_in(const Declaration& declaration, std::size_t own_name) const {
     Variables locals;
-    for (std::size_t i = first; i <= last; ++i) {
+    for (std::size_t i = declaration.first; i <= declaration.last; ++i) {
       if (at(i).is("[") && is_one_of(i - 1, {"auto", "&"})) {
         for (std::size_t j = i; j < partner_[i]; ++j) locals.emplace(at(j).text, "");
       }

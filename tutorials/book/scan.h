@@ -25,13 +25,9 @@ using Variables = std::map<std::string, std::string>;
 // A declaration, with its body if it has one: tokens first .. last.
 struct Declaration {
   std::size_t first = 0, last = 0;
-  std::string owner = {};  // the type whose names it knows
+  std::string owner = {}, space = {};  // the type whose names it knows; its innermost namespace
   Variables locals = {};
-};
-
-struct Definition {
-  std::size_t token = 0;
-  std::string owner = {}, space = {};
+  std::size_t name = 0;  // the token that it defines: a type, a function or a constant; 0: nothing of these
   bool is_function = false, has_body = false;
 };
 
@@ -39,8 +35,6 @@ struct Scanned {
   std::vector<Word> words;
   std::vector<std::string> includes;
   std::vector<Declaration> declarations;
-  std::vector<Definition> definitions;
-  std::set<std::string> spaces;
   std::map<std::string, Variables> fields;  // of types
   std::map<std::string, std::set<std::string>> bases;
 };

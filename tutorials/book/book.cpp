@@ -6,7 +6,6 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "tutorials/book/contents.h"
-#include "tutorials/book/excerpts.h"
 #include "tutorials/book/names.h"
 #include "tutorials/lesson/page.h"
 #include "tutorials/lesson/svg.h"
@@ -43,9 +42,8 @@ std::string plain_code(const lesson::Listing& lines) {
 }
 
 std::string plain_body_of(const Chapter& chapter) {
-  if (chapter.is_handout) return lesson::prose_markup(handout_of(chapter.source));
-  const auto steps = chapter.lesson > 0 ? headings(chapter.source) : std::vector<lesson::Piece>{};
-  return lesson::chapter_markup(chapter.source, steps, {lesson::prose_markup, plain_code, false});
+  if (chapter.is_handout) return lesson::prose_markup(chapter.handout);
+  return lesson::chapter_markup(chapter.source, chapter.steps, {lesson::prose_markup, plain_code, false});
 }
 
 Sources code_of(const std::vector<Chapter>& chapters) {
@@ -141,7 +139,7 @@ class Writer {
   std::string body_of(const Chapter& chapter, std::vector<int>& not_run) {
     const std::string& source = chapter.source;
     const auto prose = [&](const Lines& lines) { return linked(lesson::prose_markup(lines)); };
-    if (chapter.is_handout) return prose(handout_of(source)) + exercises(source);
+    if (chapter.is_handout) return prose(chapter.handout) + exercises(chapter.points);
     const lesson::Typesetting set = {prose, [&](const lesson::Listing& lines) { return listing(lines); },
                                      false};
     if (chapter.lesson == 0) return lesson::chapter_markup(source, {}, set);
@@ -152,12 +150,12 @@ class Writer {
     const std::string again = text(" <code>make tutorial-", chapter.lesson, "</code>");
     if (!has_run) {
       not_run.push_back(chapter.lesson);
-      record = {element("p", "This lesson has not run yet:" + again), headings(source)};
+      record = {element("p", "This lesson has not run yet:" + again), chapter.steps};
     } else if (!record.same_source) {
       record.summary += element("p", "Its source has changed since. To run it again:" + again, "fails");
     }
     std::vector<lesson::Piece> pieces;  // headings stand in the place of steps, whose lines are linked to
-    for (const lesson::Piece& step : headings(source)) {
+    for (const lesson::Piece& step : chapter.steps) {
       pieces.push_back({step.line, text("<span id=\"", step.line, "\">\n</span>")});
     }
     pieces.insert(pieces.end(), record.pieces.begin(), record.pieces.end());
@@ -165,9 +163,9 @@ class Writer {
   }
 
   // What an assignment's checks are worth, and where its exercises are.
-  std::string exercises(const std::string& handout) const {
+  std::string exercises(const std::map<std::string, int>& points_of) const {
     std::string rows;
-    for (const auto& [exercise, points] : points_of(handout)) {
+    for (const auto& [exercise, points] : points_of) {
       std::string files;
       for (const Chapter& chapter : chapters_) {
         const bool asks = chapter.source.find("// exercise " + exercise + ": ") != std::string::npos;

@@ -1,18 +1,26 @@
 // What the book consists of: the parts and the chapters that contents.txt lists.
 #pragma once
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
+#include "tutorials/lesson/page.h"
+
 namespace mesagrad::book {
 
-// A file; of a folder or of "core/real" in the list, all files.
+// A file. (If the list has a folder, or "core/real", that is all files of this name.)
 struct Chapter {
   std::string file = {}, source = {};
   std::string title = {}, sentence = {}, page = {};  // the sentence is markup
   std::size_t part = 0;                              // from 1
-  int lesson = 0;                                    // its number, if it is a lesson.cpp
-  bool is_handout = false;                           // of an assignment
+  // Of a lesson.cpp:
+  int lesson = 0;
+  std::vector<lesson::Piece> steps = {};  // their headings, each at its line
+  // Of an assignment:
+  bool is_handout = false;
+  std::vector<std::string> handout = {};   // what students get to read
+  std::map<std::string, int> points = {};  // for all checks of an exercise ("3.1") together
 };
 
 struct Contents {

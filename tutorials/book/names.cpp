@@ -83,7 +83,7 @@ class Resolver {
     const bool called = words[i + 1].is("(") || words[i + 1].is("<");
     if (const std::size_t dot = dot_before(words, i); dot < i) {
       if (!called) return nullptr;
-      const std::string type = dot == 0 ? "" : type_at(words, dot - 1);
+      const std::string type = type_at(words, dot - 1);
       if (type.empty()) return is_common(word) ? nullptr : only_member(word);
       return variable(type) != nullptr ? promise(words[i]) : member(type, word);
     }
@@ -107,14 +107,13 @@ class Resolver {
 
   // Where the . or -> before the word at i begins, or i.
   static std::size_t dot_before(const Words& words, std::size_t i) {
-    if (i > 1 && words[i - 1].is(">") && words[i - 2].is("-")) return i - 2;
-    return i > 1 && words[i - 1].is(".") ? i - 1 : i;
+    if (i > 2 && words[i - 1].is(">") && words[i - 2].is("-")) return i - 2;
+    return i > 2 && words[i - 1].is(".") ? i - 1 : i;
   }
 
   // The type of an expression that ends with the word at i: this, x, x.y or x->y; "" if it is not known.
   std::string type_at(const Words& words, std::size_t i) const {
     if (words[i].is("this")) return in_->owner;
-    if (words[i].kind != lesson::Kind::word) return "";
     const std::size_t dot = dot_before(words, i);
     const std::string* type =
         dot == i ? variable(words[i].text) : field(type_at(words, dot - 1), words[i].text);

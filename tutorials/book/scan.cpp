@@ -23,8 +23,7 @@ class Scanner {
 
  private:
   struct Scope {
-    std::string name;
-    bool is_type;
+    std::string type = {}, space = {};  // "" if it is no type's; the innermost namespace that has a name
   };
 
   // -- Tokens ----------------------------------------------------------------------------------------
@@ -42,7 +41,7 @@ class Scanner {
           const std::string_view file = token.text.substr(include.size());
           out.includes.emplace_back(file.substr(0, file.find('"')));
         }
-        const std::string_view word = token.kind == Kind::text ? "text" : token.text;  // whose } closes nothing
+        const std::string_view word = token.kind == Kind::text ? "" : token.text;  // a } in it closes nothing
         if (!blank && token.kind != Kind::comment)
           out.words.push_back({token.kind, std::string(word), number, token.column, space});
         space = blank;
@@ -84,7 +83,7 @@ class Scanner {
 
   std::size_t behind_declaration(std::size_t first) {
     if (at(first).is("}")) {
-      if (!scopes_.empty()) scopes_.pop_back();
+      if (scopes_.size() > 1) scopes_.pop_back();
       return first + 1;
     }
     if (is_one_of(first, {"public", "private", "protected"})) return first + 2;
@@ -92,12 +91,14 @@ class Scanner {
     if (at(head).is("}")) return head;
     const bool has_body = at(head).is("{");
     if (has_body && at(start).is("namespace")) {
-      scopes_.push_back({head > start + 1 ? at(head - 1).text : "", false});
+      scopes_.push_back({"", head > start + 1 ? at(head - 1).text : scopes_.back().space});
       return head + 1;
     }
     const bool is_type = has_body && opens_type(start);
-    Declaration declaration{first, is_type || !has_body ? head : partner_[head], owner(), space()};
+    Declaration declaration{first, has_body && !is_type ? partner_[head] : head};
     declaration.has_body = has_body;
+    declaration.owner = scopes_.back().type;
+    declaration.space = scopes_.back().space;
     if (is_type) {
       declare_type(declaration, start, head);
     } else {
@@ -136,7 +137,7 @@ class Scanner {
     for (std::size_t i = declaration.name + 1; i < head; ++i) {
       if (is_word(i)) out.bases[type].insert(at(i).text);
     }
-    scopes_.push_back({type, true});
+    scopes_.push_back({type, declaration.space});
   }
 
   void declare(Declaration& declaration, std::size_t start, std::size_t head) {
@@ -178,16 +179,6 @@ class Scanner {
     return last;
   }
 
-  std::string owner() const { return scopes_.empty() || !scopes_.back().is_type ? "" : scopes_.back().name; }
-
-  std::string space() const {
-    std::string innermost;
-    for (const Scope& scope : scopes_) {
-      if (!scope.is_type && !scope.name.empty()) innermost = scope.name;
-    }
-    return innermost;
-  }
-
   // -- Variables -------------------------------------------------------------------------------------
 
   Variables locals_in(const Declaration& declaration, std::size_t own_name) const {
@@ -219,7 +210,7 @@ class Scanner {
   }
 
   std::vector<std::size_t> partner_;
-  std::vector<Scope> scopes_;
+  std::vector<Scope> scopes_ = {{}};  // the first one is the file
 };
 
 }  // namespace

@@ -212,11 +212,12 @@ TEST_CASE("a constructor means its type, and a member means that of the type bef
                       "struct Part { int size() const; };\n"
                       "struct Whole {\n  Whole(int n);\n  Part part;\n  int size() const;\n};\n"},
                      {"a.cpp",
-                      "#include \"a.h\"\nWhole::Whole(int n) : part{.n = n} {}\n"
+                      "#include \"a.h\"\nWhole::Whole(int n) : part{.n = n} { size(); }\n"
                       "int go(Whole& w) { return w.part.size() + w.size(); }\n"
                       "void run() {\n  Whole(1); call(go);\n  struct Part { int x; };\n  Part p;\n}\n"
                       "namespace b {\nconst char* css = R\"(\n}\n)\";\nint go();\n}\nint x = b::go();\n"}});
   CHECK(meaning(names, "a.cpp", 2, 7) == "Whole of a.h:2, 0");
+  CHECK(meaning(names, "a.cpp", 2, 37) == "Whole::size of a.h:5, 0");
   CHECK(meaning(names, "a.cpp", 3, 33) == "Part::size of a.h:1, 0");
   CHECK(meaning(names, "a.cpp", 3, 44) == "Whole::size of a.h:5, 0");
   CHECK(meaning(names, "a.cpp", 5, 2) == "Whole of a.h:2, 0");

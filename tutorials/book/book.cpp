@@ -295,7 +295,7 @@ class Writer {
   const std::filesystem::path out_;
   const Names names_;
   std::map<std::string, const Chapter*> chapter_of_;  // by files, and by "lesson 3"
-  std::string file_;  // the one whose page is being written
+  std::string file_;                                  // the one whose page is being written
 };
 
 }  // namespace

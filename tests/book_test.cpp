@@ -215,7 +215,8 @@ TEST_CASE("a constructor means its type, and a member means that of the type bef
                       "#include \"a.h\"\nWhole::Whole(int n) : part{.n = n} { size(); }\n"
                       "int go(Whole& w) { return w.part.size() + w.size(); }\n"
                       "void run() {\n  Whole(1); call(go);\n  struct Part { int x; };\n  Part p;\n}\n"
-                      "namespace b {\nconst char* css = R\"(\n}\n)\";\nint go();\n}\nint x = b::go();\n"}});
+                      "namespace b {\nconst char* css = R\"(\n}\n)\";\nint go();\n}\nint x = b::go();\n"
+                      "int y() try { return go(); } catch (int no) {}\n"}});
   CHECK(meaning(names, "a.cpp", 2, 7) == "Whole of a.h:2, 0");
   CHECK(meaning(names, "a.cpp", 2, 37) == "Whole::size of a.h:5, 0");
   CHECK(meaning(names, "a.cpp", 3, 33) == "Part::size of a.h:1, 0");
@@ -223,6 +224,7 @@ TEST_CASE("a constructor means its type, and a member means that of the type bef
   CHECK(meaning(names, "a.cpp", 5, 2) == "Whole of a.h:2, 0");
   CHECK(meaning(names, "a.cpp", 5, 17) == "go of a.cpp:3, 0");  // not called here
   CHECK(meaning(names, "a.cpp", 7, 2) == "");                   // this function has a Part of its own
+  CHECK(meaning(names, "a.cpp", 16, 40) == "");
   CHECK(meaning(names, "a.cpp", 15, 11) == "go of a.cpp:13, 0");  // in b still: the text closes nothing
 }
 

@@ -160,7 +160,7 @@ class Scanner {
 
   // The name of the function that is declared in i .. last - 1, or `last` if it is something else.
   std::size_t function_in(std::size_t i, std::size_t last) const {
-    for (; i < last && !at(i).is("="); ++i) {
+    for (; i < last && !is_one_of(i, {"=", "friend"}); ++i) {
       if (at(i).is("operator")) return i;
       if (at(i).is("<") && is_word(i - 1)) i = behind_angles(i) - 1;
       const bool is_name = is_word(i - 1) && !is_one_of(i - 1, {"requires", "__attribute__"});
@@ -174,6 +174,7 @@ class Scanner {
   std::size_t named_in(std::size_t start, std::size_t last) const {
     if (at(start).is("using")) return at(start + 2).is("=") ? start + 1 : last;
     for (std::size_t i = start + 1; i < last; ++i) {
+      if (opens(i)) i = partner_[i];
       if (at(start).is("typedef") ? at(i + 1).is("__attribute__") : declared_type(i).has_value()) return i;
     }
     return last;
@@ -200,7 +201,7 @@ class Scanner {
     const bool ends = is_one_of(i + 1, {"=", ";", ",", ")", "{", "("}) ||
                       (at(i + 1).is(":") && !at(i + 2).is(":"));
     if (!is_word(i) || !ends) return {};
-    while (at(i - 1).is(",") && is_word(i - 2)) i -= 2;                  // int first, second, i;
+    while (at(i - 1).is(",") && is_word(i - 2)) i -= 2;                 // int first, second, i;
     const bool attached = !at(i - 1).after_space && at(i).after_space;  // Type& i is no product
     const std::size_t type = attached && is_one_of(i - 1, {"&", "*"}) ? i - 2 : i - 1;
     if (is_word(type)) return at(type).text;

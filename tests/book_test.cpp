@@ -94,6 +94,14 @@ const Book& the_book() {
   return book;
 }
 
+// "Owner::name of file:line, line of its body"
+std::string meaning(const Names& names, const char* file, int line, std::size_t column) {
+  const Name* name = names.at(file, line, column);
+  return name == nullptr
+             ? ""
+             : name->full() + text(" of ", name->home.file, ":", name->home.line, ", ", name->body.line);
+}
+
 std::string page_of(std::string file) {
   std::ranges::replace(file, '/', '-');
   return file + ".html";
@@ -191,18 +199,33 @@ TEST_CASE("an identifier means what its file includes, and nothing if that is no
                       "#include \"a.h\"\nvoid f(const Box& x) {\n  pour(x); x.size(); std::pour(x);\n  int "
                       "pour = 3; pour;\n}\n"},
                      {"c.cpp", "void g() { pour(1); }\n"}});
-  const auto meaning = [&](const char* file, int line, std::size_t column) {
-    const Name* name = names.at(file, line, column);
-    return name == nullptr
-               ? ""
-               : name->full() + text(" of ", name->home.file, ":", name->home.line, ", ", name->body.line);
-  };
-  CHECK(meaning("b.cpp", 2, 13) == "Box of a.h:2, 0");
-  CHECK(meaning("b.cpp", 3, 13) == "Box::size of a.h:2, 0");
-  CHECK(meaning("a.cpp", 3, 5) == "pour of a.h:3, 3");
-  CHECK(meaning("b.cpp", 3, 2) == "");  // there is a variable of this name
-  CHECK(meaning("c.cpp", 1, 11) == "");
+  CHECK(meaning(names, "b.cpp", 2, 13) == "Box of a.h:2, 0");
+  CHECK(meaning(names, "b.cpp", 3, 13) == "Box::size of a.h:2, 0");
+  CHECK(meaning(names, "a.cpp", 3, 5) == "pour of a.h:3, 3");
+  CHECK(meaning(names, "b.cpp", 3, 2) == "");  // there is a variable of this name
+  CHECK(meaning(names, "c.cpp", 1, 11) == "");
   CHECK(names.at("a.h", 2, 36)->uses == std::map<std::string, std::set<int>>{{"a.cpp", {3}}, {"a.h", {5}}});
+}
+
+TEST_CASE("a constructor means its type, and a member means that of the type before it", "[book]") {
+  const Names names({{"a.h",
+                      "struct Part { int size() const; };\n"
+                      "struct Whole {\n  Whole(int n);\n  Part part;\n  int size() const;\n};\n"},
+                     {"a.cpp",
+                      "#include \"a.h\"\nWhole::Whole(int n) : part{.n = n} { size(); }\n"
+                      "int go(Whole& w) { return w.part.size() + w.size(); }\n"
+                      "void run() {\n  Whole(1); call(go);\n  struct Part { int x; };\n  Part p;\n}\n"
+                      "namespace b {\nconst char* css = R\"(\n}\n)\";\nint go();\n}\nint x = b::go();\n"
+                      "int y() try { return go(); } catch (int no) {}\n"}});
+  CHECK(meaning(names, "a.cpp", 2, 7) == "Whole of a.h:2, 0");
+  CHECK(meaning(names, "a.cpp", 2, 37) == "Whole::size of a.h:5, 0");
+  CHECK(meaning(names, "a.cpp", 3, 33) == "Part::size of a.h:1, 0");
+  CHECK(meaning(names, "a.cpp", 3, 44) == "Whole::size of a.h:5, 0");
+  CHECK(meaning(names, "a.cpp", 5, 2) == "Whole of a.h:2, 0");
+  CHECK(meaning(names, "a.cpp", 5, 17) == "go of a.cpp:3, 0");  // not called here
+  CHECK(meaning(names, "a.cpp", 7, 2) == "");                   // this function has a Part of its own
+  CHECK(meaning(names, "a.cpp", 16, 40) == "");
+  CHECK(meaning(names, "a.cpp", 15, 11) == "go of a.cpp:13, 0");  // in b still: the text closes nothing
 }
 
 TEST_CASE("what a lesson showed stands where it was made; what is missing is said", "[book][errors]") {

@@ -1,12 +1,11 @@
 #include "tutorials/book/book.h"
 
 #include <algorithm>
-#include <optional>
 #include <tuple>
 
 #include "core/error.h"
 #include "core/files.h"
-#include "tutorials/book/excerpts.h"
+#include "tutorials/book/contents.h"
 #include "tutorials/book/names.h"
 #include "tutorials/lesson/page.h"
 #include "tutorials/lesson/svg.h"
@@ -18,16 +17,7 @@ using lesson::element;
 using lesson::escape;
 using Lines = std::vector<std::string>;
 
-constexpr const char* contents_file = "tutorials/book/contents.txt";
 constexpr std::size_t largest_page = 1'480'000;  // bytes, without its head
-
-struct Chapter {
-  std::string file = {}, title = {}, sentence = {};
-  std::size_t part = 0;
-  int lesson = 0;  // its number, if it is a lesson.cpp
-  bool is_handout = false;
-  std::string page = {};
-};
 
 std::string link(const std::string& to, const std::string& markup) {
   return "<a href=\"" + to + "\">" + markup + "</a>";
@@ -35,6 +25,11 @@ std::string link(const std::string& to, const std::string& markup) {
 
 void add(std::string& list, const std::string& item, const char* between = ", ") {
   list += (list.empty() ? "" : between) + item;
+}
+
+std::string in_lower_case(std::string word) {
+  for (char& c : word) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return word;
 }
 
 // For print and for the browser's search: every fifth line has its number, and nothing is a link.
@@ -46,16 +41,44 @@ std::string plain_code(const lesson::Listing& lines) {
   return element("pre", html, "plain");
 }
 
+std::string plain_body_of(const Chapter& chapter) {
+  if (chapter.is_handout) return lesson::prose_markup(chapter.handout);
+  return lesson::chapter_markup(chapter.source, chapter.steps, {lesson::prose_markup, plain_code, false});
+}
+
+Sources code_of(const std::vector<Chapter>& chapters) {
+  Sources code;
+  for (const Chapter& chapter : chapters) {
+    if (!chapter.is_handout) code[chapter.file] = chapter.source;
+  }
+  return code;
+}
+
+// Where the piece of markup that begins at i ends: a tag, a word, a path, "lesson 3", or any other character.
+std::size_t end_of_piece(const std::string& markup, std::size_t i) {
+  if (markup[i] == '<' || markup[i] == '&')
+    return std::min(markup.find(markup[i] == '<' ? '>' : ';', i), markup.size() - 1) + 1;
+  if (!lesson::in_word(markup[i])) return i + 1;
+  std::size_t end = i;
+  for (const std::string start : {"lesson ", "Lesson "}) {
+    const std::size_t number = i + start.size();
+    if (markup.compare(i, start.size(), start) == 0 && lesson::is_digit(markup[number])) end = number;
+  }
+  const auto goes_on = [](char c) { return lesson::in_word(c) || c == '/' || c == '.'; };
+  while (end < markup.size() && goes_on(markup[end])) ++end;
+  while (markup[end - 1] == '.' || markup[end - 1] == '/') --end;
+  return end;
+}
+
 class Writer {
  public:
-  Writer(const std::filesystem::path& root, const std::filesystem::path& out) : root_(root), out_(out) {
-    read_contents();
-    Sources code;
+  Writer(const Contents& contents, const std::filesystem::path& out)
+      : parts_(contents.parts), chapters_(contents.chapters), out_(out), names_(code_of(chapters_)) {
     for (const Chapter& chapter : chapters_) {
       chapter_of_[chapter.file] = &chapter;
-      if (!chapter.is_handout) code[chapter.file] = sources_[chapter.file];
+      if (chapter.lesson == 0) continue;
+      for (const char* word : {"lesson ", "Lesson "}) chapter_of_[text(word, chapter.lesson)] = &chapter;
     }
-    names_.emplace(code);
   }
 
   Book book() {
@@ -75,48 +98,6 @@ class Writer {
   }
 
  private:
-  // -- What there is ---------------------------------------------------------------------------------
-
-  void read_contents() {
-    const bool starter = exists(root_ / "tests/course/starter");
-    for (const std::string& line : lines_of(read_file(root_ / contents_file))) {
-      if (line.starts_with("# ")) parts_.push_back(escape(line.substr(2)));
-      if (line.empty() || line.starts_with("#")) continue;
-      Lines files;  // of a folder, or a header and what belongs to it
-      if (is_directory(root_ / line)) {
-        for (const auto& entry : std::filesystem::directory_iterator(root_ / line)) {
-          const std::string ending = entry.path().extension();
-          if (ending == ".h" || ending == ".cpp")
-            files.push_back(line + "/" + entry.path().filename().string());
-        }
-        std::ranges::sort(files);
-      } else {
-        for (const char* ending : {".h", ".cpp"}) {
-          if (exists(root_ / (line + ending))) files.push_back(line + ending);
-        }
-      }
-      check(!files.empty() || starter, contents_file, " lists ", line, ", which is not there");
-      for (const std::string& file : files) add_chapter(file);
-    }
-  }
-
-  void add_chapter(const std::string& file) {
-    const std::string source = read_file(root_ / file);
-    check(sources_.emplace(file, source).second, contents_file, " lists ", file, " twice");
-    Chapter chapter{file, file, lesson::formula_markup(first_sentence(source)), parts_.size()};
-    const std::size_t digits = file.find_first_of("0123456789");
-    if (file.starts_with("tests/")) {
-      chapter.is_handout = true;
-      chapter.title = text("Assignment ", std::stoi(file.substr(digits)));
-    } else if (digits < file.size() && file.ends_with("/lesson.cpp")) {
-      chapter.lesson = std::stoi(file.substr(digits));
-      chapter.title = text("Lesson ", chapter.lesson);
-    }
-    chapter.page = file + ".html";
-    std::ranges::replace(chapter.page, '/', '-');
-    chapters_.push_back(chapter);
-  }
-
   // -- Links from the page that is being written -----------------------------------------------------
 
   std::string to(const std::string& file, const std::string& id) const {
@@ -129,26 +110,8 @@ class Writer {
   std::string linked(const std::string& markup) const {
     std::string html;
     for (std::size_t i = 0, end = 0; i < markup.size(); i = end) {
-      end = i + 1;
-      if (markup[i] == '<' || markup[i] == '&') {
-        end = std::min(markup.find(markup[i] == '<' ? '>' : ';', i), markup.size() - 1) + 1;
-      } else if (lesson::in_word(markup[i])) {
-        const auto goes_on = [](char c) { return lesson::in_word(c) || c == '/' || c == '.'; };
-        while (end < markup.size() && goes_on(markup[end])) ++end;
-        while (markup[end - 1] == '.' || markup[end - 1] == '/') --end;
-      }
-      std::string word = markup.substr(i, end - i), target = target_of(word, html.ends_with("<code>"));
-      if (word == "lesson" || word == "Lesson") {
-        std::size_t last = std::min(end + 1, markup.size());
-        while (last < markup.size() && lesson::is_digit(markup[last])) ++last;
-        const std::string number = markup.substr(end, last - end);
-        for (const Chapter& chapter : chapters_) {
-          if (chapter.lesson == 0 || number != text(" ", chapter.lesson) || chapter.file == file_) continue;
-          target = chapter.page;
-          word += number;
-          end = last;
-        }
-      }
+      end = end_of_piece(markup, i);
+      const std::string word = markup.substr(i, end - i), target = target_of(word, html.ends_with("<code>"));
       html += target.empty() ? word : link(target, word);
     }
     return html;
@@ -157,9 +120,9 @@ class Writer {
   std::string target_of(const std::string& word, bool is_code) const {
     for (const std::string& path : {word, file_.substr(0, file_.rfind('/') + 1) + word}) {
       const auto found = chapter_of_.find(path);
-      if (found != chapter_of_.end() && path != file_) return found->second->page;
+      if (found != chapter_of_.end() && found->second->file != file_) return found->second->page;
     }
-    const Name* name = is_code ? names_->in_prose(file_, word) : nullptr;
+    const Name* name = is_code ? names_.in_prose(file_, word) : nullptr;
     return name == nullptr ? "" : to(*name);
   }
 
@@ -174,9 +137,9 @@ class Writer {
   // -- A chapter -------------------------------------------------------------------------------------
 
   std::string body_of(const Chapter& chapter, std::vector<int>& not_run) {
-    const std::string& source = sources_.at(chapter.file);
+    const std::string& source = chapter.source;
     const auto prose = [&](const Lines& lines) { return linked(lesson::prose_markup(lines)); };
-    if (chapter.is_handout) return prose(handout_of(source)) + exercises(source);
+    if (chapter.is_handout) return prose(chapter.handout) + exercises(chapter.points);
     const lesson::Typesetting set = {prose, [&](const lesson::Listing& lines) { return listing(lines); },
                                      false};
     if (chapter.lesson == 0) return lesson::chapter_markup(source, {}, set);
@@ -187,12 +150,12 @@ class Writer {
     const std::string again = text(" <code>make tutorial-", chapter.lesson, "</code>");
     if (!has_run) {
       not_run.push_back(chapter.lesson);
-      record = {element("p", "This lesson has not run yet:" + again), headings(source)};
+      record = {element("p", "This lesson has not run yet:" + again), chapter.steps};
     } else if (!record.same_source) {
       record.summary += element("p", "Its source has changed since. To run it again:" + again, "fails");
     }
     std::vector<lesson::Piece> pieces;  // headings stand in the place of steps, whose lines are linked to
-    for (const lesson::Piece& step : headings(source)) {
+    for (const lesson::Piece& step : chapter.steps) {
       pieces.push_back({step.line, text("<span id=\"", step.line, "\">\n</span>")});
     }
     pieces.insert(pieces.end(), record.pieces.begin(), record.pieces.end());
@@ -200,13 +163,13 @@ class Writer {
   }
 
   // What an assignment's checks are worth, and where its exercises are.
-  std::string exercises(const std::string& handout) const {
+  std::string exercises(const std::map<std::string, int>& points_of) const {
     std::string rows;
-    for (const auto& [exercise, points] : points_of(handout)) {
+    for (const auto& [exercise, points] : points_of) {
       std::string files;
-      for (const auto& [file, source] : sources_) {
-        const bool asks = source.find("// exercise " + exercise + ": ") != std::string::npos;
-        if (asks) add(files, link(chapter_of_.at(file)->page, file));
+      for (const Chapter& chapter : chapters_) {
+        const bool asks = chapter.source.find("// exercise " + exercise + ": ") != std::string::npos;
+        if (asks) add(files, link(chapter.page, chapter.file));
       }
       rows += element("dt", text(exercise, ": ", points, " points")) + element("dd", files);
     }
@@ -218,7 +181,7 @@ class Writer {
     const std::string code =
         lesson::code_markup(lines, [&](int line, const lesson::Token& token, const std::string& markup) {
           if (token.kind == lesson::Kind::comment) return linked(markup);
-          const Name* name = names_->at(file_, line, token.column);
+          const Name* name = names_.at(file_, line, token.column);
           if (name == nullptr) return markup;
           const bool home = name->home.file == file_ && name->home.line == line;
           if (!home || std::ranges::find(defined, name) != defined.end()) return link(to(*name), markup);
@@ -237,10 +200,8 @@ class Writer {
       std::string files;
       for (const auto& [file, lines] : name->uses) {
         std::string places = file == file_ ? "here" : file;
-        for (const int line : lines) {
-          const bool more =
-              static_cast<std::size_t>(std::ranges::distance(lines.begin(), lines.find(line))) < shown;
-          if (more) places += " " + link(to({file, line}), text(line));
+        for (std::size_t listed = 0; const int line : lines) {
+          if (++listed <= shown) places += " " + link(to({file, line}), text(line));
         }
         count += lines.size();
         add(files, places + (lines.size() > shown ? " …" : ""), "; ");
@@ -258,7 +219,7 @@ class Writer {
   std::string names_in(const std::string& file, bool with_members) const {
     Lines order;
     std::map<std::string, std::string> heads, members;
-    for (const Name& name : names_->all()) {
+    for (const Name& name : names_.all()) {
       const Place place = name.home.file == file ? name.home : name.body;
       if (place.file != file) continue;
       const std::string head = name.owner.empty() ? name.word : name.owner;
@@ -295,18 +256,14 @@ class Writer {
   }
 
   std::string names_page() const {
-    const auto key = [](const Name* name) {
-      std::string lower = name->word;
-      for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-      return std::tuple(lower, name->owner, name->home.file);
-    };
-    std::vector<const Name*> names;
-    for (const Name& name : names_->all()) names.push_back(&name);
-    std::ranges::sort(names, {}, key);
+    std::multimap<std::tuple<std::string, std::string, std::string>, const Name*> sorted;
+    for (const Name& name : names_.all()) {
+      sorted.insert({{in_lower_case(name.word), name.owner, name.home.file}, &name});
+    }
     std::map<char, std::string> of_letter;
-    for (const Name* name : names) {
+    for (const auto& [key, name] : sorted) {
       const std::string of = (name->owner.empty() ? "" : "of " + name->owner + ", ") + name->home.file;
-      of_letter[std::get<0>(key(name))[0]] +=
+      of_letter[std::get<0>(key)[0]] +=
           element("li", link(to(*name), name->word) + " " + element("span", of, "facts"));
     }
     std::string html = element("nav", link("contents.html", "Contents"));
@@ -320,14 +277,7 @@ class Writer {
   void add_whole(std::map<std::string, std::string>& pages) const {
     Lines bodies = {""};
     for (const Chapter& chapter : chapters_) {
-      const std::string& source = sources_.at(chapter.file);
-      const std::vector<lesson::Piece> pieces =
-          chapter.lesson > 0 ? headings(source) : std::vector<lesson::Piece>{};
-      const std::string body =
-          element("h1", chapter.title) +
-          (chapter.is_handout
-               ? lesson::prose_markup(handout_of(source))
-               : lesson::chapter_markup(source, pieces, {lesson::prose_markup, plain_code, false}));
+      const std::string body = element("h1", chapter.title) + plain_body_of(chapter);
       if (bodies.back().size() + body.size() > largest_page) bodies.emplace_back();
       bodies.back() += body;
     }
@@ -340,19 +290,18 @@ class Writer {
     }
   }
 
-  std::filesystem::path root_, out_;
-  Lines parts_;
-  std::vector<Chapter> chapters_;
-  Sources sources_;
-  std::map<std::string, const Chapter*> chapter_of_;
-  std::optional<Names> names_;
-  std::string file_;  // the one whose page is being written
+  const Lines parts_;
+  const std::vector<Chapter> chapters_;
+  const std::filesystem::path out_;
+  const Names names_;
+  std::map<std::string, const Chapter*> chapter_of_;  // by files, and by "lesson 3"
+  std::string file_;                                  // the one whose page is being written
 };
 
 }  // namespace
 
 Book make_book(const std::filesystem::path& root, const std::filesystem::path& out) {
-  return Writer(root, out).book();
+  return Writer(read_contents(root), out).book();
 }
 
 }  // namespace mesagrad::book

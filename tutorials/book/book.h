@@ -14,8 +14,7 @@ struct Book {
 };
 
 // The book of the tree at `root`, in the order of tutorials/book/contents.txt, with what lessons showed whose
-// pages are in `out`. Throws Error if a listed file is missing (but for those that a starter of the course
-// withholds), and if a file is listed twice.
+// pages are in `out`. Throws Error, as read_contents does.
 Book make_book(const std::filesystem::path& root, const std::filesystem::path& out);
 
 }  // namespace mesagrad::book

@@ -1,10 +1,12 @@
 // Who defines a name, and who uses it. Nothing here understands C++: a few rules of thumb about tokens are
 // enough for source that is written in one style, and where they are not sure, an identifier is left alone.
 #pragma once
-#include <compare>
+#include <deque>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 namespace mesagrad::book {
@@ -31,8 +33,9 @@ struct Name {
 class Names {
  public:
   explicit Names(const Sources& sources);
+  Names(const Names&) = delete;  // its pointers lead into itself
 
-  const std::vector<Name>& all() const { return names_; }
+  const std::deque<Name>& all() const { return names_; }
 
   // What the identifier at a column (from 0) of a line means, or nullptr.
   const Name* at(const std::string& file, int line, std::size_t column) const;
@@ -41,13 +44,16 @@ class Names {
   const Name* in_prose(const std::string& file, const std::string& word) const;
 
  private:
-  using Indices = std::vector<std::size_t>;
   friend class Resolver;
 
-  std::vector<Name> names_;
-  std::map<std::string, Indices> of_word_;
+  std::deque<Name> names_;
+  std::map<std::string, std::vector<Name*>> of_word_;
   std::map<std::string, std::set<std::string>> visible_;  // the files that a file includes, and itself
-  std::map<std::string, std::map<std::pair<int, std::size_t>, std::size_t>> mentions_;
+  std::map<std::tuple<std::string, int, std::size_t>, Name*> mentions_;
+
+  // The only name of a word that a file can see and that is `wanted`, or nullptr.
+  Name* only(const std::string& file, const std::string& word,
+             const std::function<bool(const Name&)>& wanted) const;
 };
 
 }  // namespace mesagrad::book

@@ -19,27 +19,23 @@ struct Word {
   bool is(const char* other) const { return text == other; }
 };
 
+// Variables with their types ("" if these are not obvious), and types that a function has to itself ("").
+using Variables = std::map<std::string, std::string>;
+
 // A declaration, with its body if it has one: tokens first .. last.
 struct Declaration {
   std::size_t first = 0, last = 0;
-  std::string owner = {};                          // the type whose names it knows
-  std::map<std::string, std::string> locals = {};  // variables and their types: "" if these are not obvious
-  std::set<std::string> parameters = {};           // of a template
-};
-
-struct Definition {
-  std::size_t token = 0;
-  std::string owner = {}, space = {};
-  bool is_function = false, has_body = false, is_hidden = false;  // in a namespace without a name
+  std::string owner = {}, space = {};  // the type whose names it knows; its innermost namespace
+  Variables locals = {};
+  std::size_t name = 0;  // the token that it defines: a type, a function or a constant; 0: nothing of these
+  bool is_function = false, has_body = false;
 };
 
 struct Scanned {
   std::vector<Word> words;
   std::vector<std::string> includes;
   std::vector<Declaration> declarations;
-  std::vector<Definition> definitions;
-  std::set<std::string> spaces;
-  std::map<std::string, std::map<std::string, std::string>> fields;  // of types, with their types
+  std::map<std::string, Variables> fields;  // of types
   std::map<std::string, std::set<std::string>> bases;
 };
 

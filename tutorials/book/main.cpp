@@ -1,11 +1,12 @@
 // The program behind `make book`.
-#include <iostream>
+#include <exception>
 
 #include "core/error.h"
 #include "core/files.h"
 #include "tutorials/book/book.h"
 #include "tutorials/lesson/options.h"
 #include "tutorials/lesson/page.h"
+#include "tutorials/lesson/terminal.h"
 
 using namespace mesagrad;
 
@@ -23,9 +24,10 @@ void write_book(const std::filesystem::path& out) {
     if (old && entry.path().extension() == ".html") std::filesystem::remove(entry.path());
   }
   lesson::write_index(out, "tutorials");
-  for (const int lesson : made.not_run)
-    std::cout << "Lesson " << lesson << " has not run yet: make tutorial-" << lesson << "\n";
-  std::cout << "The book: file://" << std::filesystem::absolute(folder).string() << "/contents.html\n";
+  for (const int n : made.not_run) {
+    lesson::print(text("Lesson ", n, " has not run yet: make tutorial-", n, "\n"));
+  }
+  lesson::print(text("The book: file://", std::filesystem::absolute(folder).string(), "/contents.html\n"));
 }
 
 }  // namespace
@@ -34,7 +36,7 @@ int main(int argc, char** argv) {
   try {
     write_book(lesson::parse_options({argv + (argc > 0 ? 1 : 0), argv + argc}).out);
   } catch (const std::exception& problem) {
-    std::cerr << "book: " << problem.what() << "\n";
-    return 1;
+    lesson::print_error(text("book: ", problem.what(), "\n"));
+    return 2;
   }
 }

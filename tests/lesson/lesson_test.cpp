@@ -102,6 +102,7 @@ TEST_CASE("differences are percentages of the paper's number", "[results]") {
   CHECK(difference({"", -1.1, -1.0}) == "-10.0 %");
   CHECK(difference({"", 1.0, 0.0}) == "–");
   CHECK(difference({"", not_a_number, 1.0}) == "–");
+  CHECK(difference({"", 0.9999, 1.0}) == "0.0 %");
 }
 
 TEST_CASE("a good lesson writes its results and its page", "[lesson]") {

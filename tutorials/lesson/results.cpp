@@ -77,8 +77,9 @@ std::string expectation(const Claim& claim) {
 }
 
 std::string difference(const Comparison& comparison) {
-  const double percent = 100 * (comparison.this_run - comparison.paper) / std::abs(comparison.paper);
+  double percent = 100 * (comparison.this_run - comparison.paper) / std::abs(comparison.paper);
   if (!std::isfinite(percent)) return "–";
+  if (std::abs(percent) < 0.05) percent = 0;  // and not "-0.0"
   // One decimal can hide a small difference, but a percentage of a percent is noise.
   return (percent > 0 ? "+" : "") +
          (std::abs(percent) < 1000 ? fixed_number(percent, 1) : short_number(percent, 2)) + " %";

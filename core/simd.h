@@ -140,7 +140,8 @@ Vector over_lanes(Vector x, const F& f) {
 }
 
 // One round of a transposition: in every number's place, written in binary as row and column, the digit
-// `distance` of the row changes places with that of the column. (Inline, so that all of it stays in registers.)
+// `distance` of the row changes places with that of the column. (Inline, so that all of it stays in
+// registers.)
 template <Index distance, Index... j>
 [[gnu::always_inline]] inline void exchange(Vector (&row)[lanes], std::integer_sequence<Index, j...>) {
 #pragma GCC unroll 8

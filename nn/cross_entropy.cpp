@@ -14,7 +14,8 @@
 namespace mesagrad {
 namespace {
 
-// log Σ exp(x_v) = largest + log Σ exp(x_v - largest), in two parts: together they might round the second away.
+// log Σ exp(x_v) = largest + log Σ exp(x_v - largest), in two parts: together they might round the second
+// away.
 struct Normalizer {
   double largest, rest;
 };

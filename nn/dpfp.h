@@ -1,12 +1,12 @@
-// Features of queries and keys: more numbers than they have themselves, so that linear attention can tell more
-// keys apart.
+// Features of queries and keys: more numbers than they have themselves, so that linear attention can tell
+// more keys apart.
 #pragma once
 #include "core/tensor.h"
 
 namespace mesagrad {
 
-// Deterministic parameter-free projection of order n. With r = [max(x, 0), max(-x, 0)], 2K numbers for the K of
-// each head, it is all products of numbers 1 to n places apart, around the circle:
+// Deterministic parameter-free projection of order n. With r = [max(x, 0), max(-x, 0)], 2K numbers for the K
+// of each head, it is all products of numbers 1 to n places apart, around the circle:
 //
 //     [r_i r_{i-1}]_i, [r_i r_{i-2}]_i, ..., [r_i r_{i-n}]_i,      indices modulo 2K: 2·K·n numbers
 //

@@ -6,8 +6,9 @@
 
 namespace mesagrad {
 
-// The gradient of a table of which few rows are used: those rows alone, in the order of their use, as often as
-// they are. A table of 50,000 rows would otherwise have a gradient of zeros, nearly, for each shard of a batch.
+// The gradient of a table of which few rows are used: those rows alone, in the order of their use, as often
+// as they are. A table of 50,000 rows would otherwise have a gradient of zeros, nearly, for each shard of a
+// batch.
 struct RowGradients {
   std::vector<Index> rows;
   std::vector<real> values;  // one row of the gradient after another

@@ -98,8 +98,8 @@ struct OuterProducts {
 };
 
 // Σ_i Γ_ti β_i a_i b_iᵀ over all tokens i <= t before each piece, t the last of them; (B, pieces, H,
-// rows·columns). `kept_sums` (B, H, rows, columns) are those before the first token, and become those after the
-// last; without them, all is zero before the first.
+// rows·columns). `kept_sums` (B, H, rows, columns) are those before the first token, and become those after
+// the last; without them, all is zero before the first.
 Tensor sums_before(const Heads& heads, const OuterProducts& products, const Tensor& decays,
                    const Tensor& strength, const Tensor& kept_sums = {});
 // Σ_t Γ_ti a_t b_tᵀ over all tokens t after each piece, i the last token of the piece.

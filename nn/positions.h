@@ -22,8 +22,8 @@ Tensor concatenate_positions(const Tensor& x, const Tensor& table);
 // The same with row t of the table (at least T rows, D) added to token t. This table may be a parameter.
 Tensor add_positions(const Tensor& x, const Tensor& table);
 
-// Token t of the result is token t - 1 of x (B, T, D), and token 0 is `first` (B, 1, D), or zeros. Throws if the
-// shapes do not fit.
+// Token t of the result is token t - 1 of x (B, T, D), and token 0 is `first` (B, 1, D), or zeros. Throws if
+// the shapes do not fit.
 Tensor tokens_before(const Tensor& x, const Tensor& first = {});
 
 // A copy of the last token of x (B, T, D), T > 0, as (B, 1, D). Not recorded.

@@ -1,8 +1,8 @@
 // Learned tokens in the input of a model whose weights stay as they are.
 //
 // A trained model can be put to another use without a change to it: vectors in its input, at places that are
-// kept free for them, are learned by the gradient that reaches them through all of its layers. (Prompt tuning:
-// Lester, Al-Rfou and Constant, 2021.)
+// kept free for them, are learned by the gradient that reaches them through all of its layers. (Prompt
+// tuning: Lester, Al-Rfou and Constant, 2021.)
 #pragma once
 #include <utility>
 #include <vector>

@@ -4,8 +4,8 @@
 
 namespace mesagrad {
 
-// A network of two layers and its features: f(s) = gelu(s A) B for a state s as a row, A (d, M), B (M, d), with
-// gelu(x) = ½x(1 + tanh(√(2/π)(x + 0.044715x³))), brought to length 1: f/(‖f‖ + 10⁻¹⁶).
+// A network of two layers and its features: f(s) = gelu(s A) B for a state s as a row, A (d, M), B (M, d),
+// with gelu(x) = ½x(1 + tanh(√(2/π)(x + 0.044715x³))), brought to length 1: f/(‖f‖ + 10⁻¹⁶).
 struct FeatureNetwork {
   Matrix A, B;
 

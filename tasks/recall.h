@@ -11,9 +11,9 @@ namespace mesagrad {
 //
 //     key_1 value_1 key_2 value_2 .. key_N value_N,  then the keys once more, in another order
 //
-// Keys are N different ones of 0 .. keys-1, values any of keys .. keys+values-1. The labels of the last N ids,
-// which alone count, are the values that these keys had. Nothing can be learned by heart: each sequence has
-// pairs of its own, and who knows no pair loses log(values).
+// Keys are N different ones of 0 .. keys-1, values any of keys .. keys+values-1. The labels of the last N
+// ids, which alone count, are the values that these keys had. Nothing can be learned by heart: each sequence
+// has pairs of its own, and who knows no pair loses log(values).
 // Source: "multi-query associative recall", Arora et al., Zoology, arXiv 2312.04927. (There questions are
 // spread over the text, with gaps that grow.)
 struct Recall {

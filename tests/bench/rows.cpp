@@ -168,8 +168,8 @@ void add_step(std::vector<Row>& rows, const std::string& name, Index B, Index T,
       step<Transformer>(name, B, T, o.embedded ? o.inputs : o.width, o.outputs, o, step_flops(B, T, o)));
 }
 
-// One step that tunes a token of a model's input, between every two tokens. Each matrix of the frozen model is
-// used twice, forward and for the gradient of what goes in, and not a third time for its own gradient.
+// One step that tunes a token of a model's input, between every two tokens. Each matrix of the frozen model
+// is used twice, forward and for the gradient of what goes in, and not a third time for its own gradient.
 void add_tuning(std::vector<Row>& rows, const std::string& name, Index B, Index T,
                 const Transformer::Options& o) {
   TunedTokens<Transformer>::Options options{.model = Transformer(o, 1), .at = {}, .width = o.inputs};

@@ -18,8 +18,8 @@ std::string trimmed(const std::string& line) {
 
 std::string indentation_of(const std::string& line) { return line.substr(0, line.find_first_not_of(" \t")); }
 
-// What there is to see of a mark. (std::regex goes deeper with each character that a star takes, and a line may have
-// a million.)
+// What there is to see of a mark. (std::regex goes deeper with each character that a star takes, and a line
+// may have a million.)
 std::string head_of(const std::string& line) { return trimmed(line).substr(0, 80); }
 
 bool is_starting_code(const std::string& line) { return trimmed(line).starts_with("//|"); }

@@ -1,5 +1,5 @@
-// Gated layers cut sequences into pieces and solve many side by side: who is in the neighbouring lane must not
-// matter.
+// Gated layers cut sequences into pieces and solve many side by side: who is in the neighbouring lane must
+// not matter.
 #include "tests/catch.h"  // first, because it is precompiled
 
 #include "nn/gated_pieces.h"

@@ -47,8 +47,8 @@ inline std::vector<double> part_of(const Matrix& product, Index first_row, Index
   return values;
 }
 
-// 1 or -1. A head with both its products times -1 computes the same, so pictures and tables show the one of the
-// two whose values copy s_i with a plus.
+// 1 or -1. A head with both its products times -1 computes the same, so pictures and tables show the one of
+// the two whose values copy s_i with a plus.
 inline double sign_of(const SelfAttention& layer, Index head, Index d) {
   return block_scalars(value_output_product(layer, head), d)(2, 0) < 0 ? -1 : 1;
 }

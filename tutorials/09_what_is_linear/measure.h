@@ -94,8 +94,9 @@ inline std::vector<double> authors_betas() {
   return betas;
 }
 
-// The authors choose the best of forty ridges from 10⁻⁴ on, .256 apart. From d = 20 on their losses are those of
-// the second, .256, though the first would be 2 to 4 % better: perhaps single precision could not invert with it.
+// The authors choose the best of forty ridges from 10⁻⁴ on, .256 apart. From d = 20 on their losses are those
+// of the second, .256, though the first would be 2 to 4 % better: perhaps single precision could not invert
+// with it.
 inline double authors_ridge(Index d) { return d < 20 ? 1e-4 : 1e-4 + (10 - 1e-4) / 39; }
 
 // Of the authors' dimension number n.

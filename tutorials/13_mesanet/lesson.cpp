@@ -203,8 +203,8 @@ void lesson_body(lesson::Lesson& L) {
   // brings the first pair of W', else 0. Or no cue, always 0. Five dimensions, 60 tokens, one head, and all
   // weights learned, queries and keys too. We expect: without a cue, all that a token knows is itself, and
   // nothing in a state says whether W has changed; γ can hardly be anything but a constant, as on the grid.
-  // With it, γ should be near 1 always and near 0 once. The delta rule overwrites anyway: it should need its γ
-  // less. And what would surprise us: linear attention that profits much from a cue, as its trouble is not
+  // With it, γ should be near 1 always and near 0 once. The delta rule overwrites anyway: it should need its
+  // γ less. And what would surprise us: linear attention that profits much from a cue, as its trouble is not
   // the past alone.
   const SwitchingDynamics small = {.dimension = 5, .tokens = 60};
   const std::vector<Learner> learners = {
@@ -337,15 +337,15 @@ void lesson_body(lesson::Lesson& L) {
              two(shares[3][1]), "."));
 
   // Those keys were drawn by us, and nobody may choose random directions for keys who can learn better ones.
-  // So let a layer learn the same game. A sequence is N = 16 pairs of a key and a value, each out of 64 symbols,
-  // and then the 16 keys once more in another order; at each of these the layer has to say the value. (This is
-  // called associative recall with many queries.) As pairs lie in two tokens here, the key of a token is made
-  // of the token before: a value meets its key. All the rest is learned: a vector for each symbol, queries,
-  // keys, values, and the 128 logits. The state is one matrix of K × K numbers.
+  // So let a layer learn the same game. A sequence is N = 16 pairs of a key and a value, each out of 64
+  // symbols, and then the 16 keys once more in another order; at each of these the layer has to say the
+  // value. (This is called associative recall with many queries.) As pairs lie in two tokens here, the key of
+  // a token is made of the token before: a value meets its key. All the rest is learned: a vector for each
+  // symbol, queries, keys, values, and the 128 logits. The state is one matrix of K × K numbers.
   //
-  // 64 symbols have to share K dimensions, and a sequence holds 16 of them. What do we expect? With K = 32 all
-  // should do well; with K = 8 nobody but softmax can. Who needs the larger state? And a surprise would be a
-  // memory that learns keys good enough to hold more pairs than it has dimensions.
+  // 64 symbols have to share K dimensions, and a sequence holds 16 of them. What do we expect? With K = 32
+  // all should do well; with K = 8 nobody but softmax can. Who needs the larger state? And a surprise would
+  // be a memory that learns keys good enough to hold more pairs than it has dimensions.
   const Recall game;
   const std::vector<std::pair<std::string, Mixer>> players = {
       {"linear", LinearAttention{{.unit_keys = true}}},
@@ -393,12 +393,12 @@ void lesson_body(lesson::Lesson& L) {
   }
   L.show(forms_table);
 
-  // The recurrence has another use. Who writes text needs one token after another, as the next depends on what
-  // the last one turned out to be. A layer with a recurrence keeps its matrices from token to token, and that
-  // is all that its past can ever mean to it. Softmax has to keep every key and every value (a key-value cache),
-  // and to look at all of them. The library's Decoder (nn/decoder.h) does both. Its answers must be those of
-  // the model that sees all tokens side by side; and we expect times and numbers that do not grow, but for
-  // softmax.
+  // The recurrence has another use. Who writes text needs one token after another, as the next depends on
+  // what the last one turned out to be. A layer with a recurrence keeps its matrices from token to token, and
+  // that is all that its past can ever mean to it. Softmax has to keep every key and every value (a key-value
+  // cache), and to look at all of them. The library's Decoder (nn/decoder.h) does both. Its answers must be
+  // those of the model that sees all tokens side by side; and we expect times and numbers that do not grow,
+  // but for softmax.
   const Index early = 64, late = L.scaled<Index>({.smoke = 256, .lesson = 4096, .paper = 16384});
   const std::vector<std::pair<std::string, Mixer>> writers = {{"linear", LinearAttention{}},
                                                               {"gated delta rule", GatedDeltaRule{}},

@@ -100,8 +100,9 @@ class Lesson {
   std::string checkpoints() const;  // and of what a run of this scale, seed and precision saves on its way
   const Options& options() const { return results_.options; }
 
-  // What this run has measured so far, and how long it took. save_so_far() is called whenever a training saves
-  // itself: a resumed run knows what the killed one took, and a report of many runs what it had measured.
+  // What this run has measured so far, and how long it took. save_so_far() is called whenever a training
+  // saves itself: a resumed run knows what the killed one took, and a report of many runs what it had
+  // measured.
   Results so_far() const;
   void save_so_far() const;
 

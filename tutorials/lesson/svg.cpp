@@ -50,7 +50,8 @@ void Svg::colour(const std::string& selector, const std::string& property, std::
 
 namespace {
 
-// Formulas as SVG knows them: an index is lower, and what follows (at least a space of no width) higher again.
+// Formulas as SVG knows them: an index is lower, and what follows (at least a space of no width) higher
+// again.
 std::string shifted(const std::string& content) {
   std::string markup = formula_markup(content);
   for (const auto& [tag, down] : {std::pair{"sub", 4}, {"sup", -5}}) {

@@ -1,7 +1,7 @@
 // `reproduction jobs` prints the commands that are left, `reproduction left` fails if there are any, and
-// `reproduction report` writes the page; settings of lessons follow (SCALE=paper OUT=out), and are checked. The
-// environment has the rest: SEEDS and LESSONS; for jobs MAKE and SETTINGS, which stand in each command; for the
-// report PAGE, a file.
+// `reproduction report` writes the page; settings of lessons follow (SCALE=paper OUT=out), and are checked.
+// The environment has the rest: SEEDS and LESSONS; for jobs MAKE and SETTINGS, which stand in each command;
+// for the report PAGE, a file.
 #include <algorithm>
 #include <charconv>
 #include <cmath>

@@ -11,7 +11,8 @@
 namespace mesagrad::course {
 namespace {
 
-// Reads one value of each field of an object, by what the field is called; another field is none of the format.
+// Reads one value of each field of an object, by what the field is called; another field is none of the
+// format.
 using Fields = std::map<std::string, std::function<void()>>;
 
 void read_fields(JsonReader& json, const Fields& fields, const std::set<std::string>& needed) {

@@ -33,9 +33,9 @@ struct GradeOptions {
   std::vector<std::string> make = {"/usr/bin/env", "make"};  // how to call it
 };
 
-// Grades, and keeps `out`/results.json (for Gradescope) and classroom.json (for GitHub Classroom) up to date from
-// the first second on. Works in the solved tree of the current directory. Throws Error if that does not solve
-// its own checks, or if there is no such assignment.
+// Grades, and keeps `out`/results.json (for Gradescope) and classroom.json (for GitHub Classroom) up to date
+// from the first second on. Works in the solved tree of the current directory. Throws Error if that does not
+// solve its own checks, or if there is no such assignment.
 Grade grade(const GradeOptions& options);
 
 // The formats of Gradescope's autograder (results.json) and of GitHub Classroom's grading reporter.

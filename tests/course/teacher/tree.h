@@ -19,7 +19,8 @@ Tree read_tree(const std::filesystem::path& root);
 Tree starter_of(const Tree& tree, int upto, const std::string& student);
 
 // Makes `root` hold these files and, in the folders of a release, no others. What is there already is not
-// touched, so that nothing is compiled again without need. Throws Error; then each file is the old or the new.
+// touched, so that nothing is compiled again without need. Throws Error; then each file is the old or the
+// new.
 void write_tree(const std::filesystem::path& root, const Tree& tree);
 
 // The assignments: their numbers and the files that are their handouts and checks.

@@ -27,6 +27,13 @@ std::vector<double> by_steps_back(const std::vector<double>& S, Index t, Index b
 // Paper: token-binding probes.
 std::vector<double> token_probe(const Tensor& stream, const Tensor& states, Index t);
 
+// A map from D numbers that is fitted to N sequences, and measured on the same ones, shows the part 1 - D/N of
+// the error that it has on others. So this is what such an error would be if there were `few` in place of N.
+inline double error_of_fewer(double error, Index D, Index N, Index few) {
+  const auto shown = [D](Index n) { return 1 - static_cast<double>(D) / static_cast<double>(n); };
+  return error * shown(few) / shown(N);
+}
+
 // The softmax weights of each head, (T, T), mean over the sequences of x (B, T, D): row t says how token
 // t spreads its attention over the tokens 0 .. t. Positions as in SelfAttention.
 // Throws unless the layer is of softmax attention. Paper: attention maps.

@@ -95,6 +95,18 @@ TEST_CASE("the token probe finds the states that a stream holds", "[token_bindin
   CHECK(lacks([&] { token_probe(stream, states, 6); }, {"token_probe", "position 6"}) == "");
 }
 
+TEST_CASE("fitted to few sequences, a probe looks better than it is, by what it fits", "[token_binding]") {
+  double sum = 0;
+  for (std::uint64_t trial = 1; trial <= 50; ++trial) {  // of streams that know nothing: the error is 1
+    const Tensor stream = random_tensor({20, 6, 5}, 2 * trial);
+    const Tensor states = random_tensor({20, 6, 2}, 2 * trial + 1);
+    for (const double error : token_probe(stream, states, 4)) sum += error / (50 * 6);
+  }
+  CHECK(std::abs(error_of_fewer(1, 5, 1'000'000'000, 20) - 0.75) < 1e-6);
+  CHECK(std::abs(sum - 0.75) < 0.05);  // 600 sums of about 15 squares: ± .011
+  CHECK(std::abs(error_of_fewer(sum, 5, 20, 1'000'000'000) - 1) < 0.07);
+}
+
 TEST_CASE("attention maps are the softmax weights that the layer uses", "[token_binding]") {
   Transformer model(small, 5);
   SelfAttention& layer = model.blocks[0].attention;

@@ -46,22 +46,25 @@ class Resolver {
 
   void define(const std::string& file, const Scanned& scanned) {
     for (const Declaration& one : scanned.declarations) {
-      if (one.name == 0) continue;
-      const Word& word = scanned.words[one.name];
-      Name* name = names_.only(file, word.text, [&](const Name& other) {
-        const bool same = other.owner == one.owner && (!one.owner.empty() || other.space == one.space);
-        return same && (other.home.file == file || file.ends_with(".cpp"));
-      });
-      if (name == nullptr) {
-        const Place home = {file, word.line};
-        name = &names_.names_.emplace_back(Name{word.text, one.owner, one.space, one.is_function, home});
-        names_.of_word_[word.text].push_back(name);
-        spaces_.insert(one.space);
-      } else if ((one.has_body || !one.is_function) && name->body.line == 0) {
-        name->body = {file, word.line};
-      }
-      names_.mentions_[{file, word.line, word.column}] = name;
+      for (const std::size_t i : one.names) define(file, scanned.words[i], one);
     }
+  }
+
+  void define(const std::string& file, const Word& word, const Declaration& one) {
+    Name* name = names_.only(file, word.text, [&](const Name& other) {
+      const bool same = other.owner == one.owner && (!one.owner.empty() || other.space == one.space);
+      return same && !one.is_field && (other.home.file == file || file.ends_with(".cpp"));
+    });
+    if (name == nullptr) {
+      const Place home = {file, word.line};
+      name = &names_.names_.emplace_back(
+          Name{word.text, one.owner, one.space, one.is_function, one.is_field, home});
+      names_.of_word_[word.text].push_back(name);
+      spaces_.insert(one.space);
+    } else if ((one.has_body || !one.is_function) && name->body.line == 0) {
+      name->body = {file, word.line};
+    }
+    names_.mentions_[{file, word.line, word.column}] = name;
   }
 
   void use(const Words& words, const Declaration& declaration) {
@@ -82,7 +85,6 @@ class Resolver {
     const std::string& word = words[i].text;
     const bool called = words[i + 1].is("(") || words[i + 1].is("<");
     if (const std::size_t dot = dot_before(words, i); dot < i) {
-      if (!called) return nullptr;
       const std::string type = type_at(words, dot - 1);
       if (type.empty()) return is_common(word) ? nullptr : only_member(word);
       return variable(type) != nullptr ? promise(words[i]) : member(type, word);
@@ -95,11 +97,12 @@ class Resolver {
       }
       return variable(scope) != nullptr ? promise(words[i]) : member(scope, word);
     }
-    if (variable(word) != nullptr) return nullptr;
+    if (in_->locals.contains(word)) return nullptr;
     if (Name* own = member(in_->owner, word)) return own;
+    if (variable(word) != nullptr) return nullptr;
     const auto fits = [&](const Name& name) {
       const bool is_free = name.owner.empty(), is_here = name.home.file == file_;
-      return (is_free || is_here) && (called || !name.is_function || (is_free && is_here));
+      return !name.is_field && (is_free || is_here) && (called || !name.is_function || (is_free && is_here));
     };
     if (Name* name = names_.only(file_, word, fits)) return name;
     return names_.only(file_, word, [&](const Name& name) { return fits(name) && name.space == in_->space; });
@@ -155,7 +158,7 @@ class Resolver {
   // A template calls what types are to have: whoever knows the template may be meant.
   Name* promise(const Word& word) {
     for (Name* name : names_.of_word_[word.text]) {
-      if (!name->owner.empty() && names_.visible_[name->home.file].contains(file_))
+      if (!name->owner.empty() && name->is_function && names_.visible_[name->home.file].contains(file_))
         name->uses[file_].insert(word.line);
     }
     return nullptr;
@@ -192,7 +195,7 @@ Name* Names::only(const std::string& file, const std::string& word,
 }
 
 const Name* Names::in_prose(const std::string& file, const std::string& word) const {
-  return only(file, word, [](const Name&) { return true; });
+  return only(file, word, [](const Name& name) { return !name.is_field; });
 }
 
 }  // namespace mesagrad::book

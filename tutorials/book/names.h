@@ -18,12 +18,12 @@ struct Place {
   int line = 0;
 };
 
-// A type, a function, a method, or a constant.
+// A type, a function, a method, a constant, a data member, or an enumerator.
 struct Name {
   std::string word = {};
   std::string owner = {};  // the type that it belongs to, if any
   std::string space = {};  // its innermost namespace
-  bool is_function = false;
+  bool is_function = false, is_field = false;      // a field is a data member or an enumerator
   Place home = {};                                 // where it is declared
   Place body = {};                                 // where it is defined, if that is elsewhere; else line 0
   std::map<std::string, std::set<int>> uses = {};  // lines of files

@@ -27,8 +27,9 @@ struct Declaration {
   std::size_t first = 0, last = 0;
   std::string owner = {}, space = {};  // the type whose names it knows; its innermost namespace
   Variables locals = {};
-  std::size_t name = 0;  // the token that it defines: a type, a function or a constant; 0: nothing of these
+  std::vector<std::size_t> names = {};  // the tokens that it defines: a type, a function, variables
   bool is_function = false, has_body = false;
+  bool is_field = false;  // data members or enumerators
 };
 
 struct Scanned {

@@ -1,5 +1,7 @@
 #include "tutorials/book/names.h"
 
+#include <algorithm>
+
 #include "tutorials/book/scan.h"
 
 namespace mesagrad::book {
@@ -8,8 +10,8 @@ namespace {
 // Methods that types of the standard library have as well.
 bool is_common(const std::string& word) {
   static const std::set<std::string> common = {
-      "at",   "back", "begin", "clear", "count", "data", "empty",  "end",  "find",  "front", "get",  "insert",
-      "line", "name", "path",  "read",  "reset", "size", "string", "str",  "swap",  "value", "what", "write"};
+      "at",   "back", "begin", "clear", "count", "data",   "empty", "end",    "find", "first", "front", "get",  "insert",
+      "line", "name", "path",  "read",  "reset", "second", "size",  "string", "str",  "swap",  "value", "what", "write"};
   return common.contains(word);
 }
 
@@ -24,6 +26,12 @@ class Resolver {
       see(file, names_.visible_[file]);
       for (const auto& [type, fields] : scanned.fields) fields_[type].insert(fields.begin(), fields.end());
       bases_.insert(scanned.bases.begin(), scanned.bases.end());
+    }
+    for (auto& [type, fields] : fields_) {
+      for (auto& [word, of] : fields) of = of.starts_with('<') ? "<" + known(of.substr(1), type) : known(of, type);
+    }
+    for (auto& [file, scanned] : scanned_) {
+      for (Declaration& one : scanned.declarations) one.owner = known(one.owner, "");
     }
     for (const bool header : {true, false}) {
       for (const auto& [file, scanned] : scanned_) {
@@ -83,22 +91,24 @@ class Resolver {
 
   Name* meaning(const Words& words, std::size_t i) {
     const std::string& word = words[i].text;
-    const bool called = words[i + 1].is("(") || words[i + 1].is("<");
+    const bool called = words[i + 1].is("(") || (words[i + 1].is("<") && !words[i + 1].after_space);
     if (const std::size_t dot = dot_before(words, i); dot < i) {
       const std::string type = type_at(words, dot - 1);
-      if (type.empty()) return is_common(word) ? nullptr : only_member(word);
+      if (type.empty()) return is_common(word) ? nullptr : only_member(word, called);
       return variable(type) != nullptr ? promise(words[i]) : member(type, word);
     }
-    if (i > 2 && words[i - 1].is(":") && words[i - 2].is(":")) {
-      const std::string& scope = words[i - 3].text;
-      if (spaces_.contains(scope)) {
-        return names_.only(
-            file_, word, [&](const Name& name) { return name.owner.empty() && name.space == scope; });
+    if (const std::string whole = path(words, i); whole != word) {
+      const std::string scope = whole.substr(0, whole.size() - word.size() - 2);
+      if (spaces_.contains(words[i - 3].text)) {
+        return names_.only(file_, word, [&](const Name& name) {
+          return name.owner.empty() && name.space == words[i - 3].text;
+        });
       }
-      return variable(scope) != nullptr ? promise(words[i]) : member(scope, word);
+      return variable(scope) != nullptr ? promise(words[i]) : member(known(scope, in_->owner), word);
     }
     if (in_->locals.contains(word)) return nullptr;
-    if (Name* own = member(in_->owner, word)) return own;
+    const bool is_space = words[i + 1].is(":") && words[i + 2].is(":");
+    if (Name* own = is_space ? nullptr : member(in_->owner, word)) return own;
     if (variable(word) != nullptr) return nullptr;
     const auto fits = [&](const Name& name) {
       const bool is_free = name.owner.empty(), is_here = name.home.file == file_;
@@ -114,13 +124,35 @@ class Resolver {
     return i > 2 && words[i - 1].is(".") ? i - 1 : i;
   }
 
-  // The type of an expression that ends with the word at i: this, x, x.y or x->y; "" if it is not known.
+  // The bracket that is open at the word at i.
+  static std::size_t open_at(const Words& words, std::size_t i) {
+    const std::string open = "([{", close = ")]}";
+    const auto is = [&](const std::string& some) { return words[i].text.size() == 1 && some.find(words[i].text) < 3; };
+    for (int depth = 1; i-- > 0;) {
+      depth += is(close) ? 1 : is(open) ? -1 : 0;
+      if (depth == 0) return i;
+    }
+    return 0;
+  }
+
+  // The type of an expression that ends with the word at i: this, x, x.y or x->y, x[i], or Type{...}; and of
+  // what is made of {.x = 1, .y = 2} if that is in front of a point. "" if it is not known.
   std::string type_at(const Words& words, std::size_t i) const {
     if (words[i].is("this")) return in_->owner;
-    const std::size_t dot = dot_before(words, i);
-    const std::string* type =
-        dot == i ? variable(words[i].text) : field(type_at(words, dot - 1), words[i].text);
-    return type == nullptr ? "" : *type;
+    if (words[i].is("{") || words[i].is(",") || words[i].is("}")) {
+      const std::size_t open = words[i].is("{") ? i : open_at(words, i);
+      const std::size_t before = open - (words[open - 1].is("=") ? 2 : 1);
+      if (!words[open].is("{") || words[before].kind != lesson::Kind::word) return "";
+      const std::string type = known(path(words, before), in_->owner);
+      return fields_.contains(type) ? type : type_at(words, before);
+    }
+    const std::size_t name = words[i].is("]") ? open_at(words, i) - 1 : i, dot = dot_before(words, name);
+    const std::string* found =
+        dot == name ? variable(words[name].text) : field(type_at(words, dot - 1), words[name].text);
+    if (found == nullptr) return "";
+    const bool holds = found->starts_with('<'), item = name != i, arrow = words[i + 1].is("-");
+    if (holds ? !item && !arrow : item) return "";
+    return known(found->substr(holds ? 1 : 0), in_->owner);
   }
 
   // The types of variables; nullptr if there is none of this name.
@@ -133,6 +165,15 @@ class Resolver {
     if (type == fields_.end()) return nullptr;
     const auto found = type->second.find(word);
     return found == type->second.end() ? nullptr : &found->second;
+  }
+
+  // The type that is called `type` in the type `within`; a namespace before it does not matter.
+  std::string known(const std::string& type, const std::string& within) const {
+    const std::string full = within.empty() ? type : within + "::" + type;
+    if (fields_.contains(full)) return full;
+    if (!within.empty()) return known(type, within.substr(0, within.rfind("::") + 1 == 0 ? 0 : within.rfind("::")));
+    const std::size_t colons = type.find("::");
+    return colons == std::string::npos ? type : known(type.substr(colons + 2), "");
   }
 
   // That of a type, or of one of its bases.
@@ -150,9 +191,12 @@ class Resolver {
     return nullptr;
   }
 
-  // That of the only type that has one.
-  Name* only_member(const std::string& word) const {
-    return names_.only(file_, word, [](const Name& name) { return !name.owner.empty(); });
+  // That of the only type that has one: of the whole book, if it is no function.
+  Name* only_member(const std::string& word, bool called) const {
+    const auto fits = [&](const Name& name) { return !name.owner.empty() && (called ? name.is_function : field(name.owner, word) != nullptr); };
+    const auto names = names_.of_word_.find(word);
+    const auto count = names == names_.of_word_.end() ? 0 : std::ranges::count_if(names->second, [&](Name* name) { return fits(*name); });
+    return called || count == 1 ? names_.only(file_, word, fits) : nullptr;
   }
 
   // A template calls what types are to have: whoever knows the template may be meant.

@@ -146,7 +146,8 @@ class Scanner {
     const std::size_t name = start + (at(start + 1).is("class") ? 2 : 1);
     declaration.names = {name};
     declaration.locals = locals_in(declaration, name);
-    const std::string& type = at(name).text;
+    const std::string& outer = scopes_.back().type;
+    const std::string type = outer + (outer.empty() ? "" : "::") + at(name).text;
     out.fields[type] = declaration.locals;  // what it is a template of
     for (std::size_t i = name + 1; i < head; ++i) {
       if (is_word(i)) out.bases[type].insert(at(i).text);
@@ -159,8 +160,8 @@ class Scanner {
     declaration.is_function = function < head;
     if (declaration.is_function) {
       const std::size_t full = at(function - 1).is("~") ? function - 1 : function;
-      if (at(full - 1).is(":") && at(full - 2).is(":")) declaration.owner = at(full - 3).text;
-      const bool is_constructor = at(function).text == declaration.owner;
+      if (at(full - 1).is(":") && at(full - 2).is(":")) declaration.owner = path(out.words, full - 3);
+      const bool is_constructor = ("::" + declaration.owner).ends_with("::" + at(function).text);
       if (is_word(function) && function > start && !is_constructor) declaration.names = {function};
     } else {
       declaration.names = named_in(start, head);
@@ -179,7 +180,7 @@ class Scanner {
     for (; i < last && !is_one_of(i, {"=", "friend"}); ++i) {
       if (at(i).is("operator")) return i;
       if (at(i).is("<") && is_word(i - 1)) i = behind_angles(i) - 1;
-      const bool is_name = is_word(i - 1) && !is_one_of(i - 1, {"requires", "__attribute__"});
+      const bool is_name = is_word(i - 1) && !at(i - 1).is("__attribute__");
       if (at(i).is("(") && is_name) return i - 1;
       if (opens(i)) i = partner_[i];
     }
@@ -208,7 +209,8 @@ class Scanner {
       }
       if (!is_word(i) || i == own_name) continue;
       const bool type = is_one_of(i - 1, {"class", "struct", "using"});
-      if (type && is_one_of(i + 1, {",", ">", "=", "{"})) locals.emplace(at(i).text, "");
+      const bool captured = is_one_of(i - 1, {"[", ","}) && at(i + 1).is("=");
+      if (captured || (type && is_one_of(i + 1, {",", ">", "=", "{"}))) locals.emplace(at(i).text, "");
       if (const auto variable = declared_type(i)) locals.emplace(at(i).text, *variable);
     }
     return locals;
@@ -216,14 +218,16 @@ class Scanner {
 
   // The type of the variable that the word at i declares: "" if it is not obvious, none if there is none.
   std::optional<std::string> declared_type(std::size_t i) const {
-    const bool ends = is_one_of(i + 1, {"=", ";", ",", ")", "{", "("}) ||
+    const bool ends = is_one_of(i + 1, {"=", ";", ",", ")", "{", "(", "["}) ||
                       (at(i + 1).is(":") && !at(i + 2).is(":"));
     if (!is_word(i) || !ends) return {};
+    const Word& end_of_name = at(i + 1);
     while (at(i - 1).is(",") && is_word(i - 2)) i -= 2;                 // int first, second, i;
     const bool attached = !at(i - 1).after_space && at(i).after_space;  // Type& i is no product
     const std::size_t type = attached && is_one_of(i - 1, {"&", "*"}) ? i - 2 : i - 1;
-    if (is_word(type)) return at(type).text;
+    if (is_word(type)) return (end_of_name.is("[") ? "<" : "") + path(out.words, type);
     const bool closes = at(type).is(">") && !at(type).after_space && !at(type - 1).is("-");
+    if (closes && is_word(type - 1)) return "<" + path(out.words, type - 1);
     if (closes || is_one_of(type, {"auto", "int", "double", "bool", "char"})) return "";
     return {};
   }
@@ -233,6 +237,14 @@ class Scanner {
 };
 
 }  // namespace
+
+std::string path(const std::vector<Word>& words, std::size_t i) {
+  std::string path = words[i].text;
+  for (; i > 2 && words[i - 1].is(":") && words[i - 2].is(":") && words[i - 3].kind == Kind::word; i -= 3) {
+    path = words[i - 3].text + "::" + path;
+  }
+  return path;
+}
 
 Scanned scan(const std::string& source) { return Scanner(source).out; }
 

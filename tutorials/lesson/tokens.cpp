@@ -14,8 +14,8 @@ bool is_keyword(std::string_view word) {
       "auto",     "bool",    "break",  "case",   "catch",    "char",      "class",    "const",   "constexpr",
       "continue", "default", "do",     "double", "else",     "enum",      "explicit", "false",   "float",
       "for",      "if",      "inline", "int",    "long",     "namespace", "new",      "nullptr", "operator",
-      "private",  "public",  "return", "signed", "sizeof",   "static",    "struct",   "switch",  "template",
-      "this",     "throw",   "true",   "try",    "typename", "unsigned",  "using",    "void",    "while"};
+      "private",  "public",  "requires", "return", "signed",   "sizeof",   "static", "struct", "switch",
+      "template", "this",    "throw",    "true",   "try",      "typename", "unsigned",  "using", "void", "while"};
   return keywords.contains(word);
 }
 

@@ -228,6 +228,51 @@ TEST_CASE("a constructor means its type, and a member means that of the type bef
   CHECK(meaning(names, "a.cpp", 15, 11) == "go of a.cpp:13, 0");  // in b still: the text closes nothing
 }
 
+TEST_CASE("a data member means that of the type before it, and an enumerator that of its enumeration",
+          "[book]") {
+  const Names names(
+      {{"a.h",
+        "enum class Kind { plain, dotted = 3 };\n"
+        "struct Pen {\n  struct Options { int width = 1, depth = 0; Kind kind = Kind::dotted; };\n"
+        "  Options options;\n  std::vector<Options> past;\n};\n"
+        "struct Box {\n  struct Options { int width = 2; };\n  Options options_;\n  int lid = 0, first;\n"
+        "  int open() { return options_.width + lid; }\n};\n"
+        "struct Head { int decode() const; int lid() const; };\n"},
+       {"b.cpp",
+        "#include \"a.h\"\nint f(const Pen& pen) {\n  return pen.options.width + pen.past[0].width;\n}\n"
+        "void g() {\n  Box::Options wide{.width = 4};\n  draw({.depth = 3, .width = 2}, Head{{1}}.decode());\n"
+        "  h([=, lid = 3](auto x) { return x.lid + x.first + x.lid() + lid; });\n}\n"}});
+  CHECK(meaning(names, "a.h", 1, 18) == "Kind::plain of a.h:1, 0");
+  CHECK(meaning(names, "a.h", 3, 34) == "Pen::Options::depth of a.h:3, 0");
+  CHECK(meaning(names, "a.h", 3, 63) == "Kind::dotted of a.h:1, 0");
+  CHECK(meaning(names, "a.h", 11, 31) == "Box::Options::width of a.h:8, 0");
+  CHECK(meaning(names, "a.h", 11, 39) == "Box::lid of a.h:10, 0");
+  CHECK(meaning(names, "b.cpp", 3, 13) == "Pen::options of a.h:4, 0");
+  CHECK(meaning(names, "b.cpp", 3, 21) == "Pen::Options::width of a.h:3, 0");
+  CHECK(meaning(names, "b.cpp", 3, 41) == "Pen::Options::width of a.h:3, 0");
+  CHECK(meaning(names, "b.cpp", 6, 21) == "Box::Options::width of a.h:8, 0");
+  CHECK(meaning(names, "b.cpp", 7, 9) == "Pen::Options::depth of a.h:3, 0");  // no other type has one
+  CHECK(meaning(names, "b.cpp", 7, 21) == "");
+  CHECK(meaning(names, "b.cpp", 7, 43) == "Head::decode of a.h:13, 0");
+  CHECK(meaning(names, "b.cpp", 8, 8) == "");
+  CHECK(meaning(names, "b.cpp", 8, 36) == "Box::lid of a.h:10, 0");
+  CHECK(meaning(names, "b.cpp", 8, 44) == "");  // a pair has that, too
+  CHECK(meaning(names, "b.cpp", 8, 54) == "Head::lid of a.h:13, 0");
+  CHECK(meaning(names, "b.cpp", 8, 62) == "");
+  CHECK(the_book().pages.at("names.html").find("#Transformer::Options::blocks\"") != std::string::npos);
+}
+
+TEST_CASE("of functions with one name, a file means its own, or else the only one that it includes", "[book]") {
+  const Names names({{"a.h", "void clip(int x);\n"},
+                     {"b.h", "void clip(Box b);\n"},
+                     {"own.h", "#include \"a.h\"\nvoid clip() {}\nvoid f() { clip(); }\n"},
+                     {"one.cpp", "#include \"b.h\"\nvoid f() { clip(b); }\n"},
+                     {"both.cpp", "#include \"a.h\"\n#include \"b.h\"\nvoid f() { clip(b); }\n"}});
+  CHECK(meaning(names, "own.h", 3, 11) == "clip of own.h:2, 0");
+  CHECK(meaning(names, "one.cpp", 2, 11) == "clip of b.h:1, 0");
+  CHECK(meaning(names, "both.cpp", 3, 11) == "");
+}
+
 TEST_CASE("what a lesson showed stands where it was made; what is missing is said", "[book][errors]") {
   const Directory out;
   std::string file;

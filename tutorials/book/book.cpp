@@ -215,13 +215,14 @@ class Writer {
                 element("summary", "Uses of " + words), html, "</details>\n");
   }
 
-  // The names that a file declares or defines, and behind a type, if they are wanted, those of its own.
+  // The types, functions and constants that a file declares or defines, and behind a type, if they are
+  // wanted, its functions and its types.
   std::string names_in(const std::string& file, bool with_members) const {
     Lines order;
     std::map<std::string, std::string> heads, members;
     for (const Name& name : names_.all()) {
       const Place place = name.home.file == file ? name.home : name.body;
-      if (place.file != file) continue;
+      if (place.file != file || name.is_field) continue;
       const std::string head = name.owner.empty() ? name.word : name.owner;
       const std::string target = name.home.file == file ? to(name) : to(place);
       if (heads.emplace(head, link(name.owner.empty() ? target : to(place), head)).second)

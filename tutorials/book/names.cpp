@@ -9,9 +9,10 @@ namespace {
 
 // Methods that types of the standard library have as well.
 bool is_common(const std::string& word) {
-  static const std::set<std::string> common = {
-      "at",   "back", "begin", "clear", "count", "data",   "empty", "end",    "find", "first", "front", "get",  "insert",
-      "line", "name", "path",  "read",  "reset", "second", "size",  "string", "str",  "swap",  "value", "what", "write"};
+  static const std::set<std::string> common = {"at",   "back", "begin", "clear", "count",  "data",   "empty",
+                                               "end",  "find", "first", "front", "get",    "insert", "line",
+                                               "name", "path", "read",  "reset", "second", "size",   "string",
+                                               "str",  "swap", "value", "what",  "write"};
   return common.contains(word);
 }
 
@@ -28,7 +29,8 @@ class Resolver {
       bases_.insert(scanned.bases.begin(), scanned.bases.end());
     }
     for (auto& [type, fields] : fields_) {
-      for (auto& [word, of] : fields) of = of.starts_with('<') ? "<" + known(of.substr(1), type) : known(of, type);
+      for (auto& [word, of] : fields)
+        of = of.starts_with('<') ? "<" + known(of.substr(1), type) : known(of, type);
     }
     for (auto& [file, scanned] : scanned_) {
       for (Declaration& one : scanned.declarations) one.owner = known(one.owner, "");
@@ -108,7 +110,7 @@ class Resolver {
     }
     if (in_->locals.contains(word)) return nullptr;
     const bool is_space = words[i + 1].is(":") && words[i + 2].is(":");
-    if (Name* own = is_space ? nullptr : member(in_->owner, word)) return own;
+    if (Name* own = member(in_->owner, word); own != nullptr && !(own->is_field && is_space)) return own;
     if (variable(word) != nullptr) return nullptr;
     const auto fits = [&](const Name& name) {
       const bool is_free = name.owner.empty(), is_here = name.home.file == file_;
@@ -127,7 +129,9 @@ class Resolver {
   // The bracket that is open at the word at i.
   static std::size_t open_at(const Words& words, std::size_t i) {
     const std::string open = "([{", close = ")]}";
-    const auto is = [&](const std::string& some) { return words[i].text.size() == 1 && some.find(words[i].text) < 3; };
+    const auto is = [&](const std::string& some) {
+      return words[i].text.size() == 1 && some.find(words[i].text) < 3;
+    };
     for (int depth = 1; i-- > 0;) {
       depth += is(close) ? 1 : is(open) ? -1 : 0;
       if (depth == 0) return i;
@@ -171,7 +175,8 @@ class Resolver {
   std::string known(const std::string& type, const std::string& within) const {
     const std::string full = within.empty() ? type : within + "::" + type;
     if (fields_.contains(full)) return full;
-    if (!within.empty()) return known(type, within.substr(0, within.rfind("::") + 1 == 0 ? 0 : within.rfind("::")));
+    if (!within.empty())
+      return known(type, within.substr(0, within.rfind("::") + 1 == 0 ? 0 : within.rfind("::")));
     const std::size_t colons = type.find("::");
     return colons == std::string::npos ? type : known(type.substr(colons + 2), "");
   }
@@ -191,12 +196,17 @@ class Resolver {
     return nullptr;
   }
 
-  // That of the only type that has one: of the whole book, if it is no function.
-  Name* only_member(const std::string& word, bool called) const {
-    const auto fits = [&](const Name& name) { return !name.owner.empty() && (called ? name.is_function : field(name.owner, word) != nullptr); };
-    const auto names = names_.of_word_.find(word);
-    const auto count = names == names_.of_word_.end() ? 0 : std::ranges::count_if(names->second, [&](Name* name) { return fits(*name); });
-    return called || count == 1 ? names_.only(file_, word, fits) : nullptr;
+  // That of the only type that has one: of those that the file knows, or of all, if it is no function.
+  Name* only_member(const std::string& word, bool called) {
+    Name* only = nullptr;
+    for (Name* name : names_.of_word_[word]) {
+      const bool seen = names_.visible_[file_].contains(name->home.file);
+      const bool fits =
+          called ? seen && name->is_function && !name->owner.empty() : field(name->owner, word) != nullptr;
+      if (fits && (!seen || only != nullptr)) return nullptr;
+      if (fits) only = name;
+    }
+    return only;
   }
 
   // A template calls what types are to have: whoever knows the template may be meant.
@@ -229,13 +239,13 @@ Name* Names::only(const std::string& file, const std::string& word,
   const auto names = of_word_.find(word);
   const auto visible = visible_.find(file);
   if (names == of_word_.end() || visible == visible_.end()) return nullptr;
-  Name* only = nullptr;
+  std::vector<Name*> own, others;
   for (Name* name : names->second) {
-    if (!visible->second.contains(name->home.file) || !wanted(*name)) continue;
-    if (only != nullptr) return nullptr;
-    only = name;
+    const bool seen = visible->second.contains(name->home.file);
+    if (seen && wanted(*name)) (name->home.file == file ? own : others).push_back(name);
   }
-  return only;
+  const std::vector<Name*>& nearest = own.empty() ? others : own;
+  return nearest.size() == 1 ? nearest[0] : nullptr;
 }
 
 const Name* Names::in_prose(const std::string& file, const std::string& word) const {

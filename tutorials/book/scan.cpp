@@ -193,7 +193,8 @@ class Scanner {
     std::vector<std::size_t> names;
     for (std::size_t i = start + 1; i < last; ++i) {
       if (opens(i)) i = partner_[i];
-      const bool first = at(start).is("typedef") ? at(i + 1).is("__attribute__") : declared_type(i).has_value();
+      const bool first =
+          at(start).is("typedef") ? at(i + 1).is("__attribute__") : declared_type(i).has_value();
       if (names.empty() ? first : at(i - 1).is(",")) names.push_back(i);
     }
     return names;
@@ -218,8 +219,8 @@ class Scanner {
 
   // The type of the variable that the word at i declares: "" if it is not obvious, none if there is none.
   std::optional<std::string> declared_type(std::size_t i) const {
-    const bool ends = is_one_of(i + 1, {"=", ";", ",", ")", "{", "(", "["}) ||
-                      (at(i + 1).is(":") && !at(i + 2).is(":"));
+    const bool ends =
+        is_one_of(i + 1, {"=", ";", ",", ")", "{", "(", "["}) || (at(i + 1).is(":") && !at(i + 2).is(":"));
     if (!is_word(i) || !ends) return {};
     const Word& end_of_name = at(i + 1);
     while (at(i - 1).is(",") && is_word(i - 2)) i -= 2;                 // int first, second, i;

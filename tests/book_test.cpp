@@ -234,7 +234,7 @@ TEST_CASE("a data member means that of the type before it, and an enumerator tha
       {{"a.h",
         "enum class Kind { plain, dotted = 3 };\n"
         "struct Pen {\n  struct Options { int width = 1, depth = 0; Kind kind = Kind::dotted; };\n"
-        "  Options options;\n  std::vector<Options> past;\n};\n"
+        "  Options options;\n  std::vector<Options> past = {{1}, {2},}, more;\n};\n"
         "struct Box {\n  struct Options { int width = 2; };\n  Options options_;\n  int lid = 0, first;\n"
         "  int open() { return options_.width + lid; }\n};\n"
         "struct Head { int decode() const; int lid() const; };\n"},
@@ -245,6 +245,8 @@ TEST_CASE("a data member means that of the type before it, and an enumerator tha
   CHECK(meaning(names, "a.h", 1, 18) == "Kind::plain of a.h:1, 0");
   CHECK(meaning(names, "a.h", 3, 34) == "Pen::Options::depth of a.h:3, 0");
   CHECK(meaning(names, "a.h", 3, 63) == "Kind::dotted of a.h:1, 0");
+  CHECK(meaning(names, "a.h", 5, 43) == "Pen::more of a.h:5, 0");
+  CHECK(meaning(names, "a.h", 5, 40) == "");
   CHECK(meaning(names, "a.h", 11, 31) == "Box::Options::width of a.h:8, 0");
   CHECK(meaning(names, "a.h", 11, 39) == "Box::lid of a.h:10, 0");
   CHECK(meaning(names, "b.cpp", 3, 13) == "Pen::options of a.h:4, 0");

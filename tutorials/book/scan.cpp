@@ -195,7 +195,7 @@ class Scanner {
       if (opens(i)) i = partner_[i];
       const bool first =
           at(start).is("typedef") ? at(i + 1).is("__attribute__") : declared_type(i).has_value();
-      if (names.empty() ? first : at(i - 1).is(",")) names.push_back(i);
+      if (names.empty() ? first : is_word(i) && at(i - 1).is(",")) names.push_back(i);
     }
     return names;
   }

@@ -32,6 +32,8 @@ body { margin: 0; background: var(--paper); color: var(--ink);
   font: 17px/1.6 system-ui, "Helvetica Neue", "DejaVu Sans", sans-serif }
 main { max-width: 980px; margin: 0 auto; padding: 40px 20px 80px }
 h1 { font-size: 1.9em; line-height: 1.2; margin: 0 0 .4em; overflow-wrap: anywhere }
+h1[id], .part { margin-top: 1.6em }
+.part { font-size: 2.4em; break-before: page }
 nav { margin-bottom: 1em }
 h3 { font-size: 1.08em; margin: 2em 0 .6em }
 h2 { font-size: 1.25em; margin: 2.4em 0 .6em; padding-bottom: .25em; border-bottom: 1px solid var(--line) }

@@ -316,6 +316,7 @@ TEST_CASE("for print there are the parts, their chapters, and what lessons showe
   CHECK(chapter < figure);
   CHECK(figure < page.find("<h1 id=\"", chapter + 1));
   CHECK(page.find("url(#lesson-2-figure-same") != std::string::npos);
+  CHECK(page.find("16px 100% no-repeat scroll") != std::string::npos);  // a shadow where a figure is cut
   CHECK(all(page, "<dt><a href=\"") == chapters_in_whole(book, "#"));
 }
 

@@ -265,10 +265,9 @@ class Writer {
       std::string entries;
       for (const Chapter& chapter : chapters_) {
         if (chapter.part != part) continue;
-        const bool speaks = !chapter.sentence.empty() || !with_names;
-        entries += element("dt", link(targets.at(chapter.file), chapter.title));
-        entries +=
-            element("dd", speaks ? chapter.sentence : "The code behind it: " + names_in(chapter.file, false));
+        const std::string names = with_names ? ": " + names_in(chapter.file, false) : ".";
+        const std::string about = chapter.sentence.empty() ? "The code behind it" + names : chapter.sentence;
+        entries += element("dt", link(targets.at(chapter.file), chapter.title)) + element("dd", about);
       }
       html += element("h2", heading_of(part)) + element("dl", entries, "toc");
     }

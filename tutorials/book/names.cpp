@@ -28,10 +28,6 @@ class Resolver {
       for (const auto& [type, fields] : scanned.fields) fields_[type].insert(fields.begin(), fields.end());
       bases_.insert(scanned.bases.begin(), scanned.bases.end());
     }
-    for (auto& [type, fields] : fields_) {
-      for (auto& [word, of] : fields)
-        of = of.starts_with('<') ? "<" + known(of.substr(1), type) : known(of, type);
-    }
     for (auto& [file, scanned] : scanned_) {
       for (Declaration& one : scanned.declarations) one.owner = known(one.owner, "");
     }
@@ -126,37 +122,25 @@ class Resolver {
     return i > 2 && words[i - 1].is(".") ? i - 1 : i;
   }
 
-  // The bracket that is open at the word at i.
-  static std::size_t open_at(const Words& words, std::size_t i) {
-    const std::string open = "([{", close = ")]}";
-    const auto is = [&](const std::string& some) {
-      return words[i].text.size() == 1 && some.find(words[i].text) < 3;
-    };
-    for (int depth = 1; i-- > 0;) {
-      depth += is(close) ? 1 : is(open) ? -1 : 0;
-      if (depth == 0) return i;
-    }
-    return 0;
-  }
-
   // The type of an expression that ends with the word at i: this, x, x.y or x->y, x[i], or Type{...}; and of
   // what is made of {.x = 1, .y = 2} if that is in front of a point. "" if it is not known.
   std::string type_at(const Words& words, std::size_t i) const {
     if (words[i].is("this")) return in_->owner;
+    const std::size_t open = words[i].open;
     if (words[i].is("{") || words[i].is(",") || words[i].is("}")) {
-      const std::size_t open = words[i].is("{") ? i : open_at(words, i);
+      if (open < 2 || !words[open].is("{")) return "";
       const std::size_t before = open - (words[open - 1].is("=") ? 2 : 1);
-      if (!words[open].is("{") || words[before].kind != lesson::Kind::word) return "";
       const std::string type = known(path(words, before), in_->owner);
-      return fields_.contains(type) ? type : type_at(words, before);
+      if (fields_.contains(type)) return type;
+      return words[before].kind == lesson::Kind::word ? type_at(words, before) : "";
     }
-    const std::size_t name = words[i].is("]") ? open_at(words, i) - 1 : i, dot = dot_before(words, name);
-    const std::string* found =
-        dot == name ? variable(words[name].text) : field(type_at(words, dot - 1), words[name].text);
-    if (found == nullptr) return "";
-    const bool holds = found->starts_with('<'), item = name != i, arrow = words[i + 1].is("-");
-    if (holds ? !item && !arrow : item) return "";
-    return known(found->substr(holds ? 1 : 0), in_->owner);
+    const bool is_item = words[i].is("]") && open > 0;
+    const std::size_t name = is_item ? open - 1 : i, dot = dot_before(words, name);
+    const std::string owner = dot == name ? in_->owner : type_at(words, dot - 1);
+    const std::string* type = dot == name ? variable(words[name].text) : field(owner, words[name].text);
+    if (type == nullptr) return "";
+    if (!type->starts_with('<')) return is_item ? "" : known(*type, owner);
+    return is_item || words[i + 1].is("-") ? known(type->substr(1), owner) : "";
   }
 
   // The types of variables; nullptr if there is none of this name.
@@ -173,12 +157,11 @@ class Resolver {
 
   // The type that is called `type` in the type `within`; a namespace before it does not matter.
   std::string known(const std::string& type, const std::string& within) const {
-    const std::string full = within.empty() ? type : within + "::" + type;
-    if (fields_.contains(full)) return full;
-    if (!within.empty())
-      return known(type, within.substr(0, within.rfind("::") + 1 == 0 ? 0 : within.rfind("::")));
+    for (const std::string& full : {within + "::" + type, type}) {
+      if (fields_.contains(full)) return full;
+    }
     const std::size_t colons = type.find("::");
-    return colons == std::string::npos ? type : known(type.substr(colons + 2), "");
+    return colons == std::string::npos ? type : known(type.substr(colons + 2), within);
   }
 
   // That of a type, or of one of its bases.

@@ -54,6 +54,7 @@ class Scanner {
     std::vector<std::size_t> open;
     for (std::size_t i = 0; !end(i); ++i) {
       if (opens(i)) open.push_back(i);
+      out.words[i].open = open.empty() ? 0 : open.back();
       if (!is_one_of(i, {")", "]", "}"}) || open.empty()) continue;
       partner_[open.back()] = i;
       open.pop_back();

@@ -16,6 +16,7 @@ struct Word {
   int line = 0;
   std::size_t column = 0;
   bool after_space = false;
+  std::size_t open = 0;  // the bracket that it stands in; of a bracket, the opening one
   bool is(const char* other) const { return text == other; }
 };
 

@@ -268,7 +268,7 @@ TEST_CASE("a data member means that of the type before it, and an enumerator tha
   CHECK(meaning(names, "a.h", 11, 39) == "Box::lid of a.h:10, 0");
   CHECK(meaning(names, "b.cpp", 3, 13) == "Pen::options of a.h:4, 0");
   CHECK(meaning(names, "b.cpp", 3, 21) == "Pen::Options::width of a.h:3, 0");
-  CHECK(meaning(names, "b.cpp", 3, 41) == "Pen::Options::width of a.h:3, 0");
+  CHECK(meaning(names, "b.cpp", 3, 41) == "");  // of two types
   CHECK(meaning(names, "b.cpp", 6, 21) == "Box::Options::width of a.h:8, 0");
   CHECK(meaning(names, "b.cpp", 7, 9) == "Pen::Options::depth of a.h:3, 0");  // no other type has one
   CHECK(meaning(names, "b.cpp", 7, 21) == "");

@@ -28,9 +28,6 @@ class Resolver {
       for (const auto& [type, fields] : scanned.fields) fields_[type].insert(fields.begin(), fields.end());
       bases_.insert(scanned.bases.begin(), scanned.bases.end());
     }
-    for (auto& [file, scanned] : scanned_) {
-      for (Declaration& one : scanned.declarations) one.owner = known(one.owner, "");
-    }
     for (const bool header : {true, false}) {
       for (const auto& [file, scanned] : scanned_) {
         if (file.ends_with(".h") == header) define(file, scanned);
@@ -89,7 +86,7 @@ class Resolver {
 
   Name* meaning(const Words& words, std::size_t i) {
     const std::string& word = words[i].text;
-    const bool called = words[i + 1].is("(") || (words[i + 1].is("<") && !words[i + 1].after_space);
+    const bool called = words[i + 1].is("(") || words[i + 1].is("<");
     if (const std::size_t dot = dot_before(words, i); dot < i) {
       const std::string type = type_at(words, dot - 1);
       if (type.empty()) return is_common(word) ? nullptr : only_member(word, called);
@@ -122,25 +119,22 @@ class Resolver {
     return i > 2 && words[i - 1].is(".") ? i - 1 : i;
   }
 
-  // The type of an expression that ends with the word at i: this, x, x.y or x->y, x[i], or Type{...}; and of
-  // what is made of {.x = 1, .y = 2} if that is in front of a point. "" if it is not known.
+  // The type of an expression that ends with the word at i: this, x, x.y, x->y, or Type{...}; and of what is
+  // made of {.x = 1, .y = 2} if that is in front of a point. "" if it is not known.
   std::string type_at(const Words& words, std::size_t i) const {
     if (words[i].is("this")) return in_->owner;
-    const std::size_t open = words[i].open;
     if (words[i].is("{") || words[i].is(",") || words[i].is("}")) {
+      const std::size_t open = words[i].open;
       if (open < 2 || !words[open].is("{")) return "";
       const std::size_t before = open - (words[open - 1].is("=") ? 2 : 1);
       const std::string type = known(path(words, before), in_->owner);
       if (fields_.contains(type)) return type;
       return words[before].kind == lesson::Kind::word ? type_at(words, before) : "";
     }
-    const bool is_item = words[i].is("]") && open > 0;
-    const std::size_t name = is_item ? open - 1 : i, dot = dot_before(words, name);
-    const std::string owner = dot == name ? in_->owner : type_at(words, dot - 1);
-    const std::string* type = dot == name ? variable(words[name].text) : field(owner, words[name].text);
-    if (type == nullptr) return "";
-    if (!type->starts_with('<')) return is_item ? "" : known(*type, owner);
-    return is_item || words[i + 1].is("-") ? known(type->substr(1), owner) : "";
+    const std::size_t dot = dot_before(words, i);
+    const std::string owner = dot == i ? in_->owner : type_at(words, dot - 1);
+    const std::string* type = dot == i ? variable(words[i].text) : field(owner, words[i].text);
+    return type == nullptr ? "" : known(*type, owner);
   }
 
   // The types of variables; nullptr if there is none of this name.
@@ -186,7 +180,7 @@ class Resolver {
       const bool seen = names_.visible_[file_].contains(name->home.file);
       const bool fits =
           called ? seen && name->is_function && !name->owner.empty() : field(name->owner, word) != nullptr;
-      if (fits && (!seen || only != nullptr)) return nullptr;
+      if (fits && only != nullptr) return nullptr;
       if (fits) only = name;
     }
     return only;

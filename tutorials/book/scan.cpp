@@ -223,13 +223,11 @@ class Scanner {
     const bool ends =
         is_one_of(i + 1, {"=", ";", ",", ")", "{", "(", "["}) || (at(i + 1).is(":") && !at(i + 2).is(":"));
     if (!is_word(i) || !ends) return {};
-    const Word& end_of_name = at(i + 1);
     while (at(i - 1).is(",") && is_word(i - 2)) i -= 2;                 // int first, second, i;
     const bool attached = !at(i - 1).after_space && at(i).after_space;  // Type& i is no product
     const std::size_t type = attached && is_one_of(i - 1, {"&", "*"}) ? i - 2 : i - 1;
-    if (is_word(type)) return (end_of_name.is("[") ? "<" : "") + path(out.words, type);
+    if (is_word(type)) return path(out.words, type);
     const bool closes = at(type).is(">") && !at(type).after_space && !at(type - 1).is("-");
-    if (closes && is_word(type - 1)) return "<" + path(out.words, type - 1);
     if (closes || is_one_of(type, {"auto", "int", "double", "bool", "char"})) return "";
     return {};
   }

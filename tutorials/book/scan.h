@@ -23,8 +23,7 @@ struct Word {
 // a::b, if the word at i is this b.
 std::string path(const std::vector<Word>& words, std::size_t i);
 
-// Variables with their types ("" if these are not obvious; "<T" for what holds a T), and types that a
-// function has to itself ("").
+// Variables with their types ("" if these are not obvious), and types that a function has to itself ("").
 using Variables = std::map<std::string, std::string>;
 
 // A declaration, with its body if it has one: tokens first .. last.

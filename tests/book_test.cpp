@@ -252,7 +252,7 @@ TEST_CASE("a data member means that of the type before it, and an enumerator tha
         "  Options options; int std;\n  std::vector<Options> past = {{1}, {2},}, more;\n};\n"
         "struct Box {\n  struct Options { int width = 2; };\n  Options options_;\n  int lid = 0, first;\n"
         "  int open() { return options_.width + lid; }\n};\n"
-        "struct Head { int decode() const; int lid() const; };\n"},
+        "struct Head { int decode() const; int lid() const; };\nstruct Tail { int decode() const; };\n"},
        {"b.cpp",
         "#include \"a.h\"\nint f(const Pen& pen) {\n  return pen.options.width + pen.past[0].width;\n}\n"
         "void g() {\n  Box::Options wide{.width = 4};\n  draw({.depth = 3, .width = 2}, "
@@ -278,6 +278,14 @@ TEST_CASE("a data member means that of the type before it, and an enumerator tha
   CHECK(meaning(names, "b.cpp", 8, 44) == "");  // a pair has that, too
   CHECK(meaning(names, "b.cpp", 8, 54) == "Head::lid of a.h:13, 0");
   CHECK(meaning(names, "b.cpp", 8, 62) == "");
+  const Names more({{"c.h",
+                     "struct Four {\n  int sum[4];\n  int all() { return sum[0]; }\n"
+                     "  int own() { return [sum = 3] { return sum; }(); }\n};\nint free() { return sum; }\n"},
+                    {"d.cpp", "#include \"c.h\"\nstruct Four { int sum; };\n"}});
+  CHECK(meaning(more, "c.h", 3, 21) == "Four::sum of c.h:2, 0");
+  CHECK(meaning(more, "c.h", 4, 40) == "");
+  CHECK(meaning(more, "c.h", 6, 20) == "");
+  CHECK(meaning(more, "d.cpp", 2, 18) == "Four::sum of d.cpp:2, 0");  // it is another one
   CHECK(the_book().pages.at("names.html").find("#Transformer::Options::blocks\"") != std::string::npos);
 }
 

@@ -281,11 +281,16 @@ TEST_CASE("a data member means that of the type before it, and an enumerator tha
   const Names more({{"c.h",
                      "struct Four {\n  int sum[4];\n  int all() { return sum[0]; }\n"
                      "  int own() { return [sum = 3] { return sum; }(); }\n};\nint free() { return sum; }\n"},
-                    {"d.cpp", "#include \"c.h\"\nstruct Four { int sum; };\n"}});
+                    {"d.cpp",
+                     "#include \"c.h\"\nstruct Four { int sum; };\n"
+                     "struct Keep {\n  template <class O>\n    requires requires(O& o) { o.go(); }\n"
+                     "  void keep(O& o);\n};\n"}});
   CHECK(meaning(more, "c.h", 3, 21) == "Four::sum of c.h:2, 0");
   CHECK(meaning(more, "c.h", 4, 40) == "");
   CHECK(meaning(more, "c.h", 6, 20) == "");
   CHECK(meaning(more, "d.cpp", 2, 18) == "Four::sum of d.cpp:2, 0");  // it is another one
+  CHECK(meaning(more, "d.cpp", 5, 4) == "");
+  CHECK(meaning(more, "d.cpp", 6, 7) == "Keep::keep of d.cpp:6, 0");
   CHECK(the_book().pages.at("names.html").find("#Transformer::Options::blocks\"") != std::string::npos);
 }
 

@@ -1,7 +1,5 @@
 #include "tutorials/book/names.h"
 
-#include <algorithm>
-
 #include "tutorials/book/scan.h"
 
 namespace mesagrad::book {

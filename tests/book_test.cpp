@@ -51,7 +51,7 @@ std::string without_markup(const std::string& html) {
 // The first thing that is wrong with a page: tags that do not nest, attributes without quotation marks, bare
 // signs, or an id that is there twice. Empty: nothing is.
 std::string fault_of(const std::string& html) {
-  static const std::regex opening(R"re(([a-zA-Z0-9]+)((?: [a-zA-Z:-]+(?:="[^"]*")?)*) ?/?)re"),
+  static const std::regex opening(R"re(([a-zA-Z0-9]+)((?: [a-zA-Z0-9:-]+(?:="[^"]*")?)*) ?/?)re"),
       entity("&([a-z]+|#[0-9]+);");
   Texts open;
   std::set<std::string> ids;
@@ -94,12 +94,31 @@ const Book& the_book() {
   return book;
 }
 
+// The chapters in all.html, all-2.html, ...: as links from the first page, or just their names.
+Texts chapters_in_whole(const Book& book, const std::string& hash) {
+  Texts chapters;
+  std::string name = "all.html";
+  for (int number = 2; book.pages.contains(name); name = text("all-", number++, ".html")) {
+    const std::string before = number == 2 || hash.empty() ? hash : name + hash;
+    for (const std::string& id : all(book.pages.at(name), "<h1 id=\"")) chapters.push_back(before + id);
+  }
+  return chapters;
+}
+
 // "Owner::name of file:line, line of its body"
 std::string meaning(const Names& names, const char* file, int line, std::size_t column) {
   const Name* name = names.at(file, line, column);
   return name == nullptr
              ? ""
              : name->full() + text(" of ", name->home.file, ":", name->home.line, ", ", name->body.line);
+}
+
+// The source of a lesson.
+std::string lesson_file(const std::string& digits) {
+  for (const auto& entry : std::filesystem::directory_iterator("tutorials")) {
+    if (entry.path().filename().string().starts_with(digits)) return (entry.path() / "lesson.cpp").string();
+  }
+  return "";
 }
 
 std::string page_of(std::string file) {
@@ -112,11 +131,7 @@ std::string page_of(std::string file) {
 TEST_CASE("every file of the library and every lesson is one chapter, and its listing is the file",
           "[book]") {
   const Texts chapters = all(the_book().pages.at("contents.html"), "<dt><a href=\"");
-  std::size_t in_whole = 0;  // the page for print goes on in all-2.html; each has a heading of its own
-  for (const auto& [name, page] : the_book().pages) {
-    if (name.starts_with("all")) in_whole += all(page, "<h1").size() - 1;
-  }
-  CHECK(in_whole == chapters.size());
+  CHECK(chapters_in_whole(the_book(), "") == chapters);
   static const std::regex left_out(R"( *(//.*|L\.step\(.*|))");
   for (const char* folder : {"core", "nn", "tasks", "tutorials"}) {
     for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
@@ -228,12 +243,99 @@ TEST_CASE("a constructor means its type, and a member means that of the type bef
   CHECK(meaning(names, "a.cpp", 15, 11) == "go of a.cpp:13, 0");  // in b still: the text closes nothing
 }
 
+TEST_CASE("a data member means that of the type before it, and an enumerator that of its enumeration",
+          "[book]") {
+  const Names names(
+      {{"a.h",
+        "enum class Kind { plain, dotted = 3 };\n"
+        "struct Pen {\n  struct Options { int width = 1, depth = 0; Kind kind = Kind::dotted; };\n"
+        "  Options options; int std;\n  std::vector<Options> past = {{1}, {2},}, more;\n};\n"
+        "struct Box {\n  struct Options { int width = 2; };\n  Options options_;\n  int lid = 0, first;\n"
+        "  int open() { return options_.width + lid; }\n};\n"
+        "struct Head { int decode() const; int lid() const; };\nstruct Tail { int decode() const; };\n"},
+       {"b.cpp",
+        "#include \"a.h\"\nint f(const Pen& pen) {\n  return pen.options.width + pen.past[0].width;\n}\n"
+        "void g() {\n  Box::Options wide{.width = 4};\n  draw({.depth = 3, .width = 2}, "
+        "Head{{1}}.decode());\n"
+        "  h([=, lid = 3](auto x) { return x.lid + x.first + x.lid() + lid; });\n}\n"}});
+  CHECK(meaning(names, "a.h", 1, 18) == "Kind::plain of a.h:1, 0");
+  CHECK(meaning(names, "a.h", 3, 34) == "Pen::Options::depth of a.h:3, 0");
+  CHECK(meaning(names, "a.h", 3, 63) == "Kind::dotted of a.h:1, 0");
+  CHECK(meaning(names, "a.h", 5, 2) == "");  // the other std
+  CHECK(meaning(names, "a.h", 5, 43) == "Pen::more of a.h:5, 0");
+  CHECK(meaning(names, "a.h", 5, 40) == "");
+  CHECK(meaning(names, "a.h", 11, 31) == "Box::Options::width of a.h:8, 0");
+  CHECK(meaning(names, "a.h", 11, 39) == "Box::lid of a.h:10, 0");
+  CHECK(meaning(names, "b.cpp", 3, 13) == "Pen::options of a.h:4, 0");
+  CHECK(meaning(names, "b.cpp", 3, 21) == "Pen::Options::width of a.h:3, 0");
+  CHECK(meaning(names, "b.cpp", 3, 41) == "");  // of two types
+  CHECK(meaning(names, "b.cpp", 6, 21) == "Box::Options::width of a.h:8, 0");
+  CHECK(meaning(names, "b.cpp", 7, 9) == "Pen::Options::depth of a.h:3, 0");  // no other type has one
+  CHECK(meaning(names, "b.cpp", 7, 21) == "");
+  CHECK(meaning(names, "b.cpp", 7, 43) == "Head::decode of a.h:13, 0");
+  CHECK(meaning(names, "b.cpp", 8, 8) == "");
+  CHECK(meaning(names, "b.cpp", 8, 36) == "Box::lid of a.h:10, 0");
+  CHECK(meaning(names, "b.cpp", 8, 44) == "");  // a pair has that, too
+  CHECK(meaning(names, "b.cpp", 8, 54) == "Head::lid of a.h:13, 0");
+  CHECK(meaning(names, "b.cpp", 8, 62) == "");
+  const Names more({{"c.h",
+                     "struct Four {\n  int sum[4];\n  int all() { return sum[0]; }\n"
+                     "  int own() { return [sum = 3] { return sum; }(); }\n};\nint free() { return sum; }\n"},
+                    {"d.cpp",
+                     "#include \"c.h\"\nstruct Four { int sum; };\n"
+                     "struct Keep {\n  template <class O>\n    requires requires(O& o) { o.go(); }\n"
+                     "  void keep(O& o);\n};\n"}});
+  CHECK(meaning(more, "c.h", 3, 21) == "Four::sum of c.h:2, 0");
+  CHECK(meaning(more, "c.h", 4, 40) == "");
+  CHECK(meaning(more, "c.h", 6, 20) == "");
+  CHECK(meaning(more, "d.cpp", 2, 18) == "Four::sum of d.cpp:2, 0");  // it is another one
+  CHECK(meaning(more, "d.cpp", 5, 4) == "");
+  CHECK(meaning(more, "d.cpp", 6, 7) == "Keep::keep of d.cpp:6, 0");
+  CHECK(the_book().pages.at("names.html").find("#Transformer::Options::blocks\"") != std::string::npos);
+}
+
+TEST_CASE("of functions with one name, a file means its own, or else the only one that it includes",
+          "[book]") {
+  const Names names({{"a.h", "void clip(int x);\n"},
+                     {"b.h", "void clip(Box b);\n"},
+                     {"own.h", "#include \"a.h\"\nvoid clip() {}\nvoid f() { clip(); }\n"},
+                     {"one.cpp", "#include \"b.h\"\nvoid f() { clip(b); }\n"},
+                     {"both.cpp", "#include \"a.h\"\n#include \"b.h\"\nvoid f() { clip(b); }\n"}});
+  CHECK(meaning(names, "own.h", 3, 11) == "clip of own.h:2, 0");
+  CHECK(meaning(names, "one.cpp", 2, 11) == "clip of b.h:1, 0");
+  CHECK(meaning(names, "both.cpp", 3, 11) == "");
+}
+
+TEST_CASE("for print there are the parts, their chapters, and what lessons showed", "[book]") {
+  const Directory out;
+  for (const int number : {1, 2}) {
+    const std::string file = lesson_file(text("0", number, "_"));
+    lesson::Lesson L({.number = number, .title = "T", .question = "Q?", .source = file},
+                     {.out = out.path.string()}, 1);
+    lesson::LinePlot plot{.name = "same", .title = text("Figure of ", number), .x = "x", .y = "y"};
+    plot.line("a line", {1, 2}, {1, 2});
+    L.show(plot);
+    std::filesystem::create_directories(out.path / text("tutorial-", number));
+    write_file(out.path / text("tutorial-", number) / "index.html", lesson::html_page(L, read_file(file)));
+  }
+  const Book book = make_book(".", out.path);
+  const std::string& page = book.pages.at("all.html");
+  CHECK(fault_of(page) == "");  // the two figures have one name
+  const std::size_t contents = page.find("<h2>1. "), part = page.find("<h1 class=\"part\">1. ");
+  const std::size_t chapter = page.find("<h1 id=\"tutorials-01"), figure = page.find("Figure of 1</text>");
+  CHECK(contents < part);
+  CHECK(page.find("<dt><a href=\"#core-random.h.html\">core/random.h</a></dt>\n<dd>") < part);
+  CHECK(part < chapter);
+  CHECK(chapter < figure);
+  CHECK(figure < page.find("<h1 id=\"", chapter + 1));
+  CHECK(page.find("url(#lesson-2-figure-same") != std::string::npos);
+  CHECK(page.find("16px 100% no-repeat scroll") != std::string::npos);  // a shadow where a figure is cut
+  CHECK(all(page, "<dt><a href=\"") == chapters_in_whole(book, "#"));
+}
+
 TEST_CASE("what a lesson showed stands where it was made; what is missing is said", "[book][errors]") {
   const Directory out;
-  std::string file;
-  for (const auto& entry : std::filesystem::directory_iterator("tutorials")) {
-    if (entry.path().filename().string().starts_with("01_")) file = (entry.path() / "lesson.cpp").string();
-  }
+  const std::string file = lesson_file("01_");
   const std::string source = read_file(file);
   const Texts lines = lines_of(source);
   const int step =

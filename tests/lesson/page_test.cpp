@@ -38,14 +38,18 @@ TEST_CASE("a chapter shows each piece behind the statement that made it", "[page
   CHECK(chapter_markup("int x;\n", {{0, "<FIGURE>"}}).ends_with("<FIGURE>"));
 }
 
-TEST_CASE("indices of single letters are set, names are left alone", "[page]") {
+TEST_CASE("indices are set, names with an underscore are left alone", "[page]") {
   CHECK(formula_markup("s_t and s_{t+1}, W_q W_k") ==
         "s<sub>t</sub> and s<sub>t+1</sub>, W<sub>q</sub> W<sub>k</sub>");
   CHECK(formula_markup("Σ_{i ≤ t} λ_1 10^-3 e^x") ==
         "Σ<sub>i ≤ t</sub> λ<sub>1</sub> 10<sup>-3</sup> e<sup>x</sup>");
   CHECK(formula_markup("dk_i (dS_ti") == "dk<sub>i</sub> (dS<sub>ti</sub>");
-  for (const char* same : {"next_states", "add_x", "ad_x", "a_long_name", "f_of(x)", "x_", "x_{", "_t",
-                           "2 ^ 3", "x^-", "", "^"}) {
+  CHECK(formula_markup("dout_t·out_t, Σ_i dout_ij") ==
+        "dout<sub>t</sub>·out<sub>t</sub>, Σ<sub>i</sub> dout<sub>ij</sub>");
+  for (const char* same :
+       {"next_states", "add_x", "ad_x", "a_long_name", "next_id", "take_in", "time_ms", "a_long_t",
+        "std::size_t", "run.out_t", "out_t()", "uint8_t", "f_of(x)", "x_", "x_{", "_t", "2 ^ 3", "x^-", "",
+        "^"}) {
     CHECK(formula_markup(same) == same);
   }
 }

@@ -17,7 +17,7 @@ using lesson::element;
 using lesson::escape;
 using Lines = std::vector<std::string>;
 
-constexpr std::size_t largest_page = 1'480'000;  // bytes, without its head
+constexpr std::size_t largest_page = 1'400'000;  // bytes, without its head and the contents
 
 std::string link(const std::string& to, const std::string& markup) {
   return "<a href=\"" + to + "\">" + markup + "</a>";
@@ -39,11 +39,6 @@ std::string plain_code(const lesson::Listing& lines) {
     html += (number % 5 == 0 ? text("<b>", number, "</b>") : "") + escape(line) + "\n";
   }
   return element("pre", html, "plain");
-}
-
-std::string plain_body_of(const Chapter& chapter) {
-  if (chapter.is_handout) return lesson::prose_markup(chapter.handout);
-  return lesson::chapter_markup(chapter.source, chapter.steps, {lesson::prose_markup, plain_code, false});
 }
 
 Sources code_of(const std::vector<Chapter>& chapters) {
@@ -87,8 +82,9 @@ class Writer {
       file_ = chapters_[i].file;
       const std::string names = names_in(file_, true), nav = element("nav", navigation(i));
       const std::string here = names.empty() ? "" : element("p", "In this file: " + names, "facts");
+      if (chapters_[i].lesson > 0) records_[file_] = record_of(chapters_[i], book.not_run);
       book.pages[chapters_[i].page] =
-          lesson::whole_page(chapters_[i].title, nav + here + body_of(chapters_[i], book.not_run) + nav);
+          lesson::whole_page(chapters_[i].title, nav + here + linked_body_of(chapters_[i]) + nav);
     }
     file_.clear();
     book.pages["contents.html"] = contents_page();
@@ -136,30 +132,52 @@ class Writer {
 
   // -- A chapter -------------------------------------------------------------------------------------
 
-  std::string body_of(const Chapter& chapter, std::vector<int>& not_run) {
-    const std::string& source = chapter.source;
+  // What the lesson showed, if it has run.
+  lesson::Record record_of(const Chapter& chapter, std::vector<int>& not_run) const {
+    const std::filesystem::path page = out_ / text("tutorial-", chapter.lesson) / "index.html";
+    const lesson::Record record =
+        exists(page) ? lesson::record_on(read_file(page), chapter.source) : lesson::Record{};
+    const std::string again = text(" <code>make tutorial-", chapter.lesson, "</code>");
+    if (record.summary.empty()) {
+      not_run.push_back(chapter.lesson);
+      return {element("p", "This lesson has not run yet:" + again), chapter.steps};
+    }
+    if (record.same_source) return record;
+    const std::string warning = "Its source has changed since. To run it again:" + again;
+    return {record.summary + element("p", warning, "fails"), record.pieces, record.rest};
+  }
+
+  std::string linked_body_of(const Chapter& chapter) const {
     const auto prose = [&](const Lines& lines) { return linked(lesson::prose_markup(lines)); };
     if (chapter.is_handout) return prose(chapter.handout) + exercises(chapter.points);
-    const lesson::Typesetting set = {prose, [&](const lesson::Listing& lines) { return listing(lines); },
-                                     false};
-    if (chapter.lesson == 0) return lesson::chapter_markup(source, {}, set);
-    lesson::Record record;
-    const std::filesystem::path page = out_ / text("tutorial-", chapter.lesson) / "index.html";
-    if (exists(page)) record = lesson::record_on(read_file(page), source);
-    const bool has_run = !record.summary.empty();
-    const std::string again = text(" <code>make tutorial-", chapter.lesson, "</code>");
-    if (!has_run) {
-      not_run.push_back(chapter.lesson);
-      record = {element("p", "This lesson has not run yet:" + again), chapter.steps};
-    } else if (!record.same_source) {
-      record.summary += element("p", "Its source has changed since. To run it again:" + again, "fails");
-    }
-    std::vector<lesson::Piece> pieces;  // headings stand in the place of steps, whose lines are linked to
+    std::vector<lesson::Piece> lines;  // headings stand in the place of steps, whose lines are linked to
     for (const lesson::Piece& step : chapter.steps) {
-      pieces.push_back({step.line, text("<span id=\"", step.line, "\">\n</span>")});
+      lines.push_back({step.line, text("<span id=\"", step.line, "\">\n</span>")});
     }
+    return body_of(chapter, lines,
+                   {prose, [&](const lesson::Listing& code) { return listing(code); }, false});
+  }
+
+  std::string plain_body_of(const Chapter& chapter) const {
+    if (chapter.is_handout) return lesson::prose_markup(chapter.handout);
+    std::string body = body_of(chapter, {}, {lesson::prose_markup, plain_code, false});
+    if (chapter.lesson == 0) return body;
+    for (const std::string start : {"\"figure-", "#figure-"}) {  // two lessons may call one the same
+      for (std::size_t at = body.find(start); at != std::string::npos; at = body.find(start, at + 1)) {
+        body.insert(at + 1, text("lesson-", chapter.lesson, "-"));
+      }
+    }
+    return body;
+  }
+
+  std::string body_of(const Chapter& chapter, std::vector<lesson::Piece> pieces,
+                      const lesson::Typesetting& set) const {
+    const auto found = records_.find(chapter.file);
+    if (found == records_.end()) return lesson::chapter_markup(chapter.source, pieces, set);
+    const lesson::Record& record = found->second;
     pieces.insert(pieces.end(), record.pieces.begin(), record.pieces.end());
-    return element("div", record.summary, "box") + lesson::chapter_markup(source, pieces, set) + record.rest;
+    return element("div", record.summary, "box") + lesson::chapter_markup(chapter.source, pieces, set) +
+           record.rest;
   }
 
   // What an assignment's checks are worth, and where its exercises are.
@@ -215,13 +233,14 @@ class Writer {
                 element("summary", "Uses of " + words), html, "</details>\n");
   }
 
-  // The names that a file declares or defines, and behind a type, if they are wanted, those of its own.
+  // The types, functions and constants that a file declares or defines, and behind a type, if they are
+  // wanted, its functions and its types.
   std::string names_in(const std::string& file, bool with_members) const {
     Lines order;
     std::map<std::string, std::string> heads, members;
     for (const Name& name : names_.all()) {
       const Place place = name.home.file == file ? name.home : name.body;
-      if (place.file != file) continue;
+      if (place.file != file || name.is_field) continue;
       const std::string head = name.owner.empty() ? name.word : name.owner;
       const std::string target = name.home.file == file ? to(name) : to(place);
       if (heads.emplace(head, link(name.owner.empty() ? target : to(place), head)).second)
@@ -237,22 +256,30 @@ class Writer {
 
   // -- Pages of their own ----------------------------------------------------------------------------
 
-  std::string contents_page() const {
-    std::string html =
-        link("names.html", "Index of names") + " · " + link("all.html", "Everything on one page");
-    html = element("nav", html);
+  std::string heading_of(std::size_t part) const { return text(part, ". ", parts_[part - 1]); }
+
+  // All parts with their chapters, which are at `targets`.
+  std::string list_of(const std::map<std::string, std::string>& targets, bool with_names) const {
+    std::string html;
     for (std::size_t part = 1; part <= parts_.size(); ++part) {
       std::string entries;
       for (const Chapter& chapter : chapters_) {
         if (chapter.part != part) continue;
-        const bool speaks = !chapter.sentence.empty();
-        entries += element("dt", link(chapter.page, chapter.title));
-        entries +=
-            element("dd", speaks ? chapter.sentence : "The code behind it: " + names_in(chapter.file, false));
+        const std::string names = with_names ? ": " + names_in(chapter.file, false) : ".";
+        const std::string about = chapter.sentence.empty() ? "The code behind it" + names : chapter.sentence;
+        entries += element("dt", link(targets.at(chapter.file), chapter.title)) + element("dd", about);
       }
-      html += element("h2", text(part, ". ", parts_[part - 1])) + element("dl", entries, "toc");
+      html += element("h2", heading_of(part)) + element("dl", entries, "toc");
     }
-    return lesson::whole_page("mesagrad: the book", html);
+    return html;
+  }
+
+  std::string contents_page() const {
+    const std::string nav =
+        link("names.html", "Index of names") + " · " + link("all.html", "Everything on one page");
+    std::map<std::string, std::string> pages;
+    for (const Chapter& chapter : chapters_) pages[chapter.file] = chapter.page;
+    return lesson::whole_page("mesagrad: the book", element("nav", nav) + list_of(pages, true));
   }
 
   std::string names_page() const {
@@ -273,20 +300,26 @@ class Writer {
     return lesson::whole_page("Index of names", html);
   }
 
-  // As many pages as it takes.
+  // As many pages as it takes; the contents are on the first one.
   void add_whole(std::map<std::string, std::string>& pages) const {
+    const auto name = [](std::size_t i) { return i == 0 ? "all.html" : text("all-", i + 1, ".html"); };
     Lines bodies = {""};
+    std::map<std::string, std::string> targets;
+    std::size_t part = 0;
     for (const Chapter& chapter : chapters_) {
-      const std::string body = element("h1", chapter.title) + plain_body_of(chapter);
+      std::string body =
+          "<h1 id=\"" + chapter.page + "\">" + chapter.title + "</h1>\n" + plain_body_of(chapter);
+      if (chapter.part != part) body = element("h1", heading_of(part = chapter.part), "part") + body;
       if (bodies.back().size() + body.size() > largest_page) bodies.emplace_back();
       bodies.back() += body;
+      targets[chapter.file] = (bodies.size() == 1 ? "" : name(bodies.size() - 1)) + "#" + chapter.page;
     }
-    const auto name = [](std::size_t i) { return i == 0 ? "all.html" : text("all-", i + 1, ".html"); };
+    bodies[0] = list_of(targets, false) + bodies[0];
     for (std::size_t i = 0; i < bodies.size(); ++i) {
       std::string nav = link("contents.html", "Contents");
       if (i + 1 < bodies.size()) nav += " · " + link(name(i + 1), "It goes on →");
       nav = element("nav", nav);
-      pages[name(i)] = lesson::whole_page("mesagrad", nav + bodies[i] + nav);
+      pages[name(i)] = lesson::whole_page("mesagrad: the book", nav + bodies[i] + nav);
     }
   }
 
@@ -295,6 +328,7 @@ class Writer {
   const std::filesystem::path out_;
   const Names names_;
   std::map<std::string, const Chapter*> chapter_of_;  // by files, and by "lesson 3"
+  std::map<std::string, lesson::Record> records_;     // of lessons, by their files
   std::string file_;                                  // the one whose page is being written
 };
 

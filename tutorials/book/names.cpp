@@ -7,9 +7,10 @@ namespace {
 
 // Methods that types of the standard library have as well.
 bool is_common(const std::string& word) {
-  static const std::set<std::string> common = {
-      "at",   "back", "begin", "clear", "count", "data", "empty",  "end",  "find",  "front", "get",  "insert",
-      "line", "name", "path",  "read",  "reset", "size", "string", "str",  "swap",  "value", "what", "write"};
+  static const std::set<std::string> common = {"at",   "back", "begin", "clear", "count",  "data",   "empty",
+                                               "end",  "find", "first", "front", "get",    "insert", "line",
+                                               "name", "path", "read",  "reset", "second", "size",   "string",
+                                               "str",  "swap", "value", "what",  "write"};
   return common.contains(word);
 }
 
@@ -46,22 +47,25 @@ class Resolver {
 
   void define(const std::string& file, const Scanned& scanned) {
     for (const Declaration& one : scanned.declarations) {
-      if (one.name == 0) continue;
-      const Word& word = scanned.words[one.name];
-      Name* name = names_.only(file, word.text, [&](const Name& other) {
-        const bool same = other.owner == one.owner && (!one.owner.empty() || other.space == one.space);
-        return same && (other.home.file == file || file.ends_with(".cpp"));
-      });
-      if (name == nullptr) {
-        const Place home = {file, word.line};
-        name = &names_.names_.emplace_back(Name{word.text, one.owner, one.space, one.is_function, home});
-        names_.of_word_[word.text].push_back(name);
-        spaces_.insert(one.space);
-      } else if ((one.has_body || !one.is_function) && name->body.line == 0) {
-        name->body = {file, word.line};
-      }
-      names_.mentions_[{file, word.line, word.column}] = name;
+      for (const std::size_t i : one.names) define(file, scanned.words[i], one);
     }
+  }
+
+  void define(const std::string& file, const Word& word, const Declaration& one) {
+    Name* name = names_.only(file, word.text, [&](const Name& other) {
+      const bool same = other.owner == one.owner && (!one.owner.empty() || other.space == one.space);
+      return same && !one.is_field && (other.home.file == file || file.ends_with(".cpp"));
+    });
+    if (name == nullptr) {
+      const Place home = {file, word.line};
+      name = &names_.names_.emplace_back(
+          Name{word.text, one.owner, one.space, one.is_function, one.is_field, home});
+      names_.of_word_[word.text].push_back(name);
+      spaces_.insert(one.space);
+    } else if ((one.has_body || !one.is_function) && name->body.line == 0) {
+      name->body = {file, word.line};
+    }
+    names_.mentions_[{file, word.line, word.column}] = name;
   }
 
   void use(const Words& words, const Declaration& declaration) {
@@ -82,24 +86,26 @@ class Resolver {
     const std::string& word = words[i].text;
     const bool called = words[i + 1].is("(") || words[i + 1].is("<");
     if (const std::size_t dot = dot_before(words, i); dot < i) {
-      if (!called) return nullptr;
       const std::string type = type_at(words, dot - 1);
-      if (type.empty()) return is_common(word) ? nullptr : only_member(word);
+      if (type.empty()) return is_common(word) ? nullptr : only_member(word, called);
       return variable(type) != nullptr ? promise(words[i]) : member(type, word);
     }
-    if (i > 2 && words[i - 1].is(":") && words[i - 2].is(":")) {
-      const std::string& scope = words[i - 3].text;
-      if (spaces_.contains(scope)) {
-        return names_.only(
-            file_, word, [&](const Name& name) { return name.owner.empty() && name.space == scope; });
+    if (const std::string whole = path(words, i); whole != word) {
+      const std::string scope = whole.substr(0, whole.size() - word.size() - 2);
+      if (spaces_.contains(words[i - 3].text)) {
+        return names_.only(file_, word, [&](const Name& name) {
+          return name.owner.empty() && name.space == words[i - 3].text;
+        });
       }
-      return variable(scope) != nullptr ? promise(words[i]) : member(scope, word);
+      return variable(scope) != nullptr ? promise(words[i]) : member(known(scope, in_->owner), word);
     }
+    if (in_->locals.contains(word)) return nullptr;
+    const bool is_space = words[i + 1].is(":") && words[i + 2].is(":");
+    if (Name* own = member(in_->owner, word); own != nullptr && !(own->is_field && is_space)) return own;
     if (variable(word) != nullptr) return nullptr;
-    if (Name* own = member(in_->owner, word)) return own;
     const auto fits = [&](const Name& name) {
       const bool is_free = name.owner.empty(), is_here = name.home.file == file_;
-      return (is_free || is_here) && (called || !name.is_function || (is_free && is_here));
+      return !name.is_field && (is_free || is_here) && (called || !name.is_function || (is_free && is_here));
     };
     if (Name* name = names_.only(file_, word, fits)) return name;
     return names_.only(file_, word, [&](const Name& name) { return fits(name) && name.space == in_->space; });
@@ -111,13 +117,22 @@ class Resolver {
     return i > 2 && words[i - 1].is(".") ? i - 1 : i;
   }
 
-  // The type of an expression that ends with the word at i: this, x, x.y or x->y; "" if it is not known.
+  // The type of an expression that ends with the word at i: this, x, x.y, x->y, or Type{...}; and of what is
+  // made of {.x = 1, .y = 2} if that is in front of a point. "" if it is not known.
   std::string type_at(const Words& words, std::size_t i) const {
     if (words[i].is("this")) return in_->owner;
+    if (words[i].is("{") || words[i].is(",") || words[i].is("}")) {
+      const std::size_t open = words[i].open;
+      if (open < 2 || !words[open].is("{")) return "";
+      const std::size_t before = open - (words[open - 1].is("=") ? 2 : 1);
+      const std::string type = known(path(words, before), in_->owner);
+      if (fields_.contains(type)) return type;
+      return words[before].kind == lesson::Kind::word ? type_at(words, before) : "";
+    }
     const std::size_t dot = dot_before(words, i);
-    const std::string* type =
-        dot == i ? variable(words[i].text) : field(type_at(words, dot - 1), words[i].text);
-    return type == nullptr ? "" : *type;
+    const std::string owner = dot == i ? in_->owner : type_at(words, dot - 1);
+    const std::string* type = dot == i ? variable(words[i].text) : field(owner, words[i].text);
+    return type == nullptr ? "" : known(*type, owner);
   }
 
   // The types of variables; nullptr if there is none of this name.
@@ -130,6 +145,15 @@ class Resolver {
     if (type == fields_.end()) return nullptr;
     const auto found = type->second.find(word);
     return found == type->second.end() ? nullptr : &found->second;
+  }
+
+  // The type that is called `type` in the type `within`; a namespace before it does not matter.
+  std::string known(const std::string& type, const std::string& within) const {
+    for (const std::string& full : {within + "::" + type, type}) {
+      if (fields_.contains(full)) return full;
+    }
+    const std::size_t colons = type.find("::");
+    return colons == std::string::npos ? type : known(type.substr(colons + 2), within);
   }
 
   // That of a type, or of one of its bases.
@@ -147,15 +171,23 @@ class Resolver {
     return nullptr;
   }
 
-  // That of the only type that has one.
-  Name* only_member(const std::string& word) const {
-    return names_.only(file_, word, [](const Name& name) { return !name.owner.empty(); });
+  // That of the only type that has one: of those that the file knows, or of all, if it is no function.
+  Name* only_member(const std::string& word, bool called) {
+    Name* only = nullptr;
+    for (Name* name : names_.of_word_[word]) {
+      const bool seen = names_.visible_[file_].contains(name->home.file);
+      const bool fits =
+          called ? seen && name->is_function && !name->owner.empty() : field(name->owner, word) != nullptr;
+      if (fits && only != nullptr) return nullptr;
+      if (fits) only = name;
+    }
+    return only;
   }
 
   // A template calls what types are to have: whoever knows the template may be meant.
   Name* promise(const Word& word) {
     for (Name* name : names_.of_word_[word.text]) {
-      if (!name->owner.empty() && names_.visible_[name->home.file].contains(file_))
+      if (!name->owner.empty() && name->is_function && names_.visible_[name->home.file].contains(file_))
         name->uses[file_].insert(word.line);
     }
     return nullptr;
@@ -182,17 +214,17 @@ Name* Names::only(const std::string& file, const std::string& word,
   const auto names = of_word_.find(word);
   const auto visible = visible_.find(file);
   if (names == of_word_.end() || visible == visible_.end()) return nullptr;
-  Name* only = nullptr;
+  std::vector<Name*> own, others;
   for (Name* name : names->second) {
-    if (!visible->second.contains(name->home.file) || !wanted(*name)) continue;
-    if (only != nullptr) return nullptr;
-    only = name;
+    const bool seen = visible->second.contains(name->home.file);
+    if (seen && wanted(*name)) (name->home.file == file ? own : others).push_back(name);
   }
-  return only;
+  const std::vector<Name*>& nearest = own.empty() ? others : own;
+  return nearest.size() == 1 ? nearest[0] : nullptr;
 }
 
 const Name* Names::in_prose(const std::string& file, const std::string& word) const {
-  return only(file, word, [](const Name&) { return true; });
+  return only(file, word, [](const Name& name) { return !name.is_field; });
 }
 
 }  // namespace mesagrad::book

@@ -18,12 +18,12 @@ struct Place {
   int line = 0;
 };
 
-// A type, a function, a method, or a constant.
+// A type, a function, a method, a constant, a data member, or an enumerator.
 struct Name {
   std::string word = {};
-  std::string owner = {};  // the type that it belongs to, if any
-  std::string space = {};  // its innermost namespace
-  bool is_function = false;
+  std::string owner = {};                          // the type that it belongs to, if any
+  std::string space = {};                          // its innermost namespace
+  bool is_function = false, is_field = false;      // a field is a data member or an enumerator
   Place home = {};                                 // where it is declared
   Place body = {};                                 // where it is defined, if that is elsewhere; else line 0
   std::map<std::string, std::set<int>> uses = {};  // lines of files
@@ -51,7 +51,7 @@ class Names {
   std::map<std::string, std::set<std::string>> visible_;  // the files that a file includes, and itself
   std::map<std::tuple<std::string, int, std::size_t>, Name*> mentions_;
 
-  // The only name of a word that a file can see and that is `wanted`, or nullptr.
+  // The only name of a word that a file can see, or that it has itself, and that is `wanted`; or nullptr.
   Name* only(const std::string& file, const std::string& word,
              const std::function<bool(const Name&)>& wanted) const;
 };

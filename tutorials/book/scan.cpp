@@ -54,6 +54,7 @@ class Scanner {
     std::vector<std::size_t> open;
     for (std::size_t i = 0; !end(i); ++i) {
       if (opens(i)) open.push_back(i);
+      out.words[i].open = open.empty() ? 0 : open.back();
       if (!is_one_of(i, {")", "]", "}"}) || open.empty()) continue;
       partner_[open.back()] = i;
       open.pop_back();
@@ -88,7 +89,10 @@ class Scanner {
     }
     if (is_one_of(first, {"public", "private", "protected"})) return first + 2;
     const std::size_t start = behind_prefix(first), head = end_of_head(start);
-    if (at(head).is("}")) return head;
+    if (at(head).is("}")) {
+      define_enumerators(first, head);
+      return head;
+    }
     const bool has_body = at(head).is("{");
     if (has_body && at(start).is("namespace")) {
       scopes_.push_back({"", head > start + 1 ? at(head - 1).text : scopes_.back().space});
@@ -104,7 +108,7 @@ class Scanner {
     } else {
       declare(declaration, start, head);
     }
-    if (at(declaration.name).is("main")) declaration.name = 0;
+    std::erase_if(declaration.names, [&](std::size_t name) { return at(name).is("main"); });
     out.declarations.push_back(declaration);
     return declaration.last + 1;
   }
@@ -128,13 +132,25 @@ class Scanner {
     return i;
   }
 
+  void define_enumerators(std::size_t first, std::size_t last) {
+    Declaration declaration{first, last - 1, scopes_.back().type, scopes_.back().space};
+    declaration.is_field = true;
+    for (std::size_t i = first; i < last; ++i) {
+      if (opens(i)) i = partner_[i];
+      if (i == first || at(i - 1).is(",")) declaration.names.push_back(i);
+    }
+    out.declarations.push_back(declaration);
+  }
+
   // Both: its head is start .. head - 1.
   void declare_type(Declaration& declaration, std::size_t start, std::size_t head) {
-    declaration.name = start + (at(start + 1).is("class") ? 2 : 1);
-    declaration.locals = locals_in(declaration, declaration.name);
-    const std::string& type = at(declaration.name).text;
+    const std::size_t name = start + (at(start + 1).is("class") ? 2 : 1);
+    declaration.names = {name};
+    declaration.locals = locals_in(declaration, name);
+    const std::string& outer = scopes_.back().type;
+    const std::string type = outer + (outer.empty() ? "" : "::") + at(name).text;
     out.fields[type] = declaration.locals;  // what it is a template of
-    for (std::size_t i = declaration.name + 1; i < head; ++i) {
+    for (std::size_t i = name + 1; i < head; ++i) {
       if (is_word(i)) out.bases[type].insert(at(i).text);
     }
     scopes_.push_back({type, declaration.space});
@@ -143,19 +159,21 @@ class Scanner {
   void declare(Declaration& declaration, std::size_t start, std::size_t head) {
     const std::size_t function = function_in(start, head);
     declaration.is_function = function < head;
-    const std::size_t name = declaration.is_function ? function : named_in(start, head);
-    const bool is_field = !declaration.is_function && !declaration.owner.empty() && !at(start).is("using");
-    declaration.locals = locals_in(declaration, is_field ? head : name);
-    if (is_field) {
-      out.fields[declaration.owner].insert(declaration.locals.begin(), declaration.locals.end());
-      return;
-    }
     if (declaration.is_function) {
-      const std::size_t full = at(name - 1).is("~") ? name - 1 : name;
-      if (at(full - 1).is(":") && at(full - 2).is(":")) declaration.owner = at(full - 3).text;
+      const std::size_t full = at(function - 1).is("~") ? function - 1 : function;
+      if (at(full - 1).is(":") && at(full - 2).is(":")) declaration.owner = path(out.words, full - 3);
+      const bool is_constructor = ("::" + declaration.owner).ends_with("::" + at(function).text);
+      if (is_word(function) && function > start && !is_constructor) declaration.names = {function};
+    } else {
+      declaration.names = named_in(start, head);
+      declaration.is_field = !declaration.owner.empty() && !at(start).is("using");
     }
-    const bool is_constructor = declaration.is_function && at(name).text == declaration.owner;
-    if (is_word(name) && name > start && !is_constructor) declaration.name = name;
+    if (declaration.is_field) {
+      for (const std::size_t name : declaration.names) {
+        out.fields[declaration.owner].emplace(at(name).text, *declared_type(declaration.names[0]));
+      }
+    }
+    declaration.locals = locals_in(declaration, declaration.names.empty() ? function : declaration.names[0]);
   }
 
   // The name of the function that is declared in i .. last - 1, or `last` if it is something else.
@@ -163,21 +181,24 @@ class Scanner {
     for (; i < last && !is_one_of(i, {"=", "friend"}); ++i) {
       if (at(i).is("operator")) return i;
       if (at(i).is("<") && is_word(i - 1)) i = behind_angles(i) - 1;
-      const bool is_name = is_word(i - 1) && !is_one_of(i - 1, {"requires", "__attribute__"});
+      const bool is_name = is_word(i - 1) && !at(i - 1).is("__attribute__");
       if (at(i).is("(") && is_name) return i - 1;
       if (opens(i)) i = partner_[i];
     }
     return last;
   }
 
-  // The same for a type or a variable.
-  std::size_t named_in(std::size_t start, std::size_t last) const {
-    if (at(start).is("using")) return at(start + 2).is("=") ? start + 1 : last;
+  // The same for a type or variables.
+  std::vector<std::size_t> named_in(std::size_t start, std::size_t last) const {
+    if (at(start).is("using")) return std::vector<std::size_t>(at(start + 2).is("=") ? 1 : 0, start + 1);
+    std::vector<std::size_t> names;
     for (std::size_t i = start + 1; i < last; ++i) {
       if (opens(i)) i = partner_[i];
-      if (at(start).is("typedef") ? at(i + 1).is("__attribute__") : declared_type(i).has_value()) return i;
+      const bool first =
+          at(start).is("typedef") ? at(i + 1).is("__attribute__") : declared_type(i).has_value();
+      if (names.empty() ? first : is_word(i) && at(i - 1).is(",")) names.push_back(i);
     }
-    return last;
+    return names;
   }
 
   // -- Variables -------------------------------------------------------------------------------------
@@ -190,7 +211,8 @@ class Scanner {
       }
       if (!is_word(i) || i == own_name) continue;
       const bool type = is_one_of(i - 1, {"class", "struct", "using"});
-      if (type && is_one_of(i + 1, {",", ">", "=", "{"})) locals.emplace(at(i).text, "");
+      const bool captured = is_one_of(i - 1, {"[", ","}) && at(i + 1).is("=");
+      if (captured || (type && is_one_of(i + 1, {",", ">", "=", "{"}))) locals.emplace(at(i).text, "");
       if (const auto variable = declared_type(i)) locals.emplace(at(i).text, *variable);
     }
     return locals;
@@ -198,13 +220,13 @@ class Scanner {
 
   // The type of the variable that the word at i declares: "" if it is not obvious, none if there is none.
   std::optional<std::string> declared_type(std::size_t i) const {
-    const bool ends = is_one_of(i + 1, {"=", ";", ",", ")", "{", "("}) ||
-                      (at(i + 1).is(":") && !at(i + 2).is(":"));
+    const bool ends =
+        is_one_of(i + 1, {"=", ";", ",", ")", "{", "(", "["}) || (at(i + 1).is(":") && !at(i + 2).is(":"));
     if (!is_word(i) || !ends) return {};
     while (at(i - 1).is(",") && is_word(i - 2)) i -= 2;                 // int first, second, i;
     const bool attached = !at(i - 1).after_space && at(i).after_space;  // Type& i is no product
     const std::size_t type = attached && is_one_of(i - 1, {"&", "*"}) ? i - 2 : i - 1;
-    if (is_word(type)) return at(type).text;
+    if (is_word(type)) return path(out.words, type);
     const bool closes = at(type).is(">") && !at(type).after_space && !at(type - 1).is("-");
     if (closes || is_one_of(type, {"auto", "int", "double", "bool", "char"})) return "";
     return {};
@@ -215,6 +237,14 @@ class Scanner {
 };
 
 }  // namespace
+
+std::string path(const std::vector<Word>& words, std::size_t i) {
+  std::string path = words[i].text;
+  for (; i > 2 && words[i - 1].is(":") && words[i - 2].is(":") && words[i - 3].kind == Kind::word; i -= 3) {
+    path = words[i - 3].text + "::" + path;
+  }
+  return path;
+}
 
 Scanned scan(const std::string& source) { return Scanner(source).out; }
 

@@ -16,8 +16,12 @@ struct Word {
   int line = 0;
   std::size_t column = 0;
   bool after_space = false;
+  std::size_t open = 0;  // the bracket that it stands in; of a bracket, the opening one
   bool is(const char* other) const { return text == other; }
 };
+
+// a::b, if the word at i is this b.
+std::string path(const std::vector<Word>& words, std::size_t i);
 
 // Variables with their types ("" if these are not obvious), and types that a function has to itself ("").
 using Variables = std::map<std::string, std::string>;
@@ -27,8 +31,9 @@ struct Declaration {
   std::size_t first = 0, last = 0;
   std::string owner = {}, space = {};  // the type whose names it knows; its innermost namespace
   Variables locals = {};
-  std::size_t name = 0;  // the token that it defines: a type, a function or a constant; 0: nothing of these
+  std::vector<std::size_t> names = {};  // the tokens that it defines: a type, a function, variables
   bool is_function = false, has_body = false;
+  bool is_field = false;  // data members or enumerators
 };
 
 struct Scanned {

@@ -36,6 +36,16 @@ std::size_t end_of_index(const std::string& text, std::size_t start) {
   return name_goes_on || (text[start] == '-' && end == start + 1) ? start : end;
 }
 
+// Is the _ at i that of out_t or dout_ij, and not that of next_id, take_in, log_x, a_long_t or std::size_t?
+bool index_behind_name(const std::string& text, std::size_t i) {
+  std::size_t start = i;
+  while (start > 0 && is_letter(text[start - 1])) --start;
+  const std::string index = text.substr(i + 1, end_of_index(text, i + 1) - i - 1);
+  const std::string before = start > 0 ? text.substr(start - 1, 1) : "";
+  return start < i && !(before >= "." && before <= ":") && before != "_" && !index.empty() &&
+         index.size() < 3 && std::string("hijk mn st").find(index) != std::string::npos;
+}
+
 // A backtick without a partner stays one.
 std::string paragraph_markup(const std::string& text) {
   const std::size_t open = text.find('`');
@@ -51,7 +61,7 @@ std::string formula_markup(const std::string& raw) {
   const std::string text = escape(raw);
   std::string markup;
   for (std::size_t i = 0; i < text.size();) {
-    const bool below = text[i] == '_' && single_letter_before(text, i);
+    const bool below = text[i] == '_' && (single_letter_before(text, i) || index_behind_name(text, i));
     const bool above = text[i] == '^' && i > 0 && text[i - 1] != ' ';
     const std::size_t end = below || above ? end_of_index(text, i + 1) : i + 1;
     if (end == i + 1) {

@@ -17,12 +17,14 @@ namespace {
 constexpr const char* page_style = R"css(
 :root {
   --paper: #fff; --ink: #1c1e21; --soft: #5f6670; --line: #dfe2e6; --shade: #f6f7f8; --mark: #fff0b8;
+  --shadow: #0006;
   --good: #00754f; --bad: #b83a00;
   --keyword: #0b5fa5; --string: #8a4b00; --number: #8b3a80; --comment: #667078;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --paper: #17191d; --ink: #e2e4e8; --soft: #9aa1ab; --line: #33373e; --shade: #1f2227; --mark: #4a4110;
+    --shadow: #fff6;
     --good: #35c99a; --bad: #ff8a4d;
     --keyword: #74b9f0; --string: #e8b66b; --number: #dd9ad2; --comment: #8d96a0;
   }
@@ -32,7 +34,9 @@ body { margin: 0; background: var(--paper); color: var(--ink);
   font: 17px/1.6 system-ui, "Helvetica Neue", "DejaVu Sans", sans-serif }
 main { max-width: 980px; margin: 0 auto; padding: 40px 20px 80px }
 h1 { font-size: 1.9em; line-height: 1.2; margin: 0 0 .4em; overflow-wrap: anywhere }
-nav { margin-bottom: 1em }
+h1[id], .part { margin-top: 1.6em }
+.part { font-size: 2.4em; break-before: page }
+nav { margin-bottom: 1em; overflow-wrap: anywhere }
 h3 { font-size: 1.08em; margin: 2em 0 .6em }
 h2 { font-size: 1.25em; margin: 2.4em 0 .6em; padding-bottom: .25em; border-bottom: 1px solid var(--line) }
 p { margin: 0 0 1em; max-width: 42em }
@@ -49,7 +53,11 @@ li { margin-bottom: 1em }
 .facts { color: var(--soft); font-size: .9em }
 .holds { color: var(--good); font-weight: 700 }
 .fails { color: var(--bad); font-weight: 700 }
-.wide { overflow-x: auto }
+.wide { overflow-x: auto;  /* with a shadow where there is more: paper that scrolls along hides it at an end */
+  background: linear-gradient(90deg, var(--paper) 40%, transparent) left / 40px 100% no-repeat local,
+    linear-gradient(270deg, var(--paper) 40%, transparent) right / 40px 100% no-repeat local,
+    linear-gradient(90deg, var(--shadow), transparent) left / 16px 100% no-repeat scroll,
+    linear-gradient(270deg, var(--shadow), transparent) right / 16px 100% no-repeat scroll }
 table { border-collapse: collapse; width: 100%; font-size: .9em; line-height: 1.4 }
 caption { text-align: left; font-weight: 600; padding-bottom: .4em }
 th, td { text-align: right; padding: .45em 0 .45em 1.2em; border-bottom: 1px solid var(--line);
@@ -58,6 +66,7 @@ th { color: var(--soft); font-weight: 500 }
 th:first-child, td:first-child { text-align: left; padding-left: 0; white-space: normal; min-width: 12em }
 figure { margin: 1.6em 0 2.4em }
 figure svg { display: block; width: 100%; min-width: 540px; height: auto }
+figure .paper { display: none }
 figcaption { color: var(--soft); font-size: .9em; line-height: 1.5; margin-top: .5em }
 figcaption b { color: var(--ink); font-weight: 600 }
 dl { display: flex; flex-wrap: wrap; gap: .3em 2em; margin: 0; font-size: .9em }
@@ -115,6 +124,7 @@ i.c { color: var(--comment) }
   pre.code, pre.plain { font-size: 9px }
   figure { break-inside: avoid }
   figure svg { min-width: 0 }
+  .wide { background: none }
 }
 )css";
 

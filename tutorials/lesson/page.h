@@ -90,7 +90,8 @@ std::string chapter_markup(const std::string& source, const std::vector<Piece>& 
                            const Typesetting& set = {});
 
 // Text in which no character means markup, with its formulas set: s_t, s_{t+1}, W_q, Σ_i and 10^-3 get real
-// sub- and superscripts. An index belongs to a single letter; a_name of several letters is left alone.
+// sub- and superscripts. A name of several letters has an index of one letter, h to k, m, n, s or t, or of two
+// neighbours: out_t and dout_ij; next_id and log_x are left alone.
 std::string formula_markup(const std::string& text);
 
 }  // namespace mesagrad::lesson

@@ -11,11 +11,12 @@ namespace {
 
 bool is_keyword(std::string_view word) {
   static const std::set<std::string_view> keywords = {
-      "auto",     "bool",    "break",  "case",   "catch",    "char",      "class",    "const",   "constexpr",
-      "continue", "default", "do",     "double", "else",     "enum",      "explicit", "false",   "float",
-      "for",      "if",      "inline", "int",    "long",     "namespace", "new",      "nullptr", "operator",
-      "private",  "public",  "return", "signed", "sizeof",   "static",    "struct",   "switch",  "template",
-      "this",     "throw",   "true",   "try",    "typename", "unsigned",  "using",    "void",    "while"};
+      "auto",      "bool",     "break",    "case",    "catch",    "char",     "class",  "const",
+      "constexpr", "continue", "default",  "do",      "double",   "else",     "enum",   "explicit",
+      "false",     "float",    "for",      "if",      "inline",   "int",      "long",   "namespace",
+      "new",       "nullptr",  "operator", "private", "public",   "requires", "return", "signed",
+      "sizeof",    "static",   "struct",   "switch",  "template", "this",     "throw",  "true",
+      "try",       "typename", "unsigned", "using",   "void",     "while"};
   return keywords.contains(word);
 }
 

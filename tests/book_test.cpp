@@ -1,11 +1,15 @@
 // The book: that it is all there, that its pages are sound, and that one finds one's way.
+#include "tests/catch.h"  // first, because it is precompiled
+
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <map>
 #include <regex>
 #include <set>
 
-#include "tests/catch.h"  // first, because it is precompiled
 #include "core/error.h"
 #include "core/files.h"
 #include "tests/directory.h"
@@ -306,9 +310,26 @@ TEST_CASE("of functions with one name, a file means its own, or else the only on
   CHECK(meaning(names, "both.cpp", 3, 11) == "");
 }
 
+// While this lives, nothing is seen of what a lesson prints.
+struct Silence {
+  Silence() {
+    const int nowhere = open("/dev/null", O_WRONLY);
+    dup2(nowhere, STDOUT_FILENO);
+    close(nowhere);
+  }
+  Silence(const Silence&) = delete;
+  Silence& operator=(const Silence&) = delete;
+  ~Silence() {
+    dup2(before, STDOUT_FILENO);
+    close(before);
+  }
+  int before = dup(STDOUT_FILENO);
+};
+
 TEST_CASE("for print there are the parts, their chapters, and what lessons showed", "[book]") {
   const Directory out;
   for (const int number : {1, 2}) {
+    const Silence silence;
     const std::string file = lesson_file(text("0", number, "_"));
     lesson::Lesson L({.number = number, .title = "T", .question = "Q?", .source = file},
                      {.out = out.path.string()}, 1);

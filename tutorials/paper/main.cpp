@@ -97,8 +97,8 @@ void replace_page(const std::string& file, const Found& found, const std::string
 int main(int argc, char** argv) {
   try {
     const std::vector<std::string> arguments(argv + 1, argv + argc);
-    check(!arguments.empty(), "expected jobs, left or report");
-    const std::string& goal = arguments[0];
+    const std::string goal = arguments.empty() ? "" : arguments[0];
+    check(goal == "jobs" || goal == "left" || goal == "report", "expected jobs, left or report");
     const lesson::Options options = lesson::parse_options({arguments.begin() + 1, arguments.end()});
     const std::string scale = name_of(options.scale), folder = options.out + "/" + scale;
     const Found found = find_runs(folder, scale);

@@ -182,9 +182,10 @@ std::string report(const Found& found, const std::string& scale) {
     return std::pair(row.missed_by(), row.row.name);
   });
   for (const Merged& row : worst_first) misses += text("| ", figure_of(row.row.figure), ": ", row.cells());
-  int judged = 0;
+  int judged = 0, failed = 0;
   for (const Run& run : found.runs) {
     judged += run.claims;
+    failed += static_cast<int>(run.failed.size());
     for (const FailedClaim& claim : run.failed) {
       claims += text("* Lesson ", run.lesson, ", seed ", run.seed, ": ", claim.name, " is ",
                      short_number(claim.measured), ".\n");
@@ -198,8 +199,8 @@ std::string report(const Found& found, const std::string& scale) {
               compared_whole == 1 ? " has" : " have", " run to the end; ", compared - worst_first.size(),
               " of ", compared, " rows are within their tolerance.**\n\n## Misses\n\n",
               misses.empty() ? "None of what has run.\n" : columns + misses, "\nOf ", judged,
-              " claims of the lessons' own, ",
-              claims.empty() ? "all hold.\n" : "these do not hold:\n\n" + claims,
+              " claims of the lessons' own, ", judged - failed, " hold",
+              claims.empty() ? ".\n" : "; these do not:\n\n" + claims,
               "\n## Not run to the end, or not compared\n\n", head({"", "experiment", "why"}), not_run,
               "\n## All experiments\n\n",
               head({"", "experiment", "lesson", "state", "seeds", "hours of a core", "machine", "date"}), table,

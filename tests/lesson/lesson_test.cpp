@@ -171,7 +171,9 @@ TEST_CASE("a killed run leaves what it has measured, and a resumed one counts it
     create_writable(L.checkpoints());
     L.compare("loss", 1.1, 1.0);
     L.save_so_far();
-    write_file(L.checkpoints() + "/seconds", "1000 1900\n");
+    Results earlier = L.so_far();
+    earlier.seconds = 1000, earlier.processor_seconds = 1900;
+    write_file(L.checkpoints() + "/" + so_far_name, to_json(earlier));
     fail("killed");
   };
   const auto good = [](Lesson& L) { L.claim("one", 1, {.expected = 1}); };

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <ctime>
 #include <filesystem>
-#include <sstream>
 
 #include "core/error.h"
 #include "core/files.h"
 #include "core/real.h"
+#include "nn/safetensors_json.h"
 #include "tutorials/lesson/page.h"
 #include "tutorials/lesson/writing.h"
 
@@ -35,10 +35,15 @@ Lesson::Lesson(const Introduction& introduction, const Options& options, int thr
                                             .title = introduction.title,
                                             .options = options,
                                             .threads = threads} {
-  const std::string saved = time_file();
-  if (options.resume && std::filesystem::is_regular_file(saved)) {
-    std::istringstream(read_file(saved)) >> seconds_before_ >> processor_seconds_before_;
-  }
+  const std::string saved = checkpoints() + "/" + so_far_name;
+  if (!options.resume || !std::filesystem::is_regular_file(saved)) return;
+  const std::string so_far = read_file(saved);
+  JsonReader json(so_far, saved);
+  json.object([&](const std::string& key) {
+    if (key == "seconds") seconds_before_ = json.number();
+    else if (key == "processor_seconds") processor_seconds_before_ = json.number();
+    else json.skip_value();
+  });
 }
 
 std::string Lesson::out() const { return text(options().out, "/tutorial-", introduction_.number); }
@@ -56,12 +61,7 @@ Results Lesson::so_far() const {
   return results;
 }
 
-void Lesson::save_so_far() const {
-  const Results results = so_far();
-  write_file(time_file(),
-             exact_number(results.seconds) + " " + exact_number(results.processor_seconds) + "\n");
-  write_file(checkpoints() + "/" + so_far_name, to_json(results));
-}
+void Lesson::save_so_far() const { write_file(checkpoints() + "/" + so_far_name, to_json(so_far())); }
 
 void Lesson::remark(const std::string& paragraph, bool aside) const {
   std::vector<std::string> lines = wrap(paragraph, std::min(terminal_.width(), 90) - 4);

@@ -169,7 +169,6 @@ class Lesson {
 
   template <class Plot>
   void show_figure(const Plot& plot, const Place& place);
-  std::string time_file() const { return checkpoints() + "/seconds"; }
   void keep_setting(const Setting& setting);
   void keep_claim(const Claim& claim, const Place& place);
   void keep_piece(const Place& place, const std::string& markup);

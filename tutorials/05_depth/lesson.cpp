@@ -236,7 +236,8 @@ void lesson_body(lesson::Lesson& L) {
                        .caption = "Falling on the left: the model descends on the answer. Falling on the "
                                   "right: it works on the question. Look for layers after which the right "
                                   "side rises again."});
-  lesson::compare_probes(L, probes, paper::probes_of_lsa_6, {"4E", depth_recipe(L, 6).updates, 0.25});
+  lesson::compare_probes(L, task, six.model(), paper::probes_of_lsa_6,
+                         {"4E", depth_recipe(L, 6).updates, 0.25});
 
   // -------------------------------------------------------------------------------------------
   L.step("Six layers in 768 numbers");

@@ -220,7 +220,7 @@ void lesson_body(lesson::Lesson& L) {
                        .title = "What can be read off seven softmax layers",
                        .caption = "Compare with the linear models of lesson 5: does the right side fall here "
                                   "too, and after which layer does it stop?"});
-  lesson::compare_probes(L, probes, paper::probes_of_tf_7,
+  lesson::compare_probes(L, task, seven.model(), paper::probes_of_tf_7,
                          {"6A", static_cast<Index>(seven.runs[0].tested_at.back()), 0.25});
 
   // That something can be read off the stream does not say that the model reads it. But it does not come for

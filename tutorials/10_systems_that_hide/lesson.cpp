@@ -455,12 +455,10 @@ void lesson_body(lesson::Lesson& L) {
       }
     }
     const Followed& bent_softmax = curved_models[1];
-    lesson::compare_probes(L, lesson::probe_by_depth(task, softmax.run.model, L.seed(), probed / 2),
-                           {{49, paper::partial_tf_7_probe, {}}}, reproduces("24", softmax, 0.25),
-                           "hiding: ");
-    lesson::compare_probes(L, lesson::probe_by_depth(curved, bent_softmax.run.model, L.seed(), probed / 2),
-                           {{49, paper::nonlinear_tf_7_probe, {}}}, reproduces("25", bent_softmax, 0.25),
-                           "nonlinear: ");
+    lesson::compare_probes(L, task, softmax.run.model, {{49, paper::partial_tf_7_probe, {}}},
+                           reproduces("24", softmax, 0.25), "hiding: ");
+    lesson::compare_probes(L, curved, bent_softmax.run.model, {{49, paper::nonlinear_tf_7_probe, {}}},
+                           reproduces("25", bent_softmax, 0.25), "nonlinear: ");
     for (const std::vector<Followed>* all : {&models, &curved_models}) {
       for (const Followed& model : *all) {
         const std::string name = text(all == &models ? "hiding, " : "nonlinear, ", model.name());

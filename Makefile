@@ -92,7 +92,7 @@ own.teacher := $(filter-out %_test.o,$(call objects,tests/course/teacher/*.cpp))
     tutorials/lesson/writing.cpp)
 FUZZ := $(patsubst tests/fuzz/%.cpp,fuzz-%,$(wildcard tests/fuzz/*.cpp))
 $(foreach goal,$(FUZZ),$(eval own.$(goal) := $(call objects,$(goal:fuzz-%=tests/fuzz/%.cpp) tests/course/exercises.cpp)))
-own.book := $(call objects,tutorials/book/*.cpp tutorials/lesson/*.cpp core/*.cpp)
+own.book := $(call objects,tutorials/book/*.cpp)
 own.objects := $(own.test-lessons) $(own.book) $(own.test-run) $(call objects,$(addsuffix /*.cpp,tutorials/paper \
     tests/bench tests/fuzz tests/course tests/course/teacher))
 OBJECTS := $(sort $(LIBRARY) $(own.objects))
@@ -138,7 +138,7 @@ TOOLS := $(ASSIGNMENTS:%=check-%) teacher reproduction $(FUZZ)
 PROGRAMS := $(TUTORIALS) test-run bench book $(TOOLS)
 $(foreach goal,$(PROGRAMS),$(eval $(BUILD)/$(goal): $(own.$(goal))))
 $(BUILD)/test-run: LIBS += $(filter -lCatch2,$(COMPILER))
-$(TUTORIALS:%=$(BUILD)/%) $(addprefix $(BUILD)/,test-run bench reproduction $(FUZZ)): $(LIBRARY)
+$(TUTORIALS:%=$(BUILD)/%) $(addprefix $(BUILD)/,test-run bench book reproduction $(FUZZ)): $(LIBRARY)
 $(BUILD)/reproduction: | $(TUTORIALS:%=$(BUILD)/%) # so that jobs that start at once find nothing to compile
 $(ASSIGNMENTS:%=$(BUILD)/check-%): $(KERNEL)
 $(PROGRAMS:%=$(BUILD)/%):
@@ -157,7 +157,7 @@ test-run test-lessons kill-test: export OMP_WAIT_POLICY := passive
 test-run: $(BUILD)/test-run
 	@echo "Tests in $(REAL):"
 	@$(RUNNER) $<
-test-lessons: $(TUTORIALS:%=$(BUILD)/%) $(BUILD)/reproduction
+test-lessons: $(addprefix $(BUILD)/,$(TUTORIALS) reproduction book bench)
 	@MAKE='$(MAKE)' RUNNER=$(call quote,$(RUNNER)) $(call typed,BUILD NUMBERS REAL SANITIZE) sh tests/lessons.sh
 kill-test: $(TUTORIALS:%=$(BUILD)/%) $(BUILD)/teacher ## kill lessons and `make student` at random moments (TIMES=1000)
 	@$(call typed,BUILD NUMBERS TIMES SEED) sh tests/kill.sh

@@ -19,6 +19,11 @@ for n in $NUMBERS; do
     fails "Lesson $n has not computed the published numbers: somebody changed it, or a rounding"
 done
 
+echo "The book, with the figures of these runs"
+$RUNNER "$BUILD/book" OUT="$out/smoke" >"$out/log"
+if grep 'has not run' "$out/log"; then fails "The book lacks a lesson"; fi
+grep -q '<svg' "$out"/smoke/book/*depth*lesson*.html || fails "The book has no figures"
+
 # A killed lesson, resumed on other threads, must write the same results but for the time it took.
 # kill_in_training N: as soon as it has saved something.
 kill_in_training() {
@@ -117,6 +122,7 @@ refuses reproduction left "$out/none"
 refuses reproduction jobs "$out" SCALE=huge
 refuses reproduction report "$out/none"
 rm "$out/seeds/smoke/seed-1"
+refuses $RUNNER "$BUILD/book" OUT=/dev/null/out
 refuses reproduction report # of one seed, where the page tells of two
 too_many() { KMP_WARNINGS=0 OMP_NUM_THREADS=100000 lesson 1 OUT="$out/smoke"; }
 small_files() { (ulimit -f 8; lesson 1 OUT="$out/smoke"); }

@@ -267,7 +267,8 @@ class Writer {
         if (chapter.part != part) continue;
         const std::string names = with_names ? ": " + names_in(chapter.file, false) : ".";
         const std::string about = chapter.sentence.empty() ? "The code behind it" + names : chapter.sentence;
-        entries += element("dt", link(targets.at(chapter.file), chapter.title)) + element("dd", about);
+        const std::string title = lesson::breakable(chapter.title);
+        entries += element("dt", link(targets.at(chapter.file), title)) + element("dd", about);
       }
       html += element("h2", heading_of(part)) + element("dl", entries, "toc");
     }
@@ -307,8 +308,8 @@ class Writer {
     std::map<std::string, std::string> targets;
     std::size_t part = 0;
     for (const Chapter& chapter : chapters_) {
-      std::string body =
-          "<h1 id=\"" + chapter.page + "\">" + chapter.title + "</h1>\n" + plain_body_of(chapter);
+      std::string body = "<h1 id=\"" + chapter.page + "\">" + lesson::breakable(chapter.title) + "</h1>\n" +
+                         plain_body_of(chapter);
       if (chapter.part != part) body = element("h1", heading_of(part = chapter.part), "part") + body;
       if (bodies.back().size() + body.size() > largest_page) bodies.emplace_back();
       bodies.back() += body;

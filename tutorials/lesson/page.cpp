@@ -180,12 +180,18 @@ std::string line_of(const std::vector<std::string>& lines, int number) {
 
 }  // namespace
 
+std::string breakable(const std::string& title) {
+  std::string markup;
+  for (const char c : title) markup += std::string(1, c) + (c == '/' || c == '_' ? "<wbr>" : "");
+  return markup;
+}
+
 std::string whole_page(const std::string& title, const std::string& content) {
   return "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
          "<meta name=\"color-scheme\" content=\"light dark\">\n" +
          element("title", title) + "<style>\n" + page_style + "</style>\n</head>\n<body>\n" +
-         element("main", element("h1", title) + content) + "</body>\n</html>\n";
+         element("main", element("h1", breakable(title)) + content) + "</body>\n</html>\n";
 }
 
 std::string element(const std::string& tag, const std::string& content, const std::string& kind) {

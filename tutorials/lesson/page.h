@@ -24,7 +24,10 @@ constexpr const char* index_entry_name = "entry.html";
 std::string index_entry(const Results& results);
 void write_index(const std::string& out, const std::filesystem::path& lessons);
 
-// Any page, with the style that all share. The title is markup.
+// A title that is a file's path may be broken behind each / and _, where the screen is narrow.
+std::string breakable(const std::string& title);
+
+// Any page, with the style that all share. The title is markup without tags.
 std::string whole_page(const std::string& title, const std::string& content);
 
 // What the terminal shows as well: a table, and "scale lesson, seed 1, 2 threads".

@@ -43,7 +43,9 @@ Features stacked(Index k) {
     const Index d = s.columns();
     Matrix z(s.rows(), Shape({k, d}).size());
     for (Index t = 0; t < s.rows(); ++t) {
-      for (Index back = 0; back <= std::min(t, k - 1); ++back) std::copy_n(s.row(t - back), d, z.row(t) + back * d);
+      for (Index back = 0; back <= std::min(t, k - 1); ++back) {
+        std::copy_n(s.row(t - back), d, z.row(t) + back * d);
+      }
     }
     return z;
   };

@@ -13,7 +13,8 @@ namespace {
 Tensor random_labels(Index B, Index T, Index V) {
   const Tensor labels({B, T});
   Random random(3, stream::test_data);
-  for (Index i = 0; i < B * T; ++i) labels[i] = static_cast<real>(random.bits() % static_cast<std::uint32_t>(V));
+  const auto classes = static_cast<std::uint32_t>(V);
+  for (Index i = 0; i < B * T; ++i) labels[i] = static_cast<real>(random.bits() % classes);
   return labels;
 }
 

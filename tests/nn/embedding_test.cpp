@@ -45,7 +45,8 @@ TEST_CASE("a training keeps the gradient of used rows alone, with the same resul
     training([&](const Model& part, Index first, Index count) {
       CHECK(part.embedding.apart != nullptr);
       const auto cut = [&](const Tensor& x, Index size, const Shape& shape) {
-        return Tensor(shape, std::span<const real>(x.data() + first * size, static_cast<std::size_t>(count * size)));
+        const auto numbers = static_cast<std::size_t>(count * size);
+        return Tensor(shape, std::span<const real>(x.data() + first * size, numbers));
       };
       return loss_of(part, cut(ids, 3, {count, 3}), cut(cotangent, 9, {count, 3, 3}));
     });

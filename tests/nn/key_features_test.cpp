@@ -38,7 +38,9 @@ void check_kind(Kind kind, const KeyFeatures& features) {
     for (Index h = 0; h < H; ++h) {
       Matrix queries = seen(features, q, b, h);
       const Matrix keys = seen(features, k, b, h);
-      if constexpr (std::is_same_v<Kind, MesaLayer>) queries = reference::preconditioned_queries(queries, keys, 1);
+      if constexpr (std::is_same_v<Kind, MesaLayer>) {
+        queries = reference::preconditioned_queries(queries, keys, 1);
+      }
       Matrix expected = reference::linear_attention(queries, keys, reference::head_of(v, b, h, H));
       if (features.unit_outputs) expected = with_unit_rows(expected, std::sqrt(double{K}));
       const Matrix ours = reference::head_of(out, b, h, H);

@@ -80,8 +80,10 @@ TEST_CASE("who remembers recalls all, who does not loses log(symbols), where it 
 }
 
 TEST_CASE("recall of impossible sizes", "[recall][errors]") {
-  for (const Recall& task : {Recall{.tokens = 0}, Recall{.tokens = 47}, Recall{.keys = 15}, Recall{.values = 0}})
+  for (const Recall& task :
+       {Recall{.tokens = 0}, Recall{.tokens = 47}, Recall{.keys = 15}, Recall{.values = 0}}) {
     refuses("recall: ", [&] { task.batch(1, stream::test_data, 0, 1); });
+  }
   refuses("sequences from number -1", [] { Recall{}.batch(1, stream::test_data, -1, 1); });
 }
 

@@ -233,8 +233,8 @@ void lesson_body(lesson::Lesson& L) {
   L.say(text("Least squares with all pairs = 1: the layer's loss is ", mean_ratio(0, 9), " at t = 0 to 9, ",
              mean_ratio(10, 10), " at t = 10, and ", mean_ratio(20, 49), " at t = 20 to 49."));
   const Index better = clearly_below(mesa, all_pairs);
-  L.say(text("At ", better, " of the ", task.tokens, " positions it is better than least squares by more than three "
-             "standard errors: ", better == 0 ? "no sign of its knowing that W is orthogonal."
+  L.say(text("At ", better, " of the ", task.tokens, " positions it is better than least squares by more "
+             "than three standard errors: ", better == 0 ? "no sign of its knowing that W is orthogonal."
                                               : "it knows something that regression does not."));
 
   // How did it get there? Weights start so small that the layer says nearly 0, as in lesson 3.

@@ -255,7 +255,8 @@ void lesson_body(lesson::Lesson& L) {
   // smaller; the last table of this page allows for that.)
   const Index authors_sequences = 256;
   const Index probed_sequences = L.scaled<Index>({.smoke = 128, .lesson = 2048, .paper = 4096});
-  const Tensor probed = task.inputs_of(sample_states(task, L.seed(), stream::analysis_data, 20000, probed_sequences));
+  const Tensor probed =
+      task.inputs_of(sample_states(task, L.seed(), stream::analysis_data, 20000, probed_sequences));
   const std::vector<double>* authors_probes[] = {&paper::tf_7_token_probe, &paper::hybrid_token_probe};
   std::vector<std::vector<double>> errors;
   lesson::LinePlot plot{.name = "token-probe",

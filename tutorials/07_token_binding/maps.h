@@ -49,8 +49,9 @@ inline lesson::HeatMap attention_figure(const std::vector<std::vector<Matrix>>& 
 
 // A row for each head of a model's maps, and below for the authors' heads: what a token gives to itself, to
 // the one before it, to the one before that, and to all others. Returns what each head gives to those three.
-inline std::vector<double> add_shares(lesson::Table& table, const std::string& model, const std::vector<Matrix>& maps,
-                         const std::array<std::array<double, 3>, 4>& authors) {
+inline std::vector<double> add_shares(lesson::Table& table, const std::string& model,
+                                      const std::vector<Matrix>& maps,
+                                      const std::array<std::array<double, 3>, 4>& authors) {
   std::vector<double> nearest;
   for (std::size_t h = 0; h < maps.size(); ++h) {
     std::vector<std::string> cells = {text(model, ", ", h + 1)};

@@ -237,10 +237,10 @@ void lesson_body(lesson::Lesson& L) {
   // Softmax attention could have been no good at regression; raw tokens could have cost more than they
   // did; and a mesa-layer could have been of no use above a layer that it did not choose.
   if (L.scale() != lesson::Scale::paper) {
-    L.say(text("Training could have been too short for a comparison with the paper, and at this scale it is: our "
-               "seven layers had ", seven.runs[0].tested_at.back(), " updates, the authors' 10,000, each of four "
-               "times as many sequences or more. Look for it at late positions, where the authors' losses are small "
-               "and a small distance is a large percentage."));
+    L.say(text("Training could have been too short for a comparison with the paper, and at this scale it "
+               "is: our seven layers had ", seven.runs[0].tested_at.back(), " updates, the authors' 10,000, "
+               "each of four times as many sequences or more. Look for it at late positions, where the "
+               "authors' losses are small and a small distance is a large percentage."));
   }
   L.found(text("Mean loss: ", loss_text(three.mean_loss), " with 3 layers of softmax attention, ",
                loss_text(seven.mean_loss), " with 7, and ", loss_text(two.mean_loss),
@@ -263,7 +263,8 @@ void lesson_body(lesson::Lesson& L) {
                 {.from = lesson::Scale::smoke});
   L.claim_above("hybrid, compared with least squares on all pairs", two.mean_loss / all_pairs.total(), 1);
   L.claim_below("next state, probe after layer 7 at t = 49, input = 1", probes.next_left(7, 49), 0.1);
-  L.claim_below("next state, probe at t = 49: what two layers in a row leave of the loss, at worst", stretch, 1);
+  L.claim_below("next state, probe at t = 49: what two layers in a row leave of the loss, at worst", stretch,
+                1);
   L.claim_below("preconditioned state, probe after layer 4 at t = 19, input = 1",
                 probes.preconditioned_left(4, 19), 0.7);
   L.claim_between("control: the next state from the preconditioned one, t = 19", probes.control(0, 19), 1.4,

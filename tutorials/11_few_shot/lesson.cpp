@@ -571,7 +571,8 @@ void lesson_body(lesson::Lesson& L) {
     L.claim_below(name("pairs 0 to 3: prefix, compared with separators alone"),
                   mean_of_first(one.prefixed.mean, 4) / mean_of_first(one.tuned.mean, 4), 0.93);
     if (paper) {
-      L.claim_below(name("all pairs: prefix, compared with separators alone"), part(one.prefixed, one.tuned), 1);
+      L.claim_below(name("all pairs: prefix, compared with separators alone"),
+                    part(one.prefixed, one.tuned), 1);
     }
     double first = at(switched[m][0], 0);
     for (const LossCurve& curve : switched[m]) first = std::min(first, at(curve, 0));

@@ -527,7 +527,8 @@ void lesson_body(lesson::Lesson& L) {
   L.claim_below("recall at N = 4K: mesa less linear", shares[3][2] - shares[3][0], 0.2);
   L.claim_above("trained, N = 2K: what the mesa-layer recalls, less linear attention",
                 recalls[0][2] - recalls[0][0], 0.04);
-  L.claim_above("trained, N = 2K: what softmax recalls, less the mesa-layer", recalls[0][3] - recalls[0][2], 0.3);
+  L.claim_above("trained, N = 2K: what softmax recalls, less the mesa-layer",
+                recalls[0][3] - recalls[0][2], 0.3);
   L.claim_above("trained, N = K/2: the least that one of the four recalls",
                 *std::min_element(recalls[2].begin(), recalls[2].end()), 0.95);
   L.claim_below("largest difference between recurrence and chunks", farthest, 1e-5, always);

@@ -140,7 +140,8 @@ std::string circumstances(const Experiment& experiment, const Found& found, cons
               joined(machines), " | ", date, " |\n");
 }
 
-constexpr const char* first_words = "# The paper's numbers, and ours\n\n`make paper-report` wrote this page from ";
+constexpr const char* first_words =
+    "# The paper's numbers, and ours\n\n`make paper-report` wrote this page from ";
 constexpr const char* introduction =
     "Theirs are the numbers that the authors of *Uncovering mesa-optimization algorithms in Transformers*\n"
     "(arXiv 2309.05858) stored with their code, in most cases means over five seeds; ours are means over\n"

@@ -141,6 +141,25 @@ TEST_CASE("files that are cut, or of another run, are left out with a sentence",
   for (const std::string& problem : found.problems) CHECK_FALSE(has(problem, "\n"));
 }
 
+TEST_CASE("runs with another rate are left out, those that are over and others", "[reproduction][errors]") {
+  const Runs runs({{8, 1, 2, 0.1}});
+  runs.start({8, 2, 2, 0.1});
+  CHECK(runs.found().problems.empty());
+  const Found of_control = find_runs(runs.path, "paper", 0);
+  CHECK(of_control.runs.empty());
+  CHECK(of_control.started.empty());
+  REQUIRE(of_control.problems.size() == 2);
+  CHECK(has(of_control.problems[0], text("it is of RATE=1 REAL=", real_name)));
+}
+
+TEST_CASE("an experiment of several lessons has run when they all have", "[reproduction]") {
+  const Runs runs({{1, 1, 2, 0.1}});
+  const std::string of_two = "| Figure 6C | learned solvers: Proposition 2 | ";
+  CHECK(has(report(runs.found(), "paper"), of_two + "`make tutorial-2` needs "));
+  runs.write({2, 1, 0, 0}, results_of({2, 1, 2, 0.1}));
+  CHECK(has(report(runs.found(), "paper"), of_two + "`make tutorial-1` has run, but compares no number of it"));
+}
+
 TEST_CASE("jobs that are left: none that is done, the shortest first", "[reproduction]") {
   const Runs runs({{8, 1, 2, 0.1}, {7, 1, 2, 0.1}, {7, 2, 2, 0.1}});  // half an hour each
   runs.start({8, 3, 0, 0});
@@ -157,8 +176,9 @@ TEST_CASE("jobs that are left: none that is done, the shortest first", "[reprodu
 
 TEST_CASE("the numbers in the README are the report's", "[reproduction]") {
   std::set<std::string> rows;
-  std::string figure;
+  std::string figure, sum;
   for (const std::string& line : lines_of(read_file("tutorials/REPRODUCTION.md"))) {
+    if (line.starts_with("**Of the paper's")) sum = line + "\n";
     if (line.starts_with("### ")) figure = line.substr(4, line.find(':') - 4);
     const bool judged = line.starts_with("| ✓ ") || line.starts_with("| ✗ ");
     std::size_t end = 0;  // of the fourth cell
@@ -166,7 +186,9 @@ TEST_CASE("the numbers in the README are the report's", "[reproduction]") {
     if (judged) rows.insert(text("| ", figure, ": ", line.substr(6, end - 6)));
   }
   int compared = 0;
-  for (const std::string& line : lines_of(read_file("README.md"))) {
+  const std::string readme = read_file("README.md");
+  CHECK((!sum.empty() && has(readme, sum)));
+  for (const std::string& line : lines_of(readme)) {
     if (!line.starts_with("| Figure ")) continue;
     INFO(line);
     CHECK(rows.contains(line));

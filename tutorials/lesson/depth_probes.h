@@ -83,7 +83,9 @@ void compare_probes(Lesson& L, const T& task, const Model& model, const std::vec
                     const Reproduces& row, const std::string& name = "") {
   if (L.scale() != Scale::paper) return;
   std::vector<DepthProbes> draws;
-  for (std::uint64_t k = 1; k <= 5; ++k) draws.push_back(probe_by_depth(task, model, L.seed() + k, 256));
+  for (std::uint64_t k = 1; k <= 5; ++k) {  // far from those of the next SEED
+    draws.push_back(probe_by_depth(task, model, L.seed() + 1000 * k, 256));
+  }
   for (const auto& [t, next, preconditioned] : theirs) {
     for (const bool is_next : {true, false}) {
       const std::vector<double>& losses = is_next ? next : preconditioned;

@@ -110,6 +110,7 @@ std::string to_json(const Results& results) {
                       {"scale", json_quoted(name_of(results.options.scale))},
                       {"seed", std::to_string(results.options.seed)},
                       {"threads", std::to_string(results.threads)},
+                      {"precision", json_quoted(real_name)},
                       {"rate", json(results.options.rate)},
                       {"seconds", json(results.seconds)},
                       {"fingerprint", json_quoted(results.fingerprint)},

@@ -253,7 +253,7 @@ Trained<Model> train(Lesson& L, const std::string& name, const Objective<Model>&
   Progress bar = L.progress(text("training ", name), recipe.updates, start);
   for (Index n = start; n <= recipe.updates; ++n) {
     saved.save_when_due(n);
-    if (n == recipe.updates) saved.save(n);
+    if (n == recipe.updates && n > start) saved.save(n);  // else it was complete, and the lesson is repeating
     if (recipe.test_every > 0 && n % recipe.test_every == 0) {
       run.snapshots.push_back(snapshot(run.model));
       run.tested_at.push_back(static_cast<double>(n));

@@ -10,6 +10,7 @@ struct Experiment {
   const char* title;
   int lesson;             // 0: none
   const char* note = "";  // what our numbers leave out, or why there are none
+  std::array<int, 2> also = {};  // lessons that have some of its numbers; 0: none
 };
 
 inline constexpr auto experiments = std::to_array<Experiment>({
@@ -18,13 +19,13 @@ inline constexpr auto experiments = std::to_array<Experiment>({
      "each run is the mean of five training seeds"},
     {"4B", "the same with six layers", 0,
      "the authors' curves are drawn, but not stored; lesson 5 compresses six layers on its own"},
-    {"4C", "linear layers on constructed tokens", 5},
+    {"4C", "linear layers on constructed tokens", 5, "", {1, 2}},
     {"4D", "one mesa-layer on constructed tokens", 6},
     {"4E", "probes of six linear layers", 5},
     {"5A", "blocks made linear", 9, "not d = 40 and d = 60, which take 24 and 82 hours a seed"},
     {"5B", "kernel regression and least squares, by dimension", 9},
     {"6A", "probes of seven softmax layers", 8},
-    {"6C", "learned solvers: Proposition 2", 1},
+    {"6C", "learned solvers: Proposition 2", 1, "", {2}},
     {"7A", "Transformers and the hybrid on bare states", 8},
     {"7B", "systems that hide", 10},
     {"7C", "nonlinear systems", 10},

@@ -74,20 +74,23 @@ std::string commands(const std::vector<Job>& jobs, const std::string& scale, con
   const std::string settings = setting("SETTINGS").empty() ? "" : " " + setting("SETTINGS");
   std::string all;
   for (const Job& job : jobs) {
-    all += text(setting("MAKE"), " tutorial-", job.lesson, " SCALE=", scale, " SEED=", job.seed, " OUT=",
-                word(text(folder, "/seed-", job.seed)), " RESUME=1", settings, " # ", hours_text(job.hours),
+    const std::string out = text(folder, "/seed-", job.seed);
+    all += text("test -e ", word(text(out, "/tutorial-", job.lesson, "/results.json")), " || ",
+                setting("MAKE"), " tutorial-", job.lesson, " SCALE=", scale, " SEED=", job.seed, " OUT=",
+                word(out), " RESUME=1", settings, " # ", hours_text(job.hours),
                 job.spent > 0 ? ", " + lesson::fixed_number(job.spent, 2) + " spent" : "", "\n");
   }
   return all;
 }
 
 // A page that tells of more runs than this one would is not lost to it.
-void replace_page(const std::string& file, const Found& found, const std::string& folder,
-                  const std::string& scale) {
+void write_page(std::string file, const Found& found, const std::string& folder, const std::string& scale) {
   check(!found.runs.empty() || !found.started.empty(), "there are no runs in ", folder);
   const std::size_t before = std::filesystem::exists(file) ? runs_behind(read_file(file)) : 0;
-  check(before <= found.runs.size(), file, " tells of ", before, " runs, and in ", folder, " there are ",
-        found.runs.size(), ": PAGE=file writes another page");
+  if (before > found.runs.size()) {
+    lesson::print(text(file, " tells of ", before, " runs, and stays as it is.\n"));
+    file = folder + "/REPRODUCTION.md";
+  }
   write_file(file, report(found, scale));
   lesson::print(text("Wrote ", file, " from ", found.runs.size(), " runs.\n"));
 }
@@ -101,10 +104,10 @@ int main(int argc, char** argv) {
     check(goal == "jobs" || goal == "left" || goal == "report", "expected jobs, left or report");
     const lesson::Options options = lesson::parse_options({arguments.begin() + 1, arguments.end()});
     const std::string scale = name_of(options.scale), folder = options.out + "/" + scale;
-    const Found found = find_runs(folder, scale);
+    const Found found = find_runs(folder, scale, options.rate);
     for (const std::string& problem : found.problems) lesson::print_error(problem + "\n");
     if (goal == "report") {
-      replace_page(setting("PAGE"), found, folder, scale);
+      write_page(setting("PAGE"), found, folder, scale);
       return 0;
     }
     const std::vector<Job> jobs =

@@ -1,6 +1,7 @@
 # All lessons at the authors' scale, a job for each seed. `make paper-jobs` prints those that are not done,
 # the shortest first, each a command that may run at any time, beside the others too: killed, it goes on when
-# it is started again, with the same bits. The README shows it with xargs, GNU parallel and Slurm.
+# it is started again, with the same bits, and once it is done it does nothing. The README shows it with xargs,
+# GNU parallel and Slurm.
 #
 # SEEDS= and LESSONS= which; OUT= where: OUT/paper/seed-1/tutorial-5; PAGE= the report. SCALE=smoke tries all
 # this in minutes (and leaves tutorials/REPRODUCTION.md as it is).
@@ -14,7 +15,8 @@ paper-settings = SCALE=$(call quote,$(paper-scale)) $(call typed,OUT THREADS RAT
 
 paper: ## run all lessons at the authors' scale, and go on where it was killed: SEEDS="1 2" LESSONS="5 9"
 	@$(MAKE) reproduction && jobs=$$($(paper) jobs $(paper-settings)) && unset MAKEFLAGS MAKELEVEL MFLAGS && \
-	  printf '%s\n' "$$jobs" | while read -r job; do echo "$$job"; sh -c "$$job" </dev/null || :; done
+	  IFS=$$(printf '\n.') && IFS=$${IFS%.} && set -f && \
+	  for job in $$jobs; do unset IFS; echo "$$job"; sh -c "$$job" </dev/null || :; done
 	@$(MAKE) paper-report && $(paper) left $(paper-settings)
 
 paper-jobs: ## print these runs, a command a line with its hours, for xargs, GNU parallel or Slurm

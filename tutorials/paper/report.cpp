@@ -90,18 +90,27 @@ bool has_run(int lesson, const Found& found) {
   return std::ranges::find(found.runs, lesson, &Run::lesson) != found.runs.end();
 }
 
-// Why there is nothing to see.
+// The first of its lessons that has not run; 0 if they all have, or if it has none.
+int not_run(const Experiment& experiment, const Found& found) {
+  for (const int lesson : {experiment.lesson, experiment.also[0], experiment.also[1]}) {
+    if (lesson != 0 && !has_run(lesson, found)) return lesson;
+  }
+  return 0;
+}
+
+// Why there is nothing to see, or not everything.
 std::string why_not(const Experiment& experiment, const Found& found, const std::string& scale) {
   if (experiment.lesson == 0) return experiment.note;
-  if (has_run(experiment.lesson, found)) {
+  const int lesson = not_run(experiment, found);
+  if (lesson == 0) {
     return text("`make tutorial-", experiment.lesson, "` has run, but compares no number of it");
   }
-  const double hours = hours_of(experiment.lesson, found, scale);
-  std::string why = text("`make tutorial-", experiment.lesson, "` needs ",
+  const double hours = hours_of(lesson, found, scale);
+  std::string why = text("`make tutorial-", lesson, "` needs ",
                          std::isnan(hours) ? "an unknown time" : "about " + lesson::duration(3600 * hours),
                          " of two cores for a seed");
   for (const Started& one : found.started) {
-    if (one.lesson != experiment.lesson || one.progress.empty()) continue;
+    if (one.lesson != lesson || one.progress.empty()) continue;
     why += text("; seed ", one.seed, " has done ", one.progress);
   }
   return why;
@@ -155,16 +164,16 @@ constexpr const char* introduction =
 std::string report(const Found& found, const std::string& scale) {
   const std::vector<Merged> all = merged_rows(found);
   const std::string columns = head({"", "ours", "theirs", "difference", "tolerance", "updates", "seeds"});
-  std::string not_run, table, details, misses, claims;
+  std::string missing, table, details, misses, claims;
   std::vector<Merged> worst_first;
   std::size_t compared = 0, compared_whole = 0;
   for (const Experiment& experiment : experiments) {
     const std::vector<Merged> rows = rows_of(experiment, all);
     const std::string name = figure_of(experiment.figure);
     const std::string start = text("| ", name, " | ", experiment.title, " | ");
-    const bool whole = !rows.empty() && has_run(experiment.lesson, found);
+    const bool whole = !rows.empty() && not_run(experiment, found) == 0;
     compared_whole += whole ? 1 : 0;
-    if (!whole) not_run += text(start, why_not(experiment, found, scale), " |\n");
+    if (!whole) missing += text(start, why_not(experiment, found, scale), " |\n");
     if (rows.empty()) {
       table += text(start, experiment.lesson == 0 ? "–" : text(experiment.lesson),
                     has_run(experiment.lesson, found) ? " | not compared" : " | not run", " | | | | |\n");
@@ -202,7 +211,7 @@ std::string report(const Found& found, const std::string& scale) {
               misses.empty() ? "None of what has run.\n" : columns + misses, "\nOf ", judged,
               " claims of the lessons' own, ", judged - failed, " hold",
               claims.empty() ? ".\n" : "; these do not:\n\n" + claims,
-              "\n## Not run to the end, or not compared\n\n", head({"", "experiment", "why"}), not_run,
+              "\n## Not run to the end, or not compared\n\n", head({"", "experiment", "why"}), missing,
               "\n## All experiments\n\n",
               head({"", "experiment", "lesson", "state", "seeds", "hours of a core", "machine", "date"}), table,
               "\n## All rows\n", details);

@@ -97,7 +97,9 @@ Run parse_run(const std::string& source) {
     else if (key == "threads") run.threads = static_cast<int>(json.number());
     else if (key == "seed") run.seed = static_cast<std::uint64_t>(json.number());
     else if (key == "processor_seconds") run.processor_seconds = json.number();
+    else if (key == "rate") run.rate = json.number();
     else if (key == "scale") run.scale = json.string();
+    else if (key == "precision") run.precision = json.string();
     else if (key == "machine") run.machine = json.string();
     else if (key == "date") run.date = json.string();
     else if (key == "comparisons") json.list([&] { run.rows.push_back(parse_row(json)); });
@@ -110,8 +112,11 @@ Run parse_run(const std::string& source) {
   return run;
 }
 
-Found find_runs(const fs::path& folder, const std::string& scale) {
+Found find_runs(const fs::path& folder, const std::string& scale, double rate) {
   Found found;
+  const auto check_rate = [rate](const Run& run) {
+    check(run.rate == rate && run.precision == real_name, "it is of RATE=", run.rate, " REAL=", run.precision);
+  };
   const auto attempt = [&](const fs::path& path, const auto& read) {
     try {
       read();
@@ -130,6 +135,7 @@ Found find_runs(const fs::path& folder, const std::string& scale) {
           Run run = parse_run(read_file(results));
           check(run.seed == static_cast<std::uint64_t>(seed) && run.lesson == lesson && run.scale == scale,
                 "it is of lesson ", run.lesson, ", scale ", run.scale, ", seed ", run.seed);
+          check_rate(run);
           found.runs.push_back(std::move(run));
         });
         continue;
@@ -137,8 +143,9 @@ Found find_runs(const fs::path& folder, const std::string& scale) {
       const fs::path saved = of_lesson / "checkpoints" / text(scale, "-seed-", seed, "-", real_name);
       if (!fs::exists(saved)) continue;
       attempt(saved, [&] {
-        found.started.push_back(
-            read_started(saved, static_cast<int>(lesson), static_cast<std::uint64_t>(seed)));
+        Started run = read_started(saved, static_cast<int>(lesson), static_cast<std::uint64_t>(seed));
+        if (!run.scale.empty()) check_rate(run);  // else it has only checkpoints
+        found.started.push_back(std::move(run));
       });
     }
   }

@@ -23,8 +23,8 @@ struct FailedClaim {
 struct Run {
   int lesson = 0, threads = 0, claims = 0;
   std::uint64_t seed = 0;
-  double processor_seconds = 0;
-  std::string scale, machine, date;
+  double processor_seconds = 0, rate = 0;
+  std::string scale, precision, machine, date;
   std::vector<Row> rows;
   std::vector<FailedClaim> failed;
 };
@@ -37,14 +37,14 @@ struct Started : Run {
   std::string progress;  // "711 of 12000 updates of 'hiding, hybrid'"
 };
 
-// All runs of this scale in a folder that holds seed-S/tutorial-N. A file that can't be read is left out,
-// with a sentence in `problems`.
+// All runs of this scale in a folder that holds seed-S/tutorial-N. What can't be read, or has another rate or
+// precision, is left out, with a sentence in `problems`.
 struct Found {
   std::vector<Run> runs;
   std::vector<Started> started;
   std::vector<std::string> problems;
 };
-Found find_runs(const std::filesystem::path& folder, const std::string& scale);
+Found find_runs(const std::filesystem::path& folder, const std::string& scale, double rate = 1);
 
 // Hours of two cores that a lesson takes: the mean of its runs, else what was measured for the paper scale,
 // else NaN.

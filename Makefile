@@ -16,6 +16,8 @@ ifeq ($(MAKELEVEL)$(filter -j%,$(shell echo "$$MAKEFLAGS")),0)
 MAKEFLAGS += -j$(shell getconf _NPROCESSORS_ONLN)
 endif
 
+.DEFAULT_GOAL := help
+
 # Tutorial 3 is the folder tutorials/03_*.
 NUMBERS := $(shell ls tutorials/[0-9]*/lesson.cpp | sed -n 's|^tutorials/0*\([0-9]*\)_.*|\1|p')
 TUTORIALS := $(NUMBERS:%=tutorial-%)

@@ -46,6 +46,9 @@ TEST_CASE("indices are set, names with an underscore are left alone", "[page]") 
   CHECK(formula_markup("dk_i (dS_ti") == "dk<sub>i</sub> (dS<sub>ti</sub>");
   CHECK(formula_markup("dout_t·out_t, Σ_i dout_ij") ==
         "dout<sub>t</sub>·out<sub>t</sub>, Σ<sub>i</sub> dout<sub>ij</sub>");
+  CHECK(formula_markup("e^{c_t - c_i} log(1 + e^ρ) (E·B)_ij ε'_t p_{s_t}") ==
+        "e<sup>c<sub>t</sub> - c<sub>i</sub></sup> log(1 + e<sup>ρ</sup>) (E·B)<sub>ij</sub> "
+        "ε'<sub>t</sub> p<sub>s<sub>t</sub></sub>");
   for (const char* same :
        {"next_states", "add_x", "ad_x", "a_long_name", "next_id", "take_in", "time_ms", "a_long_t",
         "std::size_t", "run.out_t", "out_t()", "uint8_t", "f_of(x)", "x_", "x_{", "_t", "2 ^ 3", "x^-", "",

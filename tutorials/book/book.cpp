@@ -277,7 +277,7 @@ class Writer {
 
   std::string contents_page() const {
     const std::string nav =
-        link("names.html", "Index of names") + " · " + link("all.html", "Everything on one page");
+        link("names.html", "Index of names") + " · " + link("all.html", "Everything, for print");
     std::map<std::string, std::string> pages;
     for (const Chapter& chapter : chapters_) pages[chapter.file] = chapter.page;
     return lesson::whole_page("mesagrad: the book", element("nav", nav) + list_of(pages, true));
@@ -290,15 +290,17 @@ class Writer {
     }
     std::map<char, std::string> of_letter;
     for (const auto& [key, name] : sorted) {
-      const std::string of = (name->owner.empty() ? "" : "of " + name->owner + ", ") + name->home.file;
+      const std::string of = (name->owner.empty() ? "" : "of " + name->owner + ", ") +
+                             lesson::breakable(name->home.file);
       of_letter[std::get<0>(key)[0]] +=
           element("li", link(to(*name), name->word) + " " + element("span", of, "facts"));
     }
-    std::string html = element("nav", link("contents.html", "Contents"));
+    std::string nav = link("contents.html", "Contents"), html;
     for (const auto& [letter, items] : of_letter) {
-      html += element("h2", std::string(1, letter)) + element("ul", items, "index");
+      nav += " · " + link(text("#", letter), std::string(1, letter));
+      html += text("<h2 id=\"", letter, "\">", letter, "</h2>\n") + element("ul", items, "index");
     }
-    return lesson::whole_page("Index of names", html);
+    return lesson::whole_page("Index of names", element("nav", nav) + html);
   }
 
   // As many pages as it takes; the contents are on the first one.

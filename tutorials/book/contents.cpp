@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -22,7 +23,9 @@ Lines files_of(const std::filesystem::path& root, const std::string& entry) {
     for (const auto& file : std::filesystem::directory_iterator(root / entry)) {
       files.push_back(entry + "/" + file.path().filename().string());
     }
-    std::ranges::sort(files);
+    std::ranges::sort(files, {}, [](const std::string& file) {  // the lesson before what it uses
+      return std::pair(!file.ends_with("/lesson.cpp"), file);
+    });
   }
   std::erase_if(files, [&](const std::string& file) {
     return !exists(root / file) || !(file.ends_with(".h") || file.ends_with(".cpp"));

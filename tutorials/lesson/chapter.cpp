@@ -12,9 +12,10 @@ namespace {
 
 bool is_blank(const std::string& line) { return trimmed(line).empty(); }
 
-// Does a letter of its own, or a d before one, end before `end`: x in "x" and "dx", but not in "max"? Greek
-// ones have two bytes.
+// Does a letter of its own, or a d before one, end before `end`: x in "x", "x'" and "dx", but not in "max"?
+// Greek ones have two bytes.
 bool single_letter_before(const std::string& text, std::size_t end) {
+  if (end > 1 && text[end - 1] == '\'') --end;
   if (end == 0) return false;
   if (static_cast<unsigned char>(text[end - 1]) >= 0x80) return true;
   if (!is_letter(text[end - 1])) return false;
@@ -31,19 +32,50 @@ std::size_t end_of_index(const std::string& text, std::size_t start) {
     return close == std::string::npos ? start : close + 1;
   }
   std::size_t end = start + (text[start] == '-' ? 1 : 0);
-  while (end < text.size() && (is_letter(text[end]) || is_digit(text[end]))) ++end;
+  const auto is_greek = [](char byte) { return byte == '\xCE' || byte == '\xCF'; };  // the first of two bytes
+  for (; end < text.size(); ++end) {
+    if (is_greek(text[end]) && end + 1 < text.size()) ++end;
+    else if (!is_letter(text[end]) && !is_digit(text[end])) break;
+  }
   const bool name_goes_on = end < text.size() && (text[end] == '_' || text[end] == '(');
   return name_goes_on || (text[start] == '-' && end == start + 1) ? start : end;
 }
 
-// Is the _ at i that of out_t or dout_ij, and not that of next_id, take_in, log_x, a_long_t or std::size_t?
+// Is the _ at i that of out_t, dout_ij or (AB)_ij, and not that of next_id, take_in, log_x, a_long_t or
+// std::size_t?
 bool index_behind_name(const std::string& text, std::size_t i) {
-  std::size_t start = i;
+  const bool closes = i > 0 && (text[i - 1] == ')' || text[i - 1] == ']');
+  std::size_t start = closes ? i - 1 : i;
   while (start > 0 && is_letter(text[start - 1])) --start;
   const std::string index = text.substr(i + 1, end_of_index(text, i + 1) - i - 1);
   const std::string before = start > 0 ? text.substr(start - 1, 1) : "";
   return start < i && !(before >= "." && before <= ":") && before != "_" && !index.empty() &&
          index.size() < 3 && std::string("hijk mn st").find(index) != std::string::npos;
+}
+
+// Is the _ at i that of y_columns or o_proj?
+bool begins_word(const std::string& text, std::size_t i) {
+  const bool is_lower = i > 0 && text[i - 1] >= 'a' && text[i - 1] <= 'z';
+  return is_lower && text[i + 1] != '{' && end_of_index(text, i + 1) > i + 4;
+}
+
+std::string set_formula(const std::string& text) {  // which is escaped
+  std::string markup;
+  for (std::size_t i = 0; i < text.size();) {
+    const bool is_index = text[i] == '_' && !begins_word(text, i);
+    const bool below = is_index && (single_letter_before(text, i) || index_behind_name(text, i));
+    const bool above = text[i] == '^' && i > 0 && text[i - 1] != ' ';
+    const std::size_t end = below || above ? end_of_index(text, i + 1) : i + 1;
+    if (end == i + 1) {
+      markup += text[i++];
+      continue;
+    }
+    const std::size_t brace = text[i + 1] == '{' ? 1 : 0;
+    const std::string index = set_formula(text.substr(i + 1 + brace, end - i - 1 - 2 * brace));
+    markup += (below ? "<sub>" : "<sup>") + index + (below ? "</sub>" : "</sup>");
+    i = end;
+  }
+  return markup;
 }
 
 // A backtick without a partner stays one.
@@ -57,24 +89,7 @@ std::string paragraph_markup(const std::string& text) {
 
 }  // namespace
 
-std::string formula_markup(const std::string& raw) {
-  const std::string text = escape(raw);
-  std::string markup;
-  for (std::size_t i = 0; i < text.size();) {
-    const bool below = text[i] == '_' && (single_letter_before(text, i) || index_behind_name(text, i));
-    const bool above = text[i] == '^' && i > 0 && text[i - 1] != ' ';
-    const std::size_t end = below || above ? end_of_index(text, i + 1) : i + 1;
-    if (end == i + 1) {
-      markup += text[i++];
-      continue;
-    }
-    const std::size_t brace = text[i + 1] == '{' ? 1 : 0;
-    const std::string index = text.substr(i + 1 + brace, end - i - 1 - 2 * brace);
-    markup += (below ? "<sub>" : "<sup>") + index + (below ? "</sub>" : "</sup>");
-    i = end;
-  }
-  return markup;
-}
+std::string formula_markup(const std::string& raw) { return set_formula(escape(raw)); }
 
 std::string prose_markup(const std::vector<std::string>& lines) {
   std::string html, pending;
@@ -131,6 +146,13 @@ bool is_mark(const std::string& line) {
 }
 bool is_question(const std::string& line) { return trimmed(line).starts_with("//   "); }
 
+// "Title" of "// -- Title -----", or "".
+std::string title_in(const std::string& line) {
+  const std::string text = trimmed(line), start = "// -- ";
+  const std::size_t end = text.find(" -", start.size());
+  return text.starts_with(start) && end != std::string::npos ? text.substr(start.size(), end - start.size()) : "";
+}
+
 std::string without_slashes(const std::string& line) {
   const std::string text = line.substr(line.find("//") + 2);
   return text.starts_with(' ') ? text.substr(1) : text;
@@ -158,7 +180,7 @@ class Chapter {
     for (std::size_t i = 0; i < lines_.size();) {
       std::size_t end = i;
       while (end < lines_.size() && is_comment(lines_[end].text)) ++end;
-      if (end - i < (i == 0 ? 1 : 2)) {
+      if (end - i < (i == 0 || !title_in(lines_[i].text).empty() ? 1 : 2)) {
         add_code(i++);
         continue;
       }
@@ -167,7 +189,11 @@ class Chapter {
       fold(!first && lines_[i].number < first_step_, "Includes and helpers");
       first = false;
       std::vector<std::string> prose;
-      for (; i < end; ++i) prose.push_back(without_slashes(lines_[i].text));
+      for (; i < end; ++i) {
+        const std::string title = title_in(lines_[i].text);
+        if (title.empty()) prose.push_back(without_slashes(lines_[i].text));
+        else prose.insert(prose.end(), {"", "# " + title, ""});
+      }
       html_ += set_.prose(prose);
     }
     add_pending_code();

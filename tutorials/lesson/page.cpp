@@ -46,14 +46,14 @@ p { margin: 0 0 1em; max-width: 42em }
 .said { border-left: 3px solid var(--good); padding-left: .8em }
 .claim { margin-bottom: .4em }
 a { color: var(--keyword) }
-sub, sup { font-size: .75em; line-height: 0 }
+sub, sup { font-size: .75em; line-height: 0; white-space: nowrap }
 details { margin: 0 0 1.4em }
 summary { color: var(--soft); cursor: pointer; margin-bottom: .6em }
 li { margin-bottom: 1em }
 .facts { color: var(--soft); font-size: .9em }
 .holds { color: var(--good); font-weight: 700 }
 .fails { color: var(--bad); font-weight: 700 }
-.wide { overflow-x: auto;  /* with a shadow where there is more: paper that scrolls along hides it at an end */
+.wide, .shaped { overflow-x: auto;  /* with a shadow where there is more: paper that scrolls along hides it at an end */
   background: linear-gradient(90deg, var(--paper) 40%, transparent) left / 40px 100% no-repeat local,
     linear-gradient(270deg, var(--paper) 40%, transparent) right / 40px 100% no-repeat local,
     linear-gradient(90deg, var(--shadow), transparent) left / 16px 100% no-repeat scroll,
@@ -104,7 +104,7 @@ i.c { color: var(--comment) }
   body { font-size: 16px }
   main { padding: 20px 14px 60px }
   pre { white-space: pre-wrap; overflow-wrap: anywhere }
-  pre.shaped { padding-left: 0 }
+  pre.shaped { padding-left: 0; white-space: pre }
   pre.plain { padding-left: 3em }
   pre.plain b { margin-left: -3em }
   .toc { display: block }
@@ -121,10 +121,10 @@ i.c { color: var(--comment) }
   body { font-size: 13px }
   h1, h2, h3 { break-after: avoid }
   pre { white-space: pre-wrap; overflow-wrap: anywhere }
-  pre.code, pre.plain { font-size: 9px }
+  pre.code, pre.plain, pre.shaped { font-size: 9px }
   figure { break-inside: avoid }
   figure svg { min-width: 0 }
-  .wide { background: none }
+  .wide, .shaped { background: none }
 }
 )css";
 

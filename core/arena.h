@@ -2,7 +2,7 @@
 //
 // An arena hands out pieces of one large block, front to back, and forgets them all at once in
 // reset(). Every piece is a shared_ptr that keeps its whole block alive, so a tensor that outlives
-// the step stays valid: reset() sees that somebody still holds the block, leaves it to him, and goes
+// the step stays valid: reset() sees that somebody still holds the block, leaves it to that holder, and goes
 // on with a fresh one. After the first step nothing is asked of the system any more.
 //
 // Not so under the address sanitizer: there every piece is a block of its own, so that the sanitizer sees

@@ -3,7 +3,7 @@
 //     check(a.dim(1) == b.dim(0), "matmul: ", a.shape(), " x ", b.shape(), ": inner dimensions ", ...);
 //
 // throws Error with the pieces written one after another, as std::ostream prints them in the "C" locale:
-// some of these texts end in files, where 8000 must not become 8,000. A piece may also be a function that
+// some of these texts end up in files, where 8000 must not become 8,000. A piece may also be a function that
 // returns what is to be written: it is called only then, so that a check that holds costs nothing.
 #pragma once
 #include <locale>

@@ -15,7 +15,7 @@ namespace mesagrad {
 // q, k: (B, T, H·K), v: (B, T, H·V), result: (B, T, H·V); head h owns columns h·K .. h·K + K - 1.
 // The cost grows linearly with T: for each sequence and head T·min(T, 64)·(K + V) flops and, if there
 // are more than 64 tokens, 4·T·K·V more. Memory for each thread: 64 rows of 64 scores, 64 keys or values,
-// and a (K, V) matrix (two in the backward step). A NaN may reach a few tokens back. Throws if the shapes
+// and a (K, V) matrix (three in the backward step). A NaN may reach a few tokens back. Throws if the shapes
 // do not fit or H does not divide them.
 // Paper: appendix on linear self-attention; the layer of Proposition 1.
 Tensor causal_linear_attention(const Tensor& q, const Tensor& k, const Tensor& v, Index heads);

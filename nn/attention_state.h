@@ -15,7 +15,7 @@
 //     linear         S                                    KV          4KV, and here KV for a decay of 1
 //     gated linear   S, which decays                      KV          5KV
 //     delta rule     the matrix it corrects               KV          7KV
-//     mesa           R = (Σ k kᵀ + I/λ)⁻¹, and S          K² + KV     7K², and those of linear attention
+//     mesa           R = (Σ k kᵀ + I/λ)⁻¹, and S          K² + KV     6K², and those of linear attention
 //     gated mesa     H = Σ Γβ k kᵀ and S, which decay     K² + KV     K³/3, or 2K² for each step of conjugate
 //                                                                     gradients, and 5K² + 5KV
 //     softmax        all keys, all values                 t(K + V)    2t(K + V), and t exponentials

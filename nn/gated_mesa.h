@@ -11,7 +11,7 @@
 // with a diagonal Λ, the penalty on its size, that no token decays. (Were it decayed too, as in the appendix
 // of the paper on the mesa-layer, it would vanish in long sequences.)
 //
-// With a state, G_0 and H_0 are those that it keeps, of the tokens before.
+// Before the first token both are 0, or what a state has kept of the tokens before.
 //
 // Source: MesaNet (von Oswald et al., arXiv 2506.05233), and its published layer.
 #pragma once

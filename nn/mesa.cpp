@@ -71,7 +71,7 @@ Vector dot(Index n, const Vector* a, const Vector* b) {
 // otherwise, the key lies in a direction that has long been settled, and is passed over. A δ that
 // overflows makes everything NaN.)
 //
-// R is R_0 at first, and R_T in the end.
+// R is R_{-1} = λI at first, or a state's, and R_{T-1} in the end.
 template <class X, class Y>
 void solve(Index T, Index K, const Problems& problems, const real* keys, Vector* __restrict R,
            const X& read_x, const Y& take_y, Scratch& scratch) {
@@ -110,7 +110,7 @@ void solve(Index T, Index K, const Problems& problems, const real* keys, Vector*
   // end 7.5
 }
 
-// R_0 = λI
+// R_{-1} = λI
 Vector* without_keys(Index K, Vector lambda, Scratch& scratch) {
   Vector* R = scratch.take<Vector>(K * K);
   std::fill_n(R, K * K, Vector{});

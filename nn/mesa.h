@@ -18,8 +18,9 @@ namespace mesagrad {
 // λ·q_t, and the mesa-layer is linear attention.
 //
 // q, k: (B, T, H·K), lambda: (H), result: (B, T, H·K); head h owns columns h·K .. h·K + K - 1.
-// A new pair changes R_t by a matrix of rank one (Sherman-Morrison), so this costs 7K² flops for each
-// token and head, and memory for one R and 16 numbers of each of T·K elements for each thread.
+// A new pair changes R_t by a matrix of rank one (Sherman-Morrison), so this costs 6K² flops for each
+// token and head. A thread works on as many heads side by side as a vector has numbers: it needs memory for an R
+// of each, and in the backward step for T·K numbers of each.
 // In tests the relative error stays below ε(50 + 20λ‖k‖² + T/30), where ε is the precision of `real`, as
 // long as that is below 1; where it is not (in float from λ‖k‖² = 400,000 on), no digit of q̃ is right.
 // A NaN in a query stays in its token; a NaN in a key goes to all later tokens of its sequence, and in the

@@ -27,7 +27,9 @@ inline void multiply_penalized(Index K, const real* H, const real* penalty, cons
 
 // One step of conjugate gradients after another, for a product y = A p that the caller knows how to make:
 //
-//     α = r·r/(p·y),   x += α p,   r -= α y,   p = r + (r'·r'/(r·r)) p,      from x = 0, r = p = q
+//     α = r·r/(p·y),   x += α p,   r' = r - α y,   p = r' + (r'·r'/(r·r)) p,   r = r',
+//
+// from x = 0, r = p = q.
 //
 // x after s steps is the best of all combinations of q, Aq, .. Aˢ⁻¹q. They end when ‖r‖ <= 10⁻⁵‖q‖, which is
 // relative: gradients of 10⁻⁸ are solved for as well as queries of 1. They end too, and keep x, when p·y is

@@ -8,7 +8,7 @@
 //
 // How many sequences are a few? What they leave behind for the backward step should fit into a core's
 // second-level cache, so a deep model takes one at a time. A shallow one takes more: a pass has a price of
-// its own, and a mesa-layer of one head needs 16 sequences to fill its vectors.
+// its own, and a mesa-layer of one head fills its vectors with sequences (16 with AVX-512).
 #pragma once
 #include <algorithm>
 #include <array>

@@ -22,7 +22,7 @@ Matrix block_scalars(const Matrix& product, Index d);
 Transformer compress(const Transformer& model, Index d);
 
 // The model whose products are, head by head, the average of two models' products. (Averaging the
-// factors would mean nothing.) Throws if the models differ in more than weights and key size.
+// factors would mean nothing.) Throws unless width, depth, heads, clip and masked channels are the same.
 Transformer interpolate(const Transformer& a, const Transformer& b);
 
 // The step size η of the one-layer update s_{t+1} ≈ η Σ s_i (s_{i-1}·s_t) that the scalars amount to:

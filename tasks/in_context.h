@@ -50,8 +50,8 @@ Predictor least_squares_predictor(const InContext& options);
 Predictor gradient_step_predictor(double eta);
 
 // -- Approximate inverses ---------------------------------------------------------------------------
-// Powers of A stay bounded only if A is scaled: Â = A/||A|| with the Frobenius norm, unless said
-// otherwise. All need nothing but products of A with a vector, K of them.
+// Powers of I - Â stay bounded because A is scaled: Â = A/||A||, with the Frobenius norm. All but newton need
+// only products of A with a vector, K of them.
 
 // Σ_{k=0..K} (I - Â)^k / ||A||, the geometric series of the inverse.
 ApplyInverse neumann(Index K);
@@ -69,7 +69,7 @@ ApplyInverse richardson(std::vector<double> omega);
 ApplyInverse chebyshev(std::vector<double> alpha, std::vector<double> beta);
 
 // The authors' learned coefficients, for the states of linear dynamics, for stacked observations, and for the
-// features of nonlinear dynamics. There are those of K = 6, and for the first of K = 2; else it throws.
+// features of nonlinear dynamics. They exist for K = 6, and for states for K = 2 too; else it throws.
 struct ChebyshevCoefficients {
   std::vector<double> alpha, beta;
 };

@@ -26,8 +26,8 @@ struct LossCurve {
   double total_deviation = 0;             // standard deviation of a single sequence's mean over t
 };
 
-// At how many positions is `a` below `b` by more than three standard errors of their difference? (As if of
-// different sequences: on the same ones the difference is surer than that.)
+// At how many positions is `a` below `b` by more than three standard errors of their difference? (Computed as
+// if they were measured on different sequences: on the same ones the difference is known better than that.)
 Index clearly_below(const LossCurve& a, const LossCurve& b);
 
 // Summarizes losses (sequences, T), row-major.

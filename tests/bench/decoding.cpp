@@ -54,7 +54,7 @@ void add_decoding(std::vector<Row>& rows) {
   };
   for (const Index tokens : {few, many}) {
     add("linear", LinearAttention{}, tokens, 4 * K * K, K * K);
-    add("mesa", MesaLayer{}, tokens, 11 * K * K, 2 * K * K);
+    add("mesa", MesaLayer{}, tokens, 10 * K * K, 2 * K * K);
     add("gated mesa", GatedMesaLayer{}, tokens, K * K * K / 3 + 10 * K * K, 2 * K * K);
     add("softmax", SoftmaxAttention{}, tokens, 4 * tokens * K, 2 * tokens * K);
   }

@@ -71,10 +71,10 @@ void add_attention(std::vector<Row>& rows, const std::string& name,
   }});
 }
 
-// A mesa-layer with its gradient: two sweeps of recursive least squares of 7K² flops for each token and
+// A mesa-layer with its gradient: two sweeps of recursive least squares of 6K² flops for each token and
 // head, the sum of outer products, 6K², and linear attention.
 void add_mesa(std::vector<Row>& rows, Index B, Index T, Index H, Index K) {
-  const double flops = product(B, T, H, K, K) * 20 + 6 * product(B, H, T, T, K);
+  const double flops = product(B, T, H, K, K) * 18 + 6 * product(B, H, T, T, K);
   const double bytes = size_of_reals(product(B, T, H, K));
   const Shape shape{B, T, H * K};
   rows.push_back(
@@ -143,7 +143,7 @@ double attention_flops(const Mixer& kind, Index B, Index T, Index D, Index seen,
   double flops =
       3 * (product(B, T, inner) * 4 * static_cast<double>(D + seen) + 2 * product(B, T, T, inner));
   if (std::holds_alternative<SoftmaxAttention>(kind)) flops += product(B, H, T, T);
-  if (std::holds_alternative<MesaLayer>(kind)) flops += 20 * product(B, T, inner, K);
+  if (std::holds_alternative<MesaLayer>(kind)) flops += 18 * product(B, T, inner, K);
   return flops;
 }
 

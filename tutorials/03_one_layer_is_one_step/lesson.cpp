@@ -237,8 +237,8 @@ void lesson_body(lesson::Lesson& L) {
   L.step("The layer in twelve numbers");
   //
   // So let us try to do without the rest. Replace every block of ten by ten by the mean of its diagonal
-  // times the identity: six numbers are left of the 3200 of each head. If what we threw away
-  // matters, the loss will tell.
+  // times the identity. Of 3200 numbers of each head 32 are left, and only six of them count: the others meet
+  // channels that hold zeros, or that nobody reads. If what we threw away matters, the loss will tell.
   //
   // And those numbers have a meaning: the coefficient of s_i (s_{i-1}·s_t), summed over the heads, is
   // the layer's own step size. If the layer is gradient descent, and has learned well, it should be near the

@@ -52,6 +52,7 @@ while [ $((kills * 10)) -lt $((times * 7)) ]; do
       before=$saved saved=$(find "$out/killed" -name '*.safetensors' | wc -l)
       [ "$saved" -ge "$before" ] || fails "Lesson $n has lost a checkpoint"
     done
+    [ "$saved" -gt 0 ] || fails "Lesson $n was never killed in training"
     same_results "$n"
     nothing_abandoned "$out/killed"
     [ ! -e "$out/killed/tutorial-$n/checkpoints" ] || fails "Lesson $n has left its checkpoints"

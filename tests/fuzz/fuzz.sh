@@ -40,7 +40,7 @@ for name in $names; do
     "$inputs" >>"$inputs.log"; do
     # Was it too slow, or was the machine busy with something else? Then the rest is still to be done.
     if ! slow=$(ls "$inputs"-timeout-* 2>/dev/null) || ! fuzz "$name" "$slow" >"$inputs.again"; then
-      found=1 what=$(ls "$inputs"-* 2>/dev/null)
+      found=1 what=$(ls "$inputs"-* 2>/dev/null || echo "as in $inputs.log")
       break
     fi
     rm "$slow"

@@ -149,7 +149,8 @@ TEST_CASE("a plot that is shown keeps its curves: measured ones, and times apart
 TEST_CASE("a compared curve is a row for its mean, and at paper scale for its points", "[lesson]") {
   const auto body = [](Lesson& L) {
     const Reproduces row = {.figure = "4C", .updates = 50, .tolerance = 0.125};
-    L.compare_curve("loss", {1, 2, 6}, {1, 3, 5}, row, {0, 2, 7});
+    const LossCurve losses = {.t = {0, 1, 2}, .mean = {1, 2, 6}, .deviation = {0, 0, 400}, .sequences = 4};
+    L.compare_curve("loss", losses, {1, 3, 5}, row, {0, 2, 7});
     L.claim("one", 1, {.expected = 1});
   };
   const std::string mean = "\"name\": \"loss\",\n      \"this_run\": 3,\n      \"paper\": 3,\n"
@@ -162,6 +163,7 @@ TEST_CASE("a compared curve is a row for its mean, and at paper scale for its po
   CHECK(contains(trial.result("results.json"), mean));
   CHECK(contains(trial.result("results.json"), "\"loss, t = 2\",\n      \"this_run\": 6,"));
   CHECK(contains(trial.result("results.json"), "\"tolerance\": 0.375"));
+  CHECK(contains(trial.result("results.json"), "\"tolerance\": 6.70"));  // 3·400/√1280 of 5
   CHECK_FALSE(contains(trial.result("results.json"), "t = 7"));
 }
 

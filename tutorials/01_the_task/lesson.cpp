@@ -307,7 +307,7 @@ void lesson_body(lesson::Lesson& L) {
   L.compare("always 0", zero.total(), 1.667);
   const auto compare = [&](const std::string& name, LossCurve curve, const auto& theirs, const char* figure) {
     for (double& loss : curve.mean) loss /= luck;
-    L.compare_curve(name, curve.mean, theirs, {.figure = figure});
+    L.compare_curve(name, curve, theirs, {.figure = figure});
   };
   compare("one gradient step", step, paper::gradient_step, "4C");
   compare("Proposition 2, 3 layers", three, paper::proposition_2_of_3, "6C");

@@ -185,7 +185,7 @@ void lesson_body(lesson::Lesson& L) {
   for (std::size_t n = 0; n < depths.size(); ++n) {
     table.row({text(depths[n]), loss_text(trained[n].mean_loss), loss_text(authors[n]),
                loss_text(by_hand[n].total())});
-    L.compare_curve(trained[n].name, trained[n].curve().mean, *curves_of_authors[n],
+    L.compare_curve(trained[n].name, trained[n].curve(), *curves_of_authors[n],
                     {.figure = "4C", .updates = depth_recipe(L, depths[n]).updates});
   }
   L.show(table);
@@ -319,7 +319,7 @@ void lesson_body(lesson::Lesson& L) {
     const LossCurve curve = loss_curve(*one.system, L.seed(), stream::test_data, sequences, run.model);
     control_loss[n] = curve.total();
     cheats.row({one.name, loss_text(control_loss[n]), loss_text(lesson::mean(*one.authors))});
-    L.compare_curve(one.name, curve.mean, *one.authors,
+    L.compare_curve(one.name, curve, *one.authors,
                     {.figure = one.system == &fixed ? "12" : "11", .updates = recipe.updates});
   }
   const double authors_contracting = lesson::mean(paper::contracting.back()),

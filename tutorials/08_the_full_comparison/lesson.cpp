@@ -175,7 +175,7 @@ void lesson_body(lesson::Lesson& L) {
     table.row({trained[n].name, text(size_of(trained[n].model())), loss_text(trained[n].mean_loss),
                loss_text(lesson::mean(authors))});
     const lesson::Reproduces row = {"7A", static_cast<Index>(trained[n].runs[0].tested_at.back())};
-    L.compare_curve(trained[n].name, trained[n].curve().mean, authors, row);
+    L.compare_curve(trained[n].name, trained[n].curve(), authors, row);
   }
   table.row({"least squares, all pairs", "", loss_text(all_pairs.total()), ""});
   L.show(table);

@@ -182,9 +182,9 @@ void lesson_body(lesson::Lesson& L) {
              " on sixteen stacked; the authors report ",
              loss_text(lesson::mean(paper::partial_proposition_2)), " and ",
              loss_text(lesson::mean(paper::partial_proposition_2_stacked)), "."));
-  L.compare_curve("Proposition 2, single observations", ways[1][0].mean, paper::partial_proposition_2,
+  L.compare_curve("Proposition 2, single observations", ways[1][0], paper::partial_proposition_2,
                   {.figure = "7B"});
-  L.compare_curve("Proposition 2, sixteen stacked", ways[2][0].mean, paper::partial_proposition_2_stacked,
+  L.compare_curve("Proposition 2, sixteen stacked", ways[2][0], paper::partial_proposition_2_stacked,
                   {.figure = "7B"});
 
   // -------------------------------------------------------------------------------------------
@@ -463,7 +463,7 @@ void lesson_body(lesson::Lesson& L) {
       for (const Followed& model : *all) {
         const std::string name = text(all == &models ? "hiding, " : "nonlinear, ", model.name());
         const double authors = lesson::mean(model.candidate.authors);
-        L.compare_curve(name, model.curve.mean, model.candidate.authors,
+        L.compare_curve(name, model.curve, model.candidate.authors,
                         {all == &models ? "7B" : "7C", static_cast<Index>(model.run.tested_at.back())});
         L.claim_below(text(name, ": the authors' loss = 1"), model.curve.total() / authors, 1.04);
       }

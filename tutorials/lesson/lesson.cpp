@@ -1,6 +1,7 @@
 #include "tutorials/lesson/lesson.h"
 
 #include <algorithm>
+#include <cmath>
 #include <ctime>
 #include <filesystem>
 
@@ -147,15 +148,19 @@ void Lesson::compare(const std::string& name, double this_run, double paper, con
   results_.comparisons.push_back({name, this_run, paper, row});
 }
 
-void Lesson::compare_curve(const std::string& name, const std::vector<double>& this_run,
+void Lesson::compare_curve(const std::string& name, const LossCurve& this_run,
                            const std::vector<double>& paper, const Reproduces& row,
                            const std::vector<std::size_t>& points, const std::string& axis) {
-  compare(name, mean(this_run), mean(paper), row);
-  Reproduces point = row;
-  point.tolerance *= 3;
+  const auto compare_one = [&](const std::string& one, double ours, double deviation, double theirs,
+                               double tolerance) {
+    const double luck = 3 * deviation / std::sqrt(5 * 256.0) / theirs;
+    compare(one, ours, theirs, {row.figure, row.updates, std::max(tolerance, luck)});
+  };
+  compare_one(name, this_run.total(), this_run.total_deviation, mean(paper), row.tolerance);
   for (const std::size_t t : points) {
-    if (scale() != Scale::paper || t >= std::min(this_run.size(), paper.size())) break;
-    compare(text(name, ", ", axis, " = ", t), this_run[t], paper[t], point);
+    if (scale() != Scale::paper || t >= std::min(this_run.mean.size(), paper.size())) break;
+    compare_one(text(name, ", ", axis, " = ", t), this_run.mean[t], this_run.deviation[t], paper[t],
+                3 * row.tolerance);
   }
 }
 

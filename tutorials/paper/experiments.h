@@ -31,7 +31,7 @@ inline constexpr auto experiments = std::to_array<Experiment>({
     {"7C", "nonlinear systems", 10},
     {"8", "few-shot prompts, a separator, a prefix, two tasks", 11},
     {"11", "systems that contract", 5},
-    {"12", "one W for all sequences", 5},
+    {"12", "one W for all sequences", 5, "ours is another W than the authors'"},
     {"16", "sensitivity of the first layer, in training", 7},
     {"20", "kernel regression and least squares, by noise", 0,
      "the authors' numbers are drawn, but not stored"},

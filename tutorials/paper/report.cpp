@@ -156,9 +156,8 @@ constexpr const char* introduction =
     "(arXiv 2309.05858) stored with their code, in most cases means over five seeds; ours are means over\n"
     "as many seeds as the row says, ± their standard deviation. A loss below theirs has a negative\n"
     "difference, and is a miss too if it is large. The tolerance is 5 % for means and 15 % for single points\n"
-    "of a curve (or three standard errors of a mean over the authors' 1280 sequences, if that is more), unless\n"
-    "the lesson knows a better one. Hours are those that one core worked for all runs of\n"
-    "the lessons of a row.\n";
+    "of a curve, or three standard errors of a mean over the authors' 1280 sequences if that is more, unless the\n"
+    "lesson knows a better one. Hours are those that one core worked for all runs of the lessons of a row.\n";
 
 }  // namespace
 

@@ -53,7 +53,8 @@ li { margin-bottom: 1em }
 .facts { color: var(--soft); font-size: .9em }
 .holds { color: var(--good); font-weight: 700 }
 .fails { color: var(--bad); font-weight: 700 }
-.wide, .shaped { overflow-x: auto;  /* with a shadow where there is more: paper that scrolls along hides it at an end */
+.wide, .shaped { overflow-x: auto;
+  /* with a shadow where there is more: paper that scrolls along hides it at an end */
   background: linear-gradient(90deg, var(--paper) 40%, transparent) left / 40px 100% no-repeat local,
     linear-gradient(270deg, var(--paper) 40%, transparent) right / 40px 100% no-repeat local,
     linear-gradient(90deg, var(--shadow), transparent) left / 16px 100% no-repeat scroll,

@@ -47,19 +47,17 @@ inline constexpr auto experiments = std::to_array<Experiment>({
 });
 
 // Hours that a run with one seed takes at SCALE=paper on both cores of the README's machine, if nobody else
-// uses them; once a run of the lesson is over, its own time is taken. Measured on 26 November 2026. Lessons
-// 10 and 11: the sum over all trainings of their updates, times half of the processor time of one (the
-// fastest of ten), and of the tests in between. Lessons 2 and 6: half of the processor time, of runs two
-// thirds through. 3, 5, 7 and 8: updates, times the milliseconds in the README. Lessons 1 and 4 are guesses
-// from the lesson scale. Lesson 9: d = 10 took .17 hours, the other dimensions as much more as they have
-// arithmetic to do.
+// uses them; once a run of the lesson is over, its own time is taken. Half of the processor time of whole runs
+// on 26 November 2026; but lessons 10 and 11: the sum over all trainings of their updates, times half of the
+// processor time of one (the fastest of ten), and of the tests in between. Lesson 4 is a guess from the lesson
+// scale.
 struct Hours {
   int lesson;
   double hours;
 };
 inline constexpr auto measured_hours = std::to_array<Hours>({
-    {1, 0.05}, {2, 0.07}, {3, 0.06}, {4, 0.02}, {5, 1.7}, {6, 0.03}, {7, 0.4},
-    {8, 1.0}, {9, 1.4}, {10, 9.2}, {11, 3.3},
+    {1, 0.02}, {2, 0.06}, {3, 0.09}, {4, 0.02}, {5, 1.3}, {6, 0.03}, {7, 0.4},
+    {8, 1.0}, {9, 1.0}, {10, 9.2}, {11, 3.3},
 });
 
 }  // namespace mesagrad::reproduction

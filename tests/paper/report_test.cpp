@@ -152,6 +152,32 @@ TEST_CASE("runs with another rate are left out, those that are over and others",
   CHECK(has(of_control.problems[0], text("it is of RATE=1 REAL=", real_name)));
 }
 
+TEST_CASE("kept runs are those of all machines, and of two that are the same the newer", "[reproduction]") {
+  const Runs kept({{8, 1, 2, 0.1}, {8, 2, 2, 0.1}}), here({{8, 2, 3, 0.1}, {8, 3, 4, 0.1}});
+  const auto dated = [](const Fake& fake, const std::string& date) {
+    std::string bytes = results_of(fake);
+    const std::size_t at = bytes.find("\"date\": \"") + 9;
+    return bytes.replace(at, bytes.find('"', at) - at, date);
+  };
+  const auto losses = [&](const std::string& date) {
+    here.write({8, 2, 0, 0}, dated({8, 2, 3, 0.1}, date));
+    std::vector<double> all;
+    for (const Run& run : keep_runs(here.found(), here.path, kept.path, "paper").runs) {
+      all.push_back(run.rows[0].ours);
+    }
+    return all;
+  };
+  CHECK(losses("1999-12-31") == std::vector<double>{2, 2, 4});
+  CHECK(losses("9999-12-31") == std::vector<double>{2, 3, 4});
+  CHECK(losses("1999-12-31") == std::vector<double>{2, 3, 4});
+  CHECK(read_file(kept.folder_of({8, 3, 0, 0}) / "results.json") == results_of({8, 3, 4, 0.1}));
+  here.start({8, 1, 0, 0});  // which is over elsewhere
+  here.start({8, 4, 0, 0});
+  const Found all = keep_runs(here.found(), here.path, kept.path, "paper");
+  REQUIRE(all.started.size() == 1);
+  CHECK(all.started[0].seed == 4);
+}
+
 TEST_CASE("an experiment of several lessons has run when they all have", "[reproduction]") {
   const Runs runs({{1, 1, 2, 0.1}});
   const std::string of_two = "| Figure 6C | learned solvers: Proposition 2 | ";
@@ -172,6 +198,16 @@ TEST_CASE("jobs that are left: none that is done, the shortest first", "[reprodu
   CHECK(jobs[1].left() == 0.5);
   CHECK(std::isnan(jobs[3].left()));
   CHECK(std::isnan(jobs[3].hours));
+  const Runs kept({{8, 1, 2, 0.1}, {99, 1, 2, 0.1}});
+  CHECK(jobs_left(runs.found(), "paper", {99}, {1}, kept.found().runs)[0].hours == 0.5);
+}
+
+TEST_CASE("the page is the report of the runs that are kept", "[reproduction]") {
+  const std::string page = read_file("tutorials/REPRODUCTION.md");
+  const Found kept = find_runs("tutorials/paper/runs", "paper");
+  if (std::string(real_name) != "float" || has(page, "had measured so far")) return;  // runs that are not over
+  CHECK(kept.problems.empty());
+  CHECK(page == report(kept, "paper"));
 }
 
 TEST_CASE("the numbers in the README are the report's", "[reproduction]") {

@@ -183,9 +183,9 @@ void lesson_body(lesson::Lesson& L) {
              loss_text(lesson::mean(paper::partial_proposition_2)), " and ",
              loss_text(lesson::mean(paper::partial_proposition_2_stacked)), "."));
   L.compare_curve("Proposition 2, single observations", ways[1][0], paper::partial_proposition_2,
-                  {.figure = "7B"});
+                  {.figure = "7B", .sequences = 5 * 512});
   L.compare_curve("Proposition 2, sixteen stacked", ways[2][0], paper::partial_proposition_2_stacked,
-                  {.figure = "7B"});
+                  {.figure = "7B", .sequences = 5 * 512});
 
   // -------------------------------------------------------------------------------------------
   L.step("And for systems that are not linear?");
@@ -464,7 +464,9 @@ void lesson_body(lesson::Lesson& L) {
         const std::string name = text(all == &models ? "hiding, " : "nonlinear, ", model.name());
         const double authors = lesson::mean(model.candidate.authors);
         L.compare_curve(name, model.curve, model.candidate.authors,
-                        {all == &models ? "7B" : "7C", static_cast<Index>(model.run.tested_at.back())});
+                        {.figure = all == &models ? "7B" : "7C",
+                         .updates = static_cast<Index>(model.run.tested_at.back()),
+                         .sequences = 5 * 512});
         L.claim_below(text(name, ": the authors' loss = 1"), model.curve.total() / authors, 1.04);
       }
     }

@@ -153,8 +153,8 @@ void Lesson::compare_curve(const std::string& name, const LossCurve& this_run,
                            const std::vector<std::size_t>& points, const std::string& axis) {
   const auto compare_one = [&](const std::string& one, double ours, double deviation, double theirs,
                                double tolerance) {
-    const double luck = 3 * deviation / std::sqrt(5 * 256.0) / theirs;
-    compare(one, ours, theirs, {row.figure, row.updates, std::max(tolerance, luck)});
+    const double luck = 3 * deviation / std::sqrt(row.sequences) / theirs;
+    compare(one, ours, theirs, {row.figure, row.updates, std::max(tolerance, luck), row.sequences});
   };
   compare_one(name, this_run.total(), this_run.total_deviation, mean(paper), row.tolerance);
   for (const std::size_t t : points) {

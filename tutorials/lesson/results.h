@@ -39,6 +39,7 @@ struct Reproduces {
   std::string figure = {};   // of the paper: "4C"
   Index updates = 0;         // of the model that is compared; 0: there is none, or it does not learn
   double tolerance = 0.05;   // how far ours may be from theirs, as a part of it
+  int sequences = 5 * 256;   // of which the authors' losses are means
 };
 
 struct Comparison {

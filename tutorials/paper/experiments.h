@@ -46,18 +46,13 @@ inline constexpr auto experiments = std::to_array<Experiment>({
     {"notebook", "the authors' notebook: two linear layers in 2400 updates", 5},
 });
 
-// Hours that a run with one seed takes at SCALE=paper on both cores of the README's machine, if nobody else
-// uses them; once a run of the lesson is over, its own time is taken. Half of the processor time of whole runs
-// on 26 November 2026; but lessons 10 and 11: the sum over all trainings of their updates, times half of the
-// processor time of one (the fastest of ten), and of the tests in between. Lesson 4 is a guess from the lesson
-// scale.
+// Hours of both cores of the README's machine that a run with one seed takes at SCALE=paper, if nobody else uses
+// them, for lessons of which no run is kept: the sum over all trainings of their updates, times half of the
+// processor time of one (the fastest of ten), and of the tests in between.
 struct Hours {
   int lesson;
   double hours;
 };
-inline constexpr auto measured_hours = std::to_array<Hours>({
-    {1, 0.02}, {2, 0.06}, {3, 0.09}, {4, 0.02}, {5, 1.3}, {6, 0.03}, {7, 0.4},
-    {8, 1.0}, {9, 1.0}, {10, 9.2}, {11, 3.3},
-});
+inline constexpr auto estimated_hours = std::to_array<Hours>({{10, 9.2}, {11, 3.3}});
 
 }  // namespace mesagrad::reproduction

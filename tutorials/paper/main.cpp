@@ -1,13 +1,12 @@
 // `reproduction jobs` prints the commands that are left, `reproduction left` fails if there are any, and
 // `reproduction report` writes the page; settings of lessons follow (SCALE=paper OUT=out), and are checked.
 // The environment has the rest: SEEDS and LESSONS; for jobs MAKE and SETTINGS, which stand in each command;
-// for the report PAGE, a file.
+// for the report PAGE, a file; and KEPT, a folder with runs of this machine and others, if they count.
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
 #include <exception>
-#include <filesystem>
 #include <sstream>
 
 #include "core/error.h"
@@ -83,18 +82,6 @@ std::string commands(const std::vector<Job>& jobs, const std::string& scale, con
   return all;
 }
 
-// A page that tells of more runs than this one would is not lost to it.
-void write_page(std::string file, const Found& found, const std::string& folder, const std::string& scale) {
-  check(!found.runs.empty() || !found.started.empty(), "there are no runs in ", folder);
-  const std::size_t before = std::filesystem::exists(file) ? runs_behind(read_file(file)) : 0;
-  if (before > found.runs.size()) {
-    lesson::print(text(file, " tells of ", before, " runs, and stays as it is.\n"));
-    file = folder + "/REPRODUCTION.md";
-  }
-  write_file(file, report(found, scale));
-  lesson::print(text("Wrote ", file, " from ", found.runs.size(), " runs.\n"));
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -106,12 +93,18 @@ int main(int argc, char** argv) {
     const std::string scale = name_of(options.scale), folder = options.out + "/" + scale;
     const Found found = find_runs(folder, scale, options.rate);
     for (const std::string& problem : found.problems) lesson::print_error(problem + "\n");
+    const std::string kept = setting("KEPT"), page = setting("PAGE");
     if (goal == "report") {
-      write_page(setting("PAGE"), found, folder, scale);
+      check(!found.runs.empty() || !found.started.empty(), "there are no runs in ", folder);
+      const Found all = kept.empty() ? found : keep_runs(found, folder, kept, scale);
+      for (const std::string& problem : all.problems) lesson::print_error(problem + "\n");
+      write_file(page, report(all, scale));
+      lesson::print(text("Wrote ", page, " from ", all.runs.size(), " runs.\n"));
       return 0;
     }
+    const std::vector<Run> others = kept.empty() ? std::vector<Run>() : find_runs(kept, scale).runs;
     const std::vector<Job> jobs =
-        jobs_left(found, scale, numbers<int>("LESSONS"), numbers<std::uint64_t>("SEEDS"));
+        jobs_left(found, scale, numbers<int>("LESSONS"), numbers<std::uint64_t>("SEEDS"), others);
     check(goal == "jobs" || jobs.empty(), summary(jobs), ": what they said stands above");
     lesson::print(commands(jobs, scale, folder));
     lesson::print_error(text(summary(jobs), "; ", found.runs.size(), " runs are done.\n"));

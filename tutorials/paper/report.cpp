@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <functional>
 #include <iterator>
 #include <limits>
@@ -149,14 +148,12 @@ std::string circumstances(const Experiment& experiment, const Found& found, cons
               joined(machines), " | ", date, " |\n");
 }
 
-constexpr const char* first_words =
-    "# The paper's numbers, and ours\n\n`make paper-report` wrote this page from ";
 constexpr const char* introduction =
     "Theirs are the numbers that the authors of *Uncovering mesa-optimization algorithms in Transformers*\n"
     "(arXiv 2309.05858) stored with their code, in most cases means over five seeds; ours are means over\n"
     "as many seeds as the row says, ± their standard deviation. A loss below theirs has a negative\n"
     "difference, and is a miss too if it is large. The tolerance is 5 % for means and 15 % for single points\n"
-    "of a curve, or three standard errors of a mean over the authors' 1280 sequences if that is more, unless the\n"
+    "of a curve, or three standard errors of a mean over the authors' sequences if that is more, unless the\n"
     "lesson knows a better one. Hours are those that one core worked for all runs of the lessons of a row.\n";
 
 }  // namespace
@@ -203,7 +200,7 @@ std::string report(const Found& found, const std::string& scale) {
   }
   const auto halfway =
       std::ranges::count_if(found.started, [](const Started& run) { return !run.rows.empty(); });
-  return text(first_words, found.runs.size(), found.runs.size() == 1 ? " run" : " runs", " at SCALE=", scale,
+  return text("# The paper's numbers, and ours\n\n`make paper-report` wrote this page from ", found.runs.size(), found.runs.size() == 1 ? " run" : " runs", " at SCALE=", scale,
               halfway > 0 ? text(", and from what ", halfway, " more had measured so far") : "", ".\n",
               introduction, "\n**Of the paper's ", experiments.size(), " experiments, ", compared_whole,
               compared_whole == 1 ? " has" : " have", " run to the end; ", compared - worst_first.size(),
@@ -215,11 +212,6 @@ std::string report(const Found& found, const std::string& scale) {
               "\n## All experiments\n\n",
               head({"", "experiment", "lesson", "state", "seeds", "hours of a core", "machine", "date"}), table,
               "\n## All rows\n", details);
-}
-
-std::size_t runs_behind(const std::string& page) {
-  const std::size_t length = std::string(first_words).size();
-  return page.starts_with(first_words) ? std::strtoul(page.c_str() + length, nullptr, 10) : 0;
 }
 
 }  // namespace mesagrad::reproduction

@@ -9,7 +9,4 @@ namespace mesagrad::reproduction {
 
 std::string report(const Found& found, const std::string& scale);
 
-// Of how many runs such a page tells; 0 if it is none.
-std::size_t runs_behind(const std::string& page);
-
 }  // namespace mesagrad::reproduction

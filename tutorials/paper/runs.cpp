@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <iterator>
+#include <limits>
 #include <tuple>
 
 #include "core/error.h"
@@ -152,18 +154,37 @@ Found find_runs(const fs::path& folder, const std::string& scale, double rate) {
   return found;
 }
 
-double hours_of(int lesson, const Found& found, const std::string& scale) {
-  std::vector<double> hours;
+Found keep_runs(const Found& found, const fs::path& folder, const fs::path& kept, const std::string& scale) {
+  const Found before = find_runs(kept, scale);
   for (const Run& run : found.runs) {
-    if (run.lesson == lesson) hours.push_back(run.processor_seconds / 2 / 3600);
+    const auto same = std::ranges::find_if(before.runs, [&](const Run& other) { return other.is_of(run); });
+    if (same != before.runs.end() && same->date > run.date) continue;
+    const fs::path place = text("seed-", run.seed, "/tutorial-", run.lesson, "/results.json");
+    fs::create_directories((kept / place).parent_path());
+    write_file(kept / place, read_file(folder / place));
   }
-  const auto known = std::ranges::find(measured_hours, lesson, &Hours::lesson);
-  if (hours.empty() && scale == "paper" && known != measured_hours.end()) hours.push_back(known->hours);
-  return lesson::mean(hours);
+  Found all = find_runs(kept, scale);
+  std::ranges::copy_if(found.started, std::back_inserter(all.started), [&](const Started& run) {
+    return std::ranges::none_of(all.runs, [&](const Run& other) { return other.is_of(run); });
+  });
+  return all;
+}
+
+double hours_of(int lesson, const Found& found, const std::string& scale, const std::vector<Run>& kept) {
+  std::vector<double> hours;
+  for (const std::vector<Run>* runs : {&found.runs, &kept}) {
+    for (const Run& run : *runs) {
+      if (run.lesson == lesson) hours.push_back(run.processor_seconds / 2 / 3600);
+    }
+    if (!hours.empty()) return lesson::mean(hours);
+  }
+  const auto known = std::ranges::find(estimated_hours, lesson, &Hours::lesson);
+  const bool none = scale != "paper" || known == estimated_hours.end();
+  return none ? std::numeric_limits<double>::quiet_NaN() : known->hours;
 }
 
 std::vector<Job> jobs_left(const Found& found, const std::string& scale, const std::vector<int>& lessons,
-                           const std::vector<std::uint64_t>& seeds) {
+                           const std::vector<std::uint64_t>& seeds, const std::vector<Run>& kept) {
   std::vector<Job> jobs;
   for (const std::uint64_t seed : seeds) {
     for (const int lesson : lessons) {
@@ -171,7 +192,7 @@ std::vector<Job> jobs_left(const Found& found, const std::string& scale, const s
       if (std::ranges::any_of(found.runs, same)) continue;
       const auto started = std::ranges::find_if(found.started, same);
       const double spent = started == found.started.end() ? 0 : started->processor_seconds / 2 / 3600;
-      jobs.push_back({lesson, seed, hours_of(lesson, found, scale), spent});
+      jobs.push_back({lesson, seed, hours_of(lesson, found, scale, kept), spent});
     }
   }
   std::ranges::sort(jobs, {}, [](const Job& job) {

@@ -27,6 +27,8 @@ struct Run {
   std::string scale, precision, machine, date;
   std::vector<Row> rows;
   std::vector<FailedClaim> failed;
+
+  bool is_of(const Run& other) const { return lesson == other.lesson && seed == other.seed; }
 };
 
 // Throws Error if this is not the whole of a results file.
@@ -46,9 +48,14 @@ struct Found {
 };
 Found find_runs(const std::filesystem::path& folder, const std::string& scale, double rate = 1);
 
-// Hours of two cores that a lesson takes: the mean of its runs, else what was measured for the paper scale,
-// else NaN.
-double hours_of(int lesson, const Found& found, const std::string& scale);
+// Copies the results of these runs into a folder with the same places, but for those of which it holds newer
+// ones, and finds all that it holds then. What is not over in `folder` goes with it, if it is not over there.
+Found keep_runs(const Found& found, const std::filesystem::path& folder, const std::filesystem::path& kept,
+                const std::string& scale);
+
+// Hours of two cores that a lesson takes: the mean of its runs, else of the kept ones, else an estimate for the
+// paper scale, else NaN.
+double hours_of(int lesson, const Found& found, const std::string& scale, const std::vector<Run>& kept = {});
 
 // A lesson with a seed, which has no results yet.
 struct Job {
@@ -62,6 +69,6 @@ struct Job {
 
 // Those with the least left first.
 std::vector<Job> jobs_left(const Found& found, const std::string& scale, const std::vector<int>& lessons,
-                           const std::vector<std::uint64_t>& seeds);
+                           const std::vector<std::uint64_t>& seeds, const std::vector<Run>& kept = {});
 
 }  // namespace mesagrad::reproduction

@@ -204,7 +204,7 @@ TEST_CASE("jobs that are left: none that is done, the shortest first", "[reprodu
 
 TEST_CASE("the page is the report of the runs that are kept", "[reproduction]") {
   const std::string page = read_file("tutorials/REPRODUCTION.md");
-  const Found kept = find_runs("tutorials/paper/runs", "paper");
+  const Found kept = find_runs("tutorials/paper/results", "paper");
   if (std::string(real_name) != "float" || has(page, "had measured so far")) return;  // runs that are not over
   CHECK(kept.problems.empty());
   CHECK(page == report(kept, "paper"));

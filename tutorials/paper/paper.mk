@@ -4,14 +4,14 @@
 # GNU parallel and Slurm.
 #
 # SEEDS= and LESSONS= which; OUT= where: OUT/paper/seed-1/tutorial-5. The report is of all runs that are kept in
-# tutorials/paper/runs, where it puts those of this machine first. With PAGE=file, another SCALE (smoke tries all
+# tutorials/paper/results, where it puts those of this machine first. With PAGE=file, another SCALE (smoke tries all
 # this in minutes), RATE or REAL it is of this machine's alone, and leaves tutorials/ as it is.
 paper-scale = $(or $(value SCALE),paper)
 paper-alone = $(or $(value PAGE),$(filter-out paper 1 float,$(paper-scale) $(value RATE) $(value REAL)))
 paper = MAKE='$(MAKE)' SEEDS=$(call quote,$(or $(value SEEDS),1 2 3 4 5)) \
   LESSONS=$(call quote,$(or $(value LESSONS),$(NUMBERS))) SETTINGS=$(call quote,$(strip $(foreach \
   name,THREADS RATE SAVE_EVERY TEXT CXX REAL ARCH CPPFLAGS CXXFLAGS LDFLAGS LDLIBS STRICT,$(if $(findstring \
-  command,$(origin $(name))),$(call typed,$(name)))))) KEPT=$(if $(paper-alone),,tutorials/paper/runs) \
+  command,$(origin $(name))),$(call typed,$(name)))))) KEPT=$(if $(paper-alone),,tutorials/paper/results) \
   PAGE=$(call quote,$(or $(value PAGE),$(if $(paper-alone),$(value \
   OUT)/$(paper-scale),tutorials)/REPRODUCTION.md)) build/reproduction
 paper-settings = SCALE=$(call quote,$(paper-scale)) $(call typed,OUT THREADS RATE SAVE_EVERY TEXT)

@@ -44,6 +44,7 @@ TEST_CASE("indices are set, names with an underscore are left alone", "[page]") 
   CHECK(formula_markup("Σ_{i ≤ t} λ_1 10^-3 e^x") ==
         "Σ<sub>i ≤ t</sub> λ<sub>1</sub> 10<sup>-3</sup> e<sup>x</sup>");
   CHECK(formula_markup("dk_i (dS_ti") == "dk<sub>i</sub> (dS<sub>ti</sub>");
+  CHECK(formula_markup("argmin_Φ L") == "argmin<sub>Φ</sub> L");
   CHECK(formula_markup("dout_t·out_t, Σ_i dout_ij") ==
         "dout<sub>t</sub>·out<sub>t</sub>, Σ<sub>i</sub> dout<sub>ij</sub>");
   CHECK(formula_markup("e^{c_t - c_i} log(1 + e^ρ) (E·B)_ij ε'_t p_{s_t}") ==

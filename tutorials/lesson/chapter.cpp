@@ -41,7 +41,7 @@ std::size_t end_of_index(const std::string& text, std::size_t start) {
   return name_goes_on || (text[start] == '-' && end == start + 1) ? start : end;
 }
 
-// Is the _ at i that of out_t, dout_ij or (AB)_ij, and not that of next_id, take_in, log_x, a_long_t or
+// Is the _ at i that of out_t, dout_ij, (AB)_ij or argmin_Φ, and not that of next_id, take_in, log_x, a_long_t or
 // std::size_t?
 bool index_behind_name(const std::string& text, std::size_t i) {
   const bool closes = i > 0 && (text[i - 1] == ')' || text[i - 1] == ']');
@@ -49,8 +49,9 @@ bool index_behind_name(const std::string& text, std::size_t i) {
   while (start > 0 && is_letter(text[start - 1])) --start;
   const std::string index = text.substr(i + 1, end_of_index(text, i + 1) - i - 1);
   const std::string before = start > 0 ? text.substr(start - 1, 1) : "";
-  return start < i && !(before >= "." && before <= ":") && before != "_" && !index.empty() &&
-         index.size() < 3 && std::string("hijk mn st").find(index) != std::string::npos;
+  if (start == i || (before >= "." && before <= ":") || before == "_" || index.empty()) return false;
+  const bool is_greek = static_cast<unsigned char>(index[0]) >= 0x80;
+  return index.size() < 3 && (is_greek || std::string("hijk mn st").find(index) != std::string::npos);
 }
 
 // Is the _ at i that of y_columns or o_proj?

@@ -41,8 +41,8 @@ std::size_t end_of_index(const std::string& text, std::size_t start) {
   return name_goes_on || (text[start] == '-' && end == start + 1) ? start : end;
 }
 
-// Is the _ at i that of out_t, dout_ij, (AB)_ij or argmin_Φ, and not that of next_id, take_in, log_x, a_long_t or
-// std::size_t?
+// Is the _ at i that of out_t, dout_ij, (AB)_ij or argmin_Φ, and not that of next_id, take_in, log_x, a_long_t
+// or std::size_t?
 bool index_behind_name(const std::string& text, std::size_t i) {
   const bool closes = i > 0 && (text[i - 1] == ')' || text[i - 1] == ']');
   std::size_t start = closes ? i - 1 : i;

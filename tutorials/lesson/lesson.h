@@ -132,9 +132,9 @@ class Lesson {
   void compare(const std::string& name, double this_run, double paper, const Reproduces& row = {});
 
   // The same for a curve, which is a row for its mean and, at paper scale, more for some of its points; these
-  // scatter more, and their tolerance is three times the mean's. Where losses of few sequences make up most of
-  // a mean, luck alone takes it further: so far as three standard errors of a mean over the authors' sequences,
-  // by the spread of ours, a row may be off in any case.
+  // scatter more, and their tolerance is three times the mean's. Where losses of few sequences make up most
+  // of a mean, luck alone takes it further: so far as three standard errors of a mean over the authors'
+  // sequences, by the spread of ours, a row may be off in any case.
   void compare_curve(const std::string& name, const LossCurve& this_run,
                      const std::vector<double>& paper, const Reproduces& row,
                      const std::vector<std::size_t>& points = {0, 1, 2, 4, 9, 14, 19, 24, 29, 34, 39, 44, 49},

@@ -3,9 +3,9 @@
 # it is started again, with the same bits, and once it is done it does nothing. The README shows it with xargs,
 # GNU parallel and Slurm.
 #
-# SEEDS= and LESSONS= which; OUT= where: OUT/paper/seed-1/tutorial-5. The report is of all runs that are kept in
-# tutorials/paper/results, where it puts those of this machine first. With PAGE=file, another SCALE (smoke tries all
-# this in minutes), RATE or REAL it is of this machine's alone, and leaves tutorials/ as it is.
+# SEEDS= and LESSONS= which; OUT= where: OUT/paper/seed-1/tutorial-5. The report is of all runs that are kept
+# in tutorials/paper/results, where it puts those of this machine first. With PAGE=file, another SCALE (smoke
+# tries all this in minutes), RATE or REAL it is of this machine's alone, and leaves tutorials/ as it is.
 paper-scale = $(or $(value SCALE),paper)
 paper-alone = $(or $(value PAGE),$(filter-out paper 1 float,$(paper-scale) $(value RATE) $(value REAL)))
 paper = MAKE='$(MAKE)' SEEDS=$(call quote,$(or $(value SEEDS),1 2 3 4 5)) \

@@ -200,7 +200,8 @@ std::string report(const Found& found, const std::string& scale) {
   }
   const auto halfway =
       std::ranges::count_if(found.started, [](const Started& run) { return !run.rows.empty(); });
-  return text("# The paper's numbers, and ours\n\n`make paper-report` wrote this page from ", found.runs.size(), found.runs.size() == 1 ? " run" : " runs", " at SCALE=", scale,
+  return text("# The paper's numbers, and ours\n\n`make paper-report` wrote this page from ", found.runs.size(),
+              found.runs.size() == 1 ? " run" : " runs", " at SCALE=", scale,
               halfway > 0 ? text(", and from what ", halfway, " more had measured so far") : "", ".\n",
               introduction, "\n**Of the paper's ", experiments.size(), " experiments, ", compared_whole,
               compared_whole == 1 ? " has" : " have", " run to the end; ", compared - worst_first.size(),

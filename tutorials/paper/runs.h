@@ -53,8 +53,8 @@ Found find_runs(const std::filesystem::path& folder, const std::string& scale, d
 Found keep_runs(const Found& found, const std::filesystem::path& folder, const std::filesystem::path& kept,
                 const std::string& scale);
 
-// Hours of two cores that a lesson takes: the mean of its runs, else of the kept ones, else an estimate for the
-// paper scale, else NaN.
+// Hours of two cores that a lesson takes: the mean of its runs, else of the kept ones, else an estimate for
+// the paper scale, else NaN.
 double hours_of(int lesson, const Found& found, const std::string& scale, const std::vector<Run>& kept = {});
 
 // A lesson with a seed, which has no results yet.

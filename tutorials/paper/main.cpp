@@ -1,7 +1,8 @@
 // `reproduction jobs` prints the commands that are left, `reproduction left` fails if there are any, and
 // `reproduction report` writes the page; settings of lessons follow (SCALE=paper OUT=out), and are checked.
 // The environment has the rest: SEEDS and LESSONS; for jobs MAKE and SETTINGS, which stand in each command;
-// for the report PAGE, a file; and KEPT, a folder with runs of this machine and others, if they count.
+// for the report PAGE, a file; KEPT, a folder with runs of this machine and others, if they count; and README,
+// a text that has some of the report's numbers, if there is one.
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -98,7 +99,9 @@ int main(int argc, char** argv) {
       check(!found.runs.empty() || !found.started.empty(), "there are no runs in ", folder);
       const Found all = kept.empty() ? found : keep_runs(found, folder, kept, scale);
       for (const std::string& problem : all.problems) lesson::print_error(problem + "\n");
-      write_file(page, report(all, scale));
+      const std::string numbers = report(all, scale), readme = setting("README");
+      write_file(page, numbers);
+      if (!readme.empty()) write_file(readme, with_numbers_of(numbers, read_file(readme)));
       lesson::print(text("Wrote ", page, " from ", all.runs.size(), " runs.\n"));
       return 0;
     }

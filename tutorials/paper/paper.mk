@@ -11,7 +11,7 @@ paper-alone = $(or $(value PAGE),$(filter-out paper 1 float,$(paper-scale) $(val
 paper = MAKE='$(MAKE)' SEEDS=$(call quote,$(or $(value SEEDS),1 2 3 4 5)) \
   LESSONS=$(call quote,$(or $(value LESSONS),$(NUMBERS))) SETTINGS=$(call quote,$(strip $(foreach \
   name,THREADS RATE SAVE_EVERY TEXT CXX REAL ARCH CPPFLAGS CXXFLAGS LDFLAGS LDLIBS STRICT,$(if $(findstring \
-  command,$(origin $(name))),$(call typed,$(name)))))) KEPT=$(if $(paper-alone),,tutorials/paper/results) \
+  command,$(origin $(name))),$(call typed,$(name)))))) $(if $(paper-alone),,KEPT=tutorials/paper/results README=README.md) \
   PAGE=$(call quote,$(or $(value PAGE),$(if $(paper-alone),$(value \
   OUT)/$(paper-scale),tutorials)/REPRODUCTION.md)) build/reproduction
 paper-settings = SCALE=$(call quote,$(paper-scale)) $(call typed,OUT THREADS RATE SAVE_EVERY TEXT)

@@ -5,9 +5,11 @@
 #include <functional>
 #include <iterator>
 #include <limits>
+#include <map>
 #include <utility>
 
 #include "core/error.h"
+#include "core/files.h"
 #include "tutorials/lesson/results.h"
 #include "tutorials/lesson/writing.h"
 #include "tutorials/paper/experiments.h"
@@ -213,6 +215,28 @@ std::string report(const Found& found, const std::string& scale) {
               "\n## All experiments\n\n",
               head({"", "experiment", "lesson", "state", "seeds", "hours of a core", "machine", "date"}), table,
               "\n## All rows\n", details);
+}
+
+std::string with_numbers_of(const std::string& page, const std::string& text) {
+  const std::string sum = "**Of the paper's ";
+  std::map<std::string, std::string> lines;  // by how they begin
+  std::string figure, all;
+  for (const std::string& line : lines_of(page)) {
+    if (line.starts_with(sum)) lines[sum] = line;
+    if (line.starts_with("### ")) figure = line.substr(4, line.find(':') - 4);
+    const std::size_t mark = line.starts_with("| ✓ ") || line.starts_with("| ✗ ") ? 6 : 0;
+    if (mark == 0) continue;
+    std::size_t end = mark;  // of the fourth cell
+    for (int cell = 0; cell < 4; ++cell) end = line.find('|', end) + 1;
+    const std::string row = figure + ": " + line.substr(mark, end - mark);
+    lines["| " + row.substr(0, row.find('|'))] = "| " + row;
+  }
+  for (const std::string& line : lines_of(text)) {
+    const std::string start = line.starts_with("| Figure ") ? line.substr(0, line.find('|', 1)) : sum;
+    const auto newer = line.starts_with(start) ? lines.find(start) : lines.end();
+    all += (newer == lines.end() ? line : newer->second) + "\n";
+  }
+  return all;
 }
 
 }  // namespace mesagrad::reproduction

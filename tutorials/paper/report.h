@@ -9,4 +9,8 @@ namespace mesagrad::reproduction {
 
 std::string report(const Found& found, const std::string& scale);
 
+// A text with the numbers of such a page: in its rows "| Figure 4C: 2 layers | ours | theirs | difference |" and
+// in the sentence that sums up. Other lines stay as they are.
+std::string with_numbers_of(const std::string& page, const std::string& text);
+
 }  // namespace mesagrad::reproduction

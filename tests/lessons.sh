@@ -69,7 +69,8 @@ mkdir -p "$out/seeds/smoke"
 ln -s "$PWD/$out/smoke" "$out/seeds/smoke/seed-1"
 echo 'n=${1#tutorial-}; shift; exec $RUNNER "$BUILD/tutorial-$n" "$@"' >"$out/make"
 reproduction() {
-  LESSONS="1 3" SEEDS=${SEEDS:-1 2 1} MAKE="sh $out/make" SETTINGS=THREADS=1 PAGE=$out/page KEPT=$out/kept \
+  LESSONS="1 3" SEEDS=${SEEDS:-1 2 1} MAKE="sh $out/make" SETTINGS=THREADS=1 \
+    PAGE=$out/page KEPT=$out/kept README=$out/readme \
     $RUNNER "$BUILD/reproduction" "$1" SCALE=smoke OUT="${2:-$out/seeds}" $3
 }
 reproduction jobs >"$out/jobs" 2>"$out/log"
@@ -78,7 +79,10 @@ line='^test -e [^ ]+/seed-2/tutorial-[13]/results.json \|\| sh [^ ]+ tutorial-[1
   fails "Not the jobs that are left: $(cat "$out/jobs")"
 tr '\n' '\0' <"$out/jobs" | RUNNER=$RUNNER BUILD=$BUILD xargs -0 -n 1 -P 2 sh -c >"$out/log"
 reproduction left 2>"$out/log" || fails "Jobs that are done are left"
-reproduction report >"$out/log"
+echo '| Figure 4A: halfway after 0 updates | ...' >"$out/readme"
+reproduction publish >"$out/log"
+grep -q '^| Figure 4A: halfway after 0 updates | [0-9].* | [0-9.]* | [-+0-9.]* % |$' "$out/readme" ||
+  fails "The numbers of the README are not the report's"
 grep -q '^| [^ ]* halfway after 0 updates | [^|]* ± [^|]* | .* | 2 |$' "$out/page" || fails "No row of two seeds"
 
 # With learning rates of zero nothing is learned, and no page may say that anything was: every sentence about the
@@ -125,7 +129,7 @@ refuses reproduction report "$out/none"
 rm "$out/seeds/smoke/seed-1"
 refuses $RUNNER "$BUILD/book" OUT=/dev/null/out
 cp "$out/page" "$out/before"
-reproduction report >"$out/log" # of one seed, where two are kept
+reproduction publish >"$out/log" # of one seed, where two are kept
 cmp "$out/before" "$out/page"
 too_many() { KMP_WARNINGS=0 OMP_NUM_THREADS=100000 lesson 1 OUT="$out/smoke"; }
 small_files() { (ulimit -f 8; lesson 1 OUT="$out/smoke"); }

@@ -1,8 +1,8 @@
 // `reproduction jobs` prints the commands that are left, `reproduction left` fails if there are any, and
-// `reproduction report` writes the page; settings of lessons follow (SCALE=paper OUT=out), and are checked.
-// The environment has the rest: SEEDS and LESSONS; for jobs MAKE and SETTINGS, which stand in each command;
-// for the report PAGE, a file; KEPT, a folder with runs of this machine and others, if they count; and README,
-// a text that has some of the report's numbers, if there is one.
+// `reproduction report` writes the page of this machine's runs; `reproduction publish` copies them to the ones that
+// are kept, and writes the page of all these, and their numbers into the README. Settings of lessons follow
+// (SCALE=paper OUT=out), and are checked. The environment has the rest: KEPT, the folder of the runs that are kept;
+// SEEDS and LESSONS; for jobs MAKE and SETTINGS, which stand in each command; PAGE and README, files.
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -89,25 +89,28 @@ int main(int argc, char** argv) {
   try {
     const std::vector<std::string> arguments(argv + 1, argv + argc);
     const std::string goal = arguments.empty() ? "" : arguments[0];
-    check(goal == "jobs" || goal == "left" || goal == "report", "expected jobs, left or report");
+    check(goal == "jobs" || goal == "left" || goal == "report" || goal == "publish",
+          "expected jobs, left, report or publish");
     const lesson::Options options = lesson::parse_options({arguments.begin() + 1, arguments.end()});
     const std::string scale = name_of(options.scale), folder = options.out + "/" + scale;
-    const Found found = find_runs(folder, scale, options.rate);
+    const std::string kept = setting("KEPT");
+    Found found = find_runs(folder, scale, options.rate);
+    if (goal == "publish") {
+      keep_runs(found.runs, folder, kept);
+      found.runs = find_runs(kept, scale, options.rate).runs;
+      found.started.clear();  // what is not over is this machine's own business
+    }
     for (const std::string& problem : found.problems) lesson::print_error(problem + "\n");
-    const std::string kept = setting("KEPT"), page = setting("PAGE");
-    if (goal == "report") {
+    if (goal == "report" || goal == "publish") {
       check(!found.runs.empty() || !found.started.empty(), "there are no runs in ", folder);
-      const Found all = kept.empty() ? found : keep_runs(found, folder, kept, scale);
-      for (const std::string& problem : all.problems) lesson::print_error(problem + "\n");
-      const std::string numbers = report(all, scale), readme = setting("README");
-      write_file(page, numbers);
-      if (!readme.empty()) write_file(readme, with_numbers_of(numbers, read_file(readme)));
-      lesson::print(text("Wrote ", page, " from ", all.runs.size(), " runs.\n"));
+      const std::string page = report(found, scale, find_runs(kept, scale).runs);
+      write_file(setting("PAGE"), page);
+      lesson::print(text("Wrote ", setting("PAGE"), " from ", found.runs.size(), " runs.\n"));
+      if (goal == "publish") write_file(setting("README"), with_numbers_of(page, read_file(setting("README"))));
       return 0;
     }
-    const std::vector<Run> others = kept.empty() ? std::vector<Run>() : find_runs(kept, scale).runs;
-    const std::vector<Job> jobs =
-        jobs_left(found, scale, numbers<int>("LESSONS"), numbers<std::uint64_t>("SEEDS"), others);
+    const std::vector<Job> jobs = jobs_left(found, scale, numbers<int>("LESSONS"),
+                                            numbers<std::uint64_t>("SEEDS"), find_runs(kept, scale).runs);
     check(goal == "jobs" || jobs.empty(), summary(jobs), ": what they said stands above");
     lesson::print(commands(jobs, scale, folder));
     lesson::print_error(text(summary(jobs), "; ", found.runs.size(), " runs are done.\n"));

@@ -100,13 +100,14 @@ int not_run(const Experiment& experiment, const Found& found) {
 }
 
 // Why there is nothing to see, or not everything.
-std::string why_not(const Experiment& experiment, const Found& found, const std::string& scale) {
+std::string why_not(const Experiment& experiment, const Found& found, const std::string& scale,
+                    const std::vector<Run>& kept) {
   if (experiment.lesson == 0) return experiment.note;
   const int lesson = not_run(experiment, found);
   if (lesson == 0) {
     return text("`make tutorial-", experiment.lesson, "` has run, but compares no number of it");
   }
-  const double hours = hours_of(lesson, found, scale);
+  const double hours = hours_of(lesson, found, scale, kept);
   std::string why = text("`make tutorial-", lesson, "` needs ",
                          std::isnan(hours) ? "an unknown time" : "about " + lesson::duration(3600 * hours),
                          " of two cores for a seed");
@@ -160,7 +161,7 @@ constexpr const char* introduction =
 
 }  // namespace
 
-std::string report(const Found& found, const std::string& scale) {
+std::string report(const Found& found, const std::string& scale, const std::vector<Run>& kept) {
   const std::vector<Merged> all = merged_rows(found);
   const std::string columns = head({"", "ours", "theirs", "difference", "tolerance", "updates", "seeds"});
   std::string missing, table, details, misses, claims;
@@ -172,7 +173,7 @@ std::string report(const Found& found, const std::string& scale) {
     const std::string start = text("| ", name, " | ", experiment.title, " | ");
     const bool whole = !rows.empty() && not_run(experiment, found) == 0;
     compared_whole += whole ? 1 : 0;
-    if (!whole) missing += text(start, why_not(experiment, found, scale), " |\n");
+    if (!whole) missing += text(start, why_not(experiment, found, scale, kept), " |\n");
     if (rows.empty()) {
       table += text(start, experiment.lesson == 0 ? "–" : text(experiment.lesson),
                     has_run(experiment.lesson, found) ? " | not compared" : " | not run", " | | | | |\n");
@@ -192,7 +193,9 @@ std::string report(const Found& found, const std::string& scale) {
   });
   for (const Merged& row : worst_first) misses += text("| ", figure_of(row.row.figure), ": ", row.cells());
   int judged = 0, failed = 0;
+  std::string notes;
   for (const Run& run : found.runs) {
+    if (!run.note.empty()) notes += text("\nLesson ", run.lesson, ", seed ", run.seed, ": ", run.note, "\n");
     judged += run.claims;
     failed += static_cast<int>(run.failed.size());
     for (const FailedClaim& claim : run.failed) {
@@ -214,7 +217,7 @@ std::string report(const Found& found, const std::string& scale) {
               "\n## Not run to the end, or not compared\n\n", head({"", "experiment", "why"}), missing,
               "\n## All experiments\n\n",
               head({"", "experiment", "lesson", "state", "seeds", "hours of a core", "machine", "date"}), table,
-              "\n## All rows\n", details);
+              notes, "\n## All rows\n", details);
 }
 
 std::string with_numbers_of(const std::string& page, const std::string& text) {

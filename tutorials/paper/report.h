@@ -7,7 +7,8 @@
 
 namespace mesagrad::reproduction {
 
-std::string report(const Found& found, const std::string& scale);
+// Hours of what has not run are those of `kept` runs, if these have it.
+std::string report(const Found& found, const std::string& scale, const std::vector<Run>& kept = {});
 
 // A text with the numbers of such a page: in its rows "| Figure 4C: 2 layers | ours | theirs | difference |" and
 // in the sentence that sums up. Other lines stay as they are.

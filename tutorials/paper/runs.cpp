@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <iterator>
 #include <limits>
 #include <tuple>
 
@@ -104,6 +103,7 @@ Run parse_run(const std::string& source) {
     else if (key == "precision") run.precision = json.string();
     else if (key == "machine") run.machine = json.string();
     else if (key == "date") run.date = json.string();
+    else if (key == "note") run.note = json.string();
     else if (key == "comparisons") json.list([&] { run.rows.push_back(parse_row(json)); });
     else if (key == "claims") json.list([&] { parse_claim(json, run); });
     else json.skip_value();
@@ -154,20 +154,13 @@ Found find_runs(const fs::path& folder, const std::string& scale, double rate) {
   return found;
 }
 
-Found keep_runs(const Found& found, const fs::path& folder, const fs::path& kept, const std::string& scale) {
-  const Found before = find_runs(kept, scale);
-  for (const Run& run : found.runs) {
-    const auto same = std::ranges::find_if(before.runs, [&](const Run& other) { return other.is_of(run); });
-    if (same != before.runs.end() && same->date > run.date) continue;
+void keep_runs(const std::vector<Run>& runs, const fs::path& folder, const fs::path& kept) {
+  for (const Run& run : runs) {
     const fs::path place = text("seed-", run.seed, "/tutorial-", run.lesson, "/results.json");
-    fs::create_directories((kept / place).parent_path());
+    if (exists(kept / place) && parse_run(read_file(kept / place)).date > run.date) continue;
+    create_directories((kept / place).parent_path());
     write_file(kept / place, read_file(folder / place));
   }
-  Found all = find_runs(kept, scale);
-  std::ranges::copy_if(found.started, std::back_inserter(all.started), [&](const Started& run) {
-    return std::ranges::none_of(all.runs, [&](const Run& other) { return other.is_of(run); });
-  });
-  return all;
 }
 
 double hours_of(int lesson, const Found& found, const std::string& scale, const std::vector<Run>& kept) {

@@ -25,10 +25,9 @@ struct Run {
   std::uint64_t seed = 0;
   double processor_seconds = 0, rate = 0;
   std::string scale, precision, machine, date;
+  std::string note;  // by people, about a file that did not come from a lesson as it is
   std::vector<Row> rows;
   std::vector<FailedClaim> failed;
-
-  bool is_of(const Run& other) const { return lesson == other.lesson && seed == other.seed; }
 };
 
 // Throws Error if this is not the whole of a results file.
@@ -48,10 +47,10 @@ struct Found {
 };
 Found find_runs(const std::filesystem::path& folder, const std::string& scale, double rate = 1);
 
-// Copies the results of these runs into a folder with the same places, but for those of which it holds newer
-// ones, and finds all that it holds then. What is not over in `folder` goes with it, if it is not over there.
-Found keep_runs(const Found& found, const std::filesystem::path& folder, const std::filesystem::path& kept,
-                const std::string& scale);
+// Copies the results of these runs of `folder` to the same places in `kept`, but for those of which it holds
+// newer ones.
+void keep_runs(const std::vector<Run>& runs, const std::filesystem::path& folder,
+               const std::filesystem::path& kept);
 
 // Hours of two cores that a lesson takes: the mean of its runs, else of the kept ones, else an estimate for
 // the paper scale, else NaN.

@@ -1,8 +1,8 @@
 // `reproduction jobs` prints the commands that are left, `reproduction left` fails if there are any, and
-// `reproduction report` writes the page of this machine's runs; `reproduction publish` copies them to the ones that
-// are kept, and writes the page of all these, and their numbers into the README. Settings of lessons follow
-// (SCALE=paper OUT=out), and are checked. The environment has the rest: KEPT, the folder of the runs that are kept;
-// SEEDS and LESSONS; for jobs MAKE and SETTINGS, which stand in each command; PAGE and README, files.
+// `reproduction report` writes the page of the runs of this machine; `reproduction publish` copies them to those
+// that are kept, and writes the page of all these, and their numbers into the README. Settings of lessons follow
+// (SCALE=paper OUT=out), and are checked. The environment has the rest: KEPT, the folder of the kept runs; SEEDS
+// and LESSONS; for jobs MAKE and SETTINGS, which stand in each command; PAGE and README, files.
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -95,22 +95,23 @@ int main(int argc, char** argv) {
     const std::string scale = name_of(options.scale), folder = options.out + "/" + scale;
     const std::string kept = setting("KEPT");
     Found found = find_runs(folder, scale, options.rate);
+    for (const std::string& problem : found.problems) lesson::print_error(problem + "\n");
     if (goal == "publish") {
       keep_runs(found.runs, folder, kept);
-      found.runs = find_runs(kept, scale, options.rate).runs;
-      found.started.clear();  // what is not over is this machine's own business
+      found = find_runs(kept, scale);  // without what is not over, which is this machine's own business
+      for (const std::string& problem : found.problems) lesson::print_error(problem + "\n");
     }
-    for (const std::string& problem : found.problems) lesson::print_error(problem + "\n");
+    found.kept = find_runs(kept, scale).runs;
     if (goal == "report" || goal == "publish") {
       check(!found.runs.empty() || !found.started.empty(), "there are no runs in ", folder);
-      const std::string page = report(found, scale, find_runs(kept, scale).runs);
+      const std::string page = report(found, scale);
       write_file(setting("PAGE"), page);
       lesson::print(text("Wrote ", setting("PAGE"), " from ", found.runs.size(), " runs.\n"));
       if (goal == "publish") write_file(setting("README"), with_numbers_of(page, read_file(setting("README"))));
       return 0;
     }
-    const std::vector<Job> jobs = jobs_left(found, scale, numbers<int>("LESSONS"),
-                                            numbers<std::uint64_t>("SEEDS"), find_runs(kept, scale).runs);
+    const std::vector<Job> jobs =
+        jobs_left(found, scale, numbers<int>("LESSONS"), numbers<std::uint64_t>("SEEDS"));
     check(goal == "jobs" || jobs.empty(), summary(jobs), ": what they said stands above");
     lesson::print(commands(jobs, scale, folder));
     lesson::print_error(text(summary(jobs), "; ", found.runs.size(), " runs are done.\n"));

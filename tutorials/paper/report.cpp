@@ -100,14 +100,13 @@ int not_run(const Experiment& experiment, const Found& found) {
 }
 
 // Why there is nothing to see, or not everything.
-std::string why_not(const Experiment& experiment, const Found& found, const std::string& scale,
-                    const std::vector<Run>& kept) {
+std::string why_not(const Experiment& experiment, const Found& found, const std::string& scale) {
   if (experiment.lesson == 0) return experiment.note;
   const int lesson = not_run(experiment, found);
   if (lesson == 0) {
     return text("`make tutorial-", experiment.lesson, "` has run, but compares no number of it");
   }
-  const double hours = hours_of(lesson, found, scale, kept);
+  const double hours = hours_of(lesson, found, scale);
   std::string why = text("`make tutorial-", lesson, "` needs ",
                          std::isnan(hours) ? "an unknown time" : "about " + lesson::duration(3600 * hours),
                          " of two cores for a seed");
@@ -161,7 +160,7 @@ constexpr const char* introduction =
 
 }  // namespace
 
-std::string report(const Found& found, const std::string& scale, const std::vector<Run>& kept) {
+std::string report(const Found& found, const std::string& scale) {
   const std::vector<Merged> all = merged_rows(found);
   const std::string columns = head({"", "ours", "theirs", "difference", "tolerance", "updates", "seeds"});
   std::string missing, table, details, misses, claims;
@@ -173,7 +172,7 @@ std::string report(const Found& found, const std::string& scale, const std::vect
     const std::string start = text("| ", name, " | ", experiment.title, " | ");
     const bool whole = !rows.empty() && not_run(experiment, found) == 0;
     compared_whole += whole ? 1 : 0;
-    if (!whole) missing += text(start, why_not(experiment, found, scale, kept), " |\n");
+    if (!whole) missing += text(start, why_not(experiment, found, scale), " |\n");
     if (rows.empty()) {
       table += text(start, experiment.lesson == 0 ? "–" : text(experiment.lesson),
                     has_run(experiment.lesson, found) ? " | not compared" : " | not run", " | | | | |\n");
@@ -227,8 +226,9 @@ std::string with_numbers_of(const std::string& page, const std::string& text) {
   for (const std::string& line : lines_of(page)) {
     if (line.starts_with(sum)) lines[sum] = line;
     if (line.starts_with("### ")) figure = line.substr(4, line.find(':') - 4);
-    const std::size_t mark = line.starts_with("| ✓ ") || line.starts_with("| ✗ ") ? 6 : 0;
-    if (mark == 0) continue;
+    const std::string ticked = "| ✓ ", crossed = "| ✗ ";
+    if (!line.starts_with(ticked) && !line.starts_with(crossed)) continue;
+    const std::size_t mark = ticked.size();
     std::size_t end = mark;  // of the fourth cell
     for (int cell = 0; cell < 4; ++cell) end = line.find('|', end) + 1;
     const std::string row = figure + ": " + line.substr(mark, end - mark);

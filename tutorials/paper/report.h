@@ -7,11 +7,10 @@
 
 namespace mesagrad::reproduction {
 
-// Hours of what has not run are those of `kept` runs, if these have it.
-std::string report(const Found& found, const std::string& scale, const std::vector<Run>& kept = {});
+std::string report(const Found& found, const std::string& scale);
 
-// A text with the numbers of such a page: in its rows "| Figure 4C: 2 layers | ours | theirs | difference |" and
-// in the sentence that sums up. Other lines stay as they are.
+// A text with the numbers of such a page: in its rows "| Figure 4C: 2 layers | ours | theirs | difference |"
+// and in the sentence that sums up. Other lines stay as they are.
 std::string with_numbers_of(const std::string& page, const std::string& text);
 
 }  // namespace mesagrad::reproduction

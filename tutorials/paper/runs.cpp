@@ -163,9 +163,9 @@ void keep_runs(const std::vector<Run>& runs, const fs::path& folder, const fs::p
   }
 }
 
-double hours_of(int lesson, const Found& found, const std::string& scale, const std::vector<Run>& kept) {
+double hours_of(int lesson, const Found& found, const std::string& scale) {
   std::vector<double> hours;
-  for (const std::vector<Run>* runs : {&found.runs, &kept}) {
+  for (const std::vector<Run>* runs : {&found.runs, &found.kept}) {
     for (const Run& run : *runs) {
       if (run.lesson == lesson) hours.push_back(run.processor_seconds / 2 / 3600);
     }
@@ -177,7 +177,7 @@ double hours_of(int lesson, const Found& found, const std::string& scale, const 
 }
 
 std::vector<Job> jobs_left(const Found& found, const std::string& scale, const std::vector<int>& lessons,
-                           const std::vector<std::uint64_t>& seeds, const std::vector<Run>& kept) {
+                           const std::vector<std::uint64_t>& seeds) {
   std::vector<Job> jobs;
   for (const std::uint64_t seed : seeds) {
     for (const int lesson : lessons) {
@@ -185,7 +185,7 @@ std::vector<Job> jobs_left(const Found& found, const std::string& scale, const s
       if (std::ranges::any_of(found.runs, same)) continue;
       const auto started = std::ranges::find_if(found.started, same);
       const double spent = started == found.started.end() ? 0 : started->processor_seconds / 2 / 3600;
-      jobs.push_back({lesson, seed, hours_of(lesson, found, scale, kept), spent});
+      jobs.push_back({lesson, seed, hours_of(lesson, found, scale), spent});
     }
   }
   std::ranges::sort(jobs, {}, [](const Job& job) {

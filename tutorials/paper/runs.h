@@ -44,6 +44,7 @@ struct Found {
   std::vector<Run> runs;
   std::vector<Started> started;
   std::vector<std::string> problems;
+  std::vector<Run> kept = {};  // of any machine: hours of what has not run here; not found by find_runs
 };
 Found find_runs(const std::filesystem::path& folder, const std::string& scale, double rate = 1);
 
@@ -54,7 +55,7 @@ void keep_runs(const std::vector<Run>& runs, const std::filesystem::path& folder
 
 // Hours of two cores that a lesson takes: the mean of its runs, else of the kept ones, else an estimate for
 // the paper scale, else NaN.
-double hours_of(int lesson, const Found& found, const std::string& scale, const std::vector<Run>& kept = {});
+double hours_of(int lesson, const Found& found, const std::string& scale);
 
 // A lesson with a seed, which has no results yet.
 struct Job {
@@ -68,6 +69,6 @@ struct Job {
 
 // Those with the least left first.
 std::vector<Job> jobs_left(const Found& found, const std::string& scale, const std::vector<int>& lessons,
-                           const std::vector<std::uint64_t>& seeds, const std::vector<Run>& kept = {});
+                           const std::vector<std::uint64_t>& seeds);
 
 }  // namespace mesagrad::reproduction

@@ -46,9 +46,9 @@ inline constexpr auto experiments = std::to_array<Experiment>({
     {"notebook", "the authors' notebook: two linear layers in 2400 updates", 5},
 });
 
-// Hours of two cores that a run with one seed takes at SCALE=paper, for lessons of which no run is kept: the sum
-// over all trainings of their updates, times half of the processor time of one (the fastest of ten), and of the
-// tests in between; on the README's machine, if nobody else uses its cores.
+// Hours of two cores that a run with one seed takes at SCALE=paper, for lessons of which no run is kept: the
+// sum over all trainings of their updates, times half of the processor time of one (the fastest of ten), and
+// of the tests in between; on the README's machine, if nobody else uses its cores.
 struct Hours {
   int lesson;
   double hours;

@@ -1,8 +1,9 @@
 // `reproduction jobs` prints the commands that are left, `reproduction left` fails if there are any, and
-// `reproduction report` writes the page of the runs of this machine; `reproduction publish` copies them to those
-// that are kept, and writes the page of all these, and their numbers into the README. Settings of lessons follow
-// (SCALE=paper OUT=out), and are checked. The environment has the rest: KEPT, the folder of the kept runs; SEEDS
-// and LESSONS; for jobs MAKE and SETTINGS, which stand in each command; PAGE and README, files.
+// `reproduction report` writes the page of the runs of this machine; `reproduction publish` copies them to
+// those that are kept, and writes the page of all these, and their numbers into the README. Settings of
+// lessons follow (SCALE=paper OUT=out), and are checked. The environment has the rest: KEPT, the folder of
+// the kept runs; SEEDS and LESSONS; for jobs MAKE and SETTINGS, which stand in each command; PAGE and
+// README, files.
 #include <algorithm>
 #include <charconv>
 #include <cmath>

@@ -146,10 +146,13 @@ $(ASSIGNMENTS:%=$(BUILD)/check-%): $(KERNEL)
 $(PROGRAMS:%=$(BUILD)/%):
 	@$(COMPILE) $(filter %.o,$^) -o $@.$$$$ $(LDFLAGS) $(LIBS) $(LDLIBS) && mv $@.$$$$ $@
 
+# For results: of what source. A folder without a history has none.
+COMMIT = $(shell git describe --always --dirty --exclude '*' 2>/dev/null)
 book: ## write the lessons and the library as one book
 bench: ## measure GFLOP/s and the share of this machine's peak
 $(TUTORIALS) bench book: %: $(BUILD)/%
-	@$(call typed,CXX) $(RUNNER) $< $(call typed,SEED SCALE THREADS OUT RATE RESUME SAVE_EVERY TEXT)
+	@COMMIT='$(COMMIT)' $(call typed,CXX) $(RUNNER) $< \
+	  $(call typed,SEED SCALE THREADS OUT RATE RESUME SAVE_EVERY TEXT)
 $(TOOLS): %: $(BUILD)/% # programs that other goals run, for which build/ has one place
 	@cp $< build/$@.$$$$ && mv build/$@.$$$$ build/$@
 tutorial-%: ; $(error there is no $@, but there are: $(TUTORIALS))

@@ -2,6 +2,7 @@
 #include "tests/catch.h"  // first, because it is precompiled
 
 #include <cmath>
+#include <cstdlib>
 
 #include "core/files.h"
 #include "core/real.h"
@@ -76,6 +77,13 @@ TEST_CASE("a run is read back from its results", "[reproduction]") {
   CHECK(run.rows[0].updates == 12000);
   CHECK(run.rows[1].tolerance == 0.15);
   CHECK_FALSE(run.machine.empty());
+  setenv("COMMIT", "0123abc-dirty", 1);
+  const std::string told = results_of({8, 3, 2.75, 0.1});
+  unsetenv("COMMIT");
+  CHECK(parse_run(told).commit == "0123abc-dirty");
+  const Runs runs({{8, 1, 2, 0.1}});
+  runs.write({8, 3, 0, 0}, told);
+  CHECK(has(report(runs.found(), "paper"), " | 0123abc-dirty | "));
 }
 
 TEST_CASE("seeds are merged, and misses come first, the worst one before others", "[reproduction]") {

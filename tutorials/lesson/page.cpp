@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "tutorials/lesson/lesson.h"
+#include "tutorials/lesson/process.h"
 #include "tutorials/lesson/svg.h"
 #include "tutorials/lesson/writing.h"
 
@@ -248,7 +249,8 @@ std::string html_page(const Lesson& lesson, const std::string& source) {
   const Results& results = lesson.results();
   std::string box = element("p", formula_markup(intro.question), "question");
   if (!results.found.empty()) box += element("p", formula_markup(results.found));
-  const std::string facts = circumstances(results) + ", " + duration(results.seconds);
+  const std::string facts = text(circumstances(results), ", ", duration(results.seconds),
+                                 commit().empty() ? "" : ", commit " + commit());
   box += verdict_lines(results) + element("p", "Run on " + today() + ": " + facts + ".", "facts");
   std::string chapter = source;  // whose first line may be the title again
   for (const char* end : {".\n", "\n"}) {

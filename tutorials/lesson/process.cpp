@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <cstdlib>
 #include <fstream>
 #include <mutex>
 #include <new>
@@ -101,6 +102,11 @@ std::string machine() {
   }
   const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
   return text(name, ", ", cores, cores == 1 ? " core" : " cores");
+}
+
+std::string commit() {
+  const char* told = std::getenv("COMMIT");
+  return told == nullptr ? "" : told;
 }
 
 OnlyRun::OnlyRun(const std::string& directory)

@@ -25,6 +25,10 @@ int use_threads(int wanted);
 // Its processor, as the system calls it, and how many cores it has.
 std::string machine();
 
+// The commit that make made into this program, as it says in COMMIT=, with -dirty behind it if files were
+// changed since; "" if it says nothing.
+std::string commit();
+
 // One sentence about an exception.
 std::string sentence_about(const std::exception_ptr& problem);
 

@@ -123,6 +123,7 @@ std::string to_json(const Results& results) {
                       {"timings", curves_json(results.curves, true)},
                       {"processor_seconds", json(results.processor_seconds)},
                       {"machine", json_quoted(machine())},
+                      {"commit", json_quoted(commit())},
                       {"date", json_quoted(today())}}) +
          "\n";
 }

@@ -125,9 +125,9 @@ std::string state_of(const std::vector<Merged>& rows) {
               worst->difference());
 }
 
-// Of the runs that have a row of this figure: lessons | state | seeds | hours | machine | date.
+// Of the runs that have a row of this figure: lessons | state | seeds | hours | machine | commit | date.
 std::string circumstances(const Experiment& experiment, const Found& found, const std::string& state) {
-  std::vector<std::string> lessons, seeds, machines;
+  std::vector<std::string> lessons, seeds, machines, commits;
   double hours = 0;
   std::string date;
   const auto add = [](std::vector<std::string>& list, const std::string& item) {
@@ -143,11 +143,12 @@ std::string circumstances(const Experiment& experiment, const Found& found, cons
     add(lessons, text(run->lesson));
     add(seeds, text(run->seed));
     add(machines, text(run->machine, " (", run->threads, run->threads == 1 ? " thread)" : " threads)"));
+    if (!run->commit.empty()) add(commits, run->commit);
     hours += run->processor_seconds / 3600;
     date = std::max(date, run->date.substr(0, run->date.find(' ')));
   }
   return text(joined(lessons), " | ", state, " | ", joined(seeds), " | ", fixed_number(hours, 2), " | ",
-              joined(machines), " | ", date, " |\n");
+              joined(machines), " | ", commits.empty() ? "–" : joined(commits), " | ", date, " |\n");
 }
 
 constexpr const char* introduction =
@@ -175,7 +176,7 @@ std::string report(const Found& found, const std::string& scale) {
     if (!whole) missing += text(start, why_not(experiment, found, scale), " |\n");
     if (rows.empty()) {
       table += text(start, experiment.lesson == 0 ? "–" : text(experiment.lesson),
-                    has_run(experiment.lesson, found) ? " | not compared" : " | not run", " | | | | |\n");
+                    has_run(experiment.lesson, found) ? " | not compared" : " | not run", " | | | | | |\n");
       continue;
     }
     const std::string note = *experiment.note == 0 ? "" : text("; ", experiment.note);
@@ -215,8 +216,8 @@ std::string report(const Found& found, const std::string& scale) {
               claims.empty() ? ".\n" : "; these do not:\n\n" + claims,
               "\n## Not run to the end, or not compared\n\n", head({"", "experiment", "why"}), missing,
               "\n## All experiments\n\n",
-              head({"", "experiment", "lesson", "state", "seeds", "hours of a core", "machine", "date"}), table,
-              notes, "\n## All rows\n", details);
+              head({"", "experiment", "lesson", "state", "seeds", "hours of a core", "machine", "commit", "date"}),
+              table, notes, "\n## All rows\n", details);
 }
 
 std::string with_numbers_of(const std::string& page, const std::string& text) {

@@ -102,6 +102,7 @@ Run parse_run(const std::string& source) {
     else if (key == "scale") run.scale = json.string();
     else if (key == "precision") run.precision = json.string();
     else if (key == "machine") run.machine = json.string();
+    else if (key == "commit") run.commit = json.string();
     else if (key == "date") run.date = json.string();
     else if (key == "note") run.note = json.string();
     else if (key == "comparisons") json.list([&] { run.rows.push_back(parse_row(json)); });
@@ -117,7 +118,8 @@ Run parse_run(const std::string& source) {
 Found find_runs(const fs::path& folder, const std::string& scale, double rate) {
   Found found;
   const auto check_rate = [rate](const Run& run) {
-    check(run.rate == rate && run.precision == real_name, "it is of RATE=", run.rate, " REAL=", run.precision);
+    check(run.rate == rate && run.precision == real_name, "it is of RATE=", run.rate, " REAL=", run.precision,
+          "; one of RATE=", rate, " REAL=", real_name, " needs another OUT=");
   };
   const auto attempt = [&](const fs::path& path, const auto& read) {
     try {

@@ -15,9 +15,9 @@ namespace {
 // "Owner::name of file:line, line of its body"
 std::string meaning(const Names& names, const char* file, int line, std::size_t column) {
   const Name* name = names.at(file, line, column);
-  return name == nullptr
-             ? ""
-             : name->full() + text(" of ", name->home.file, ":", name->home.line, ", ", name->body.line);
+  if (name == nullptr) return "";
+  const Declared& one = names.seen_from(file, *name);
+  return name->full() + text(" of ", one.home.file, ":", one.home.line, ", ", one.body.line);
 }
 
 }  // namespace
@@ -110,7 +110,7 @@ TEST_CASE("a data member means that of the type before it, and an enumerator tha
   CHECK(meaning(more, "d.cpp", 6, 7) == "Keep::keep of d.cpp:6, 0");
 }
 
-TEST_CASE("of functions with one name, a file means its own, or else the only one that it includes",
+TEST_CASE("functions that overload each other are one name, and each file means the one that it knows",
           "[book]") {
   const Names names({{"a.h", "void clip(int x);\n"},
                      {"b.h", "void clip(Box b);\n"},
@@ -119,5 +119,47 @@ TEST_CASE("of functions with one name, a file means its own, or else the only on
                      {"both.cpp", "#include \"a.h\"\n#include \"b.h\"\nvoid f() { clip(b); }\n"}});
   CHECK(meaning(names, "own.h", 3, 11) == "clip of own.h:2, 0");
   CHECK(meaning(names, "one.cpp", 2, 11) == "clip of b.h:1, 0");
-  CHECK(meaning(names, "both.cpp", 3, 11) == "");
+  CHECK(meaning(names, "both.cpp", 3, 11) == "clip of a.h:1, 0");
+  const std::map<std::string, std::set<int>> uses = {{"both.cpp", {3}}, {"one.cpp", {2}}, {"own.h", {3}}};
+  for (const char* header : {"a.h", "b.h"}) CHECK(names.at(header, 1, 5)->uses == uses);
+  const Names apart({{"a.h", "void clip(int x);\n"},  // no file knows both
+                     {"b.h", "void clip(Box b);\n"},
+                     {"a.cpp", "#include \"a.h\"\nvoid clip(int x) {}\nvoid f() { clip(b); }\n"}});
+  CHECK(apart.at("a.h", 1, 5) != apart.at("b.h", 1, 5));
+  CHECK(apart.at("b.h", 1, 5)->uses.empty());
+  const Names bodies({{"a.h", "void clip(int x);\n"},
+                      {"b.h", "void clip(Box b);\n"},
+                      {"b.cpp", "#include \"a.h\"\n#include \"b.h\"\nvoid clip(Box b) {}\n"}});
+  CHECK(meaning(bodies, "b.h", 1, 5) == "clip of b.h:1, 3");  // it belongs to its own header
+  CHECK(meaning(bodies, "a.h", 1, 5) == "clip of a.h:1, 0");
+}
+
+TEST_CASE("operators are names, and a type without a variable is no variable", "[book]") {
+  const Names names(
+      {{"a.h",
+        "struct Box {\n  int operator()(int i, int) const;\n  Box& operator=(Box b);\n  operator int();\n};\n"
+        "Box operator+(Box a, Box b);\nvoid put(int n, Box, Box);\nauto make() -> Box;\n"},
+       {"a.cpp", "#include \"a.h\"\nint Box::operator()(int i, int) const { return i; }\n"}});
+  CHECK(meaning(names, "a.h", 2, 6) == "Box::operator() of a.h:2, 2");
+  CHECK(meaning(names, "a.h", 3, 7) == "");
+  CHECK(meaning(names, "a.h", 4, 2) == "");
+  CHECK(meaning(names, "a.h", 6, 4) == "operator+ of a.h:6, 0");
+  for (const std::size_t column : {16, 21}) CHECK(meaning(names, "a.h", 7, column) == "Box of a.h:1, 0");
+  CHECK(meaning(names, "a.h", 8, 15) == "Box of a.h:1, 0");
+}
+
+TEST_CASE("prose means what the file knows, and methods of its own types", "[book]") {
+  const Names names({{"a.h", "struct Box { int size(); int lid; };\nvoid pour(int fast);\n"},
+                     {"b.cpp", "#include \"a.h\"\n"},
+                     {"c.cpp", "void pour() {}\n"}});
+  const auto of = [&](const char* file, const char* word) {
+    const Name* name = names.in_prose(file, word);
+    return name == nullptr ? "" : name->full() + " of " + name->declared[0].home.file;
+  };
+  CHECK(of("a.h", "size") == "Box::size of a.h");
+  CHECK(of("a.h", "lid") == "");
+  CHECK(of("b.cpp", "size") == "");
+  CHECK(of("b.cpp", "pour") == "pour of a.h");
+  CHECK(of("handout", "size") == "Box::size of a.h");
+  CHECK(of("handout", "pour") == "");  // one of two
 }

@@ -194,11 +194,25 @@ TEST_CASE("from the contents to softmax attention's backward pass in two clicks,
   CHECK(page.find("href=\"#" + id + "\"") != std::string::npos);
   const std::size_t definition = page.find("<dfn id=\"" + id + "\"");
   REQUIRE(definition != std::string::npos);
-  const std::string use = page.substr(page.find("<b>backward</b>: nn/attention_tiles.h", definition), 200);
+  const std::string use =
+      page.substr(page.find("<b>SoftmaxHead::backward</b>: nn/attention_tiles.h", definition), 200);
   const Texts lines = all(use, "href=\"nn-attention_tiles.h.html#");
   REQUIRE(lines.size() == 1);
   CHECK(lines_of(read_file("nn/attention_tiles.h"))[std::stoul(lines[0]) - 1].find(
             "head.backward(") != std::string::npos);
+}
+
+TEST_CASE("chapters have a title and a sentence, and say what their tests hold them to", "[book]") {
+  const auto has = [](const char* page, const std::string& part) {
+    return the_book().pages.at(page).find(part) != std::string::npos;
+  };
+  CHECK(has("contents.html", ">Lesson 4: Where the time goes</a></dt>\n<dd>What makes the same computation"));
+  CHECK(has("contents.html", ">Assignment 3: Linear attention</a></dt>\n<dd>Every token asks, and every"));
+  CHECK(has("contents.html",
+            "Not run yet, so without figures: <a href=\"tutorials-01_the_task-lesson.cpp.html\">"));
+  CHECK(has("core-ops.cpp.html", "<li>matmul agrees with the triple loop</li>"));
+  CHECK_FALSE(has("core-ops.h.html", "What its tests hold it to"));
+  CHECK(has("core-simd.h.html", "overloads that of core/exponential.h "));
 }
 
 // While this lives, nothing is seen of what a lesson prints.

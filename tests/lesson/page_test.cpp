@@ -10,6 +10,9 @@ using namespace mesagrad::lesson;
 TEST_CASE("source becomes prose and numbered code", "[page]") {
   const std::string html = chapter_markup(
       "// A first\n// paragraph.\n\nint a;\n// one line\nint b;\n  // Two\n  // lines.\n", {});
+  CHECK(chapter_markup("int a;\n// Σ_i a_i\nint b;\n", {}) ==
+        code_markup({{1, "int a;"}}) + "<p>Σ<sub>i</sub> a<sub>i</sub></p>\n" + code_markup({{3, "int b;"}}));
+  CHECK(contains(code_markup({{5, "          b;"}}), "        <i class=\"far\">  </i>b;"));
   CHECK(html == "<p>A first paragraph.</p>\n" +
                     code_markup({{4, "int a;"}, {5, "// one line"}, {6, "int b;"}}) + "<p>Two lines.</p>\n");
   CHECK(contains(code_markup({{5, "int b;"}}), "<span id=\"5\"><i class=\"k\">int</i> b;\n</span>"));
@@ -44,11 +47,13 @@ TEST_CASE("indices are set, names with an underscore are left alone", "[page]") 
   CHECK(formula_markup("Σ_{i ≤ t} λ_1 10^-3 e^x") ==
         "Σ<sub>i ≤ t</sub> λ<sub>1</sub> 10<sup>-3</sup> e<sup>x</sup>");
   CHECK(formula_markup("dk_i (dS_ti") == "dk<sub>i</sub> (dS<sub>ti</sub>");
+  CHECK(formula_markup("||k|| <= 1 -> x >= 0, S <- S - k") == "‖k‖ ≤ 1 → x ≥ 0, S ← S\u00a0− k");
+  CHECK(paragraph_markup("a <= b, `a <= b`") == "a ≤ b, <code>a &lt;= b</code>");
   CHECK(formula_markup("argmin_Φ L") == "argmin<sub>Φ</sub> L");
   CHECK(formula_markup("dout_t·out_t, Σ_i dout_ij") ==
         "dout<sub>t</sub>·out<sub>t</sub>, Σ<sub>i</sub> dout<sub>ij</sub>");
   CHECK(formula_markup("e^{c_t - c_i} log(1 + e^ρ) (E·B)_ij ε'_t p_{s_t}") ==
-        "e<sup>c<sub>t</sub> - c<sub>i</sub></sup> log(1 + e<sup>ρ</sup>) (E·B)<sub>ij</sub> "
+        "e<sup>c<sub>t</sub>\u00a0− c<sub>i</sub></sup> log(1 + e<sup>ρ</sup>) (E·B)<sub>ij</sub> "
         "ε'<sub>t</sub> p<sub>s<sub>t</sub></sub>");
   for (const char* same :
        {"next_states", "add_x", "ad_x", "a_long_name", "next_id", "take_in", "time_ms", "a_long_t",

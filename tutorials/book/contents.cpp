@@ -43,11 +43,11 @@ Lines top_comment(const std::string& source) {
   return comment;
 }
 
-// Empty if no comment begins the file.
-std::string first_sentence(const std::string& source) {
+// Empty if there is none.
+std::string first_sentence(const Lines& comment) {
   std::string words;
-  for (const std::string& line : top_comment(source)) {
-    if (line.empty()) break;
+  for (const std::string& line : comment) {
+    if (line.empty() && !words.empty()) break;
     words += (words.empty() ? "" : " ") + line;
   }
   for (std::size_t i = 0; i + 2 < words.size(); ++i) {  // "t = 0 .. 49" goes on
@@ -99,18 +99,53 @@ std::vector<lesson::Piece> steps_of(const std::string& source) {
   return pieces;
 }
 
+// What stands behind `start` and a quotation mark, and goes on in the next ones if only blanks are between.
+std::string quoted_after(const std::string& source, const std::string& start) {
+  std::string quoted;
+  std::size_t at = std::min(source.find(start), source.size()) + start.size();
+  while (at < source.size() && source[at] == '"') {
+    const std::size_t end = source.find('"', at + 1);
+    quoted += source.substr(at + 1, end - at - 1);
+    at = source.find_first_not_of(" \n", end + 1);
+  }
+  return quoted;
+}
+
+// Those of the file or, if it has a header, of both; they are listed once.
+Lines tests_of(const std::filesystem::path& root, const std::string& file) {
+  const std::string stem = file.substr(0, file.rfind('.')), tutorials = "tutorials/";
+  const std::string place = stem.starts_with(tutorials) ? stem.substr(tutorials.size()) : stem;
+  const std::filesystem::path tests = root / "tests" / (place + "_test.cpp");
+  const bool goes_on = file.ends_with(".h") && exists(root / (stem + ".cpp"));
+  if (goes_on || !exists(tests)) return {};
+  Lines names;
+  const std::string source = read_file(tests), start = "TEST_CASE(";
+  for (std::size_t at = source.find(start); at != std::string::npos; at = source.find(start, at + 1)) {
+    names.push_back(quoted_after(source.substr(at), start));
+  }
+  return names;
+}
+
 Chapter chapter_of(const std::string& file, const std::string& source) {
-  Chapter chapter{file, source, file, lesson::formula_markup(first_sentence(source)), file + ".html"};
+  Chapter chapter{file, source, file, lesson::paragraph_markup(first_sentence(top_comment(source))),
+                  file + ".html"};
   std::ranges::replace(chapter.page, '/', '-');
   const std::size_t digits = file.find_first_of("0123456789");
   if (file.starts_with("tests/")) {
     chapter.is_handout = true;
-    chapter.title = text("Assignment ", std::stoi(file.substr(digits)));
     chapter.handout = handout_of(source);
+    check(!chapter.handout.empty(), file, " has no handout");
+    chapter.title =
+        text("Assignment ", std::stoi(file.substr(digits)), ": ", lesson::escape(chapter.handout[0]));
+    chapter.handout.erase(chapter.handout.begin());
+    chapter.sentence = lesson::paragraph_markup(first_sentence(chapter.handout));
     chapter.points = points_of(source);
   } else if (digits < file.size() && file.ends_with("/lesson.cpp")) {
     chapter.lesson = std::stoi(file.substr(digits));
-    chapter.title = text("Lesson ", chapter.lesson);
+    const std::string run = source.substr(std::min(source.find("lesson::run("), source.size()));
+    chapter.short_title = quoted_after(run, ".title = ");
+    chapter.title = text("Lesson ", chapter.lesson, ": ", lesson::escape(chapter.short_title));
+    chapter.sentence = lesson::paragraph_markup(quoted_after(run, ".question = "));
     chapter.steps = steps_of(source);
   }
   return chapter;
@@ -131,6 +166,7 @@ Contents read_contents(const std::filesystem::path& root) {
       check(!again, contents_file, " lists ", file, " twice");
       contents.chapters.push_back(chapter_of(file, read_file(root / file)));
       contents.chapters.back().part = contents.parts.size();
+      contents.chapters.back().tests = tests_of(root, file);
     }
   }
   return contents;

@@ -12,10 +12,12 @@ namespace mesagrad::book {
 // A file. (If the list has a folder, or "core/real", that is all files of this name.)
 struct Chapter {
   std::string file = {}, source = {};
-  std::string title = {}, sentence = {}, page = {};  // the sentence is markup
+  std::string title = {}, sentence = {}, page = {};  // the first two are markup
   std::size_t part = 0;                              // from 1
+  std::vector<std::string> tests = {};               // their names
   // Of a lesson.cpp:
   int lesson = 0;
+  std::string short_title = {};           // without its number
   std::vector<lesson::Piece> steps = {};  // their headings, each at its line
   // Of an assignment:
   bool is_handout = false;

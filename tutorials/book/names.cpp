@@ -1,5 +1,7 @@
 #include "tutorials/book/names.h"
 
+#include <algorithm>
+
 #include "tutorials/book/scan.h"
 
 namespace mesagrad::book {
@@ -13,6 +15,8 @@ bool is_common(const std::string& word) {
                                                "str",  "swap", "value", "what",  "write"};
   return common.contains(word);
 }
+
+bool is_header(const std::string& file) { return file.ends_with(".h"); }
 
 }  // namespace
 
@@ -28,7 +32,7 @@ class Resolver {
     }
     for (const bool header : {true, false}) {
       for (const auto& [file, scanned] : scanned_) {
-        if (file.ends_with(".h") == header) define(file, scanned);
+        if (is_header(file) == header) define(file, scanned);
       }
     }
     for (const auto& [file, scanned] : scanned_) {
@@ -52,20 +56,48 @@ class Resolver {
   }
 
   void define(const std::string& file, const Word& word, const Declaration& one) {
+    const Place here = {file, word.line};
     Name* name = names_.only(file, word.text, [&](const Name& other) {
       const bool same = other.owner == one.owner && (!one.owner.empty() || other.space == one.space);
-      return same && !one.is_field && (other.home.file == file || file.ends_with(".cpp"));
+      return same && !one.is_field && (other.in(file) != nullptr || !is_header(file));
     });
-    if (name == nullptr) {
-      const Place home = {file, word.line};
+    if (name != nullptr) {
+      Place& body = own_declaration(*name, file).body;
+      if ((one.has_body || !one.is_function) && body.line == 0) body = here;
+    } else if (name = overloaded(file, word.text, one); name != nullptr) {
+      name->declared.push_back({here});
+    } else {
       name = &names_.names_.emplace_back(
-          Name{word.text, one.owner, one.space, one.is_function, one.is_field, home});
+          Name{word.text, one.owner, one.space, one.is_function, one.is_field, {{here}}});
       names_.of_word_[word.text].push_back(name);
       spaces_.insert(one.space);
-    } else if ((one.has_body || !one.is_function) && name->body.line == 0) {
-      name->body = {file, word.line};
     }
     names_.mentions_[{file, word.line, word.column}] = name;
+  }
+
+  // The declaration of a name that a file defines: in that file, in its own header, or the first.
+  static Declared& own_declaration(Name& name, const std::string& file) {
+    const std::string header = file.substr(0, file.rfind('.')) + ".h";
+    for (const std::string& home : {file, header}) {
+      for (Declared& one : name.declared) {
+        if (one.home.file == home) return one;
+      }
+    }
+    return name.declared[0];
+  }
+
+  // The function of the same name in another header that a header's function overloads: they do if any file
+  // knows both.
+  Name* overloaded(const std::string& file, const std::string& word, const Declaration& one) {
+    if (!is_header(file) || !one.is_function || !one.owner.empty()) return nullptr;
+    for (Name* name : names_.of_word_[word]) {
+      if (!name->is_function || !name->owner.empty() || name->space != one.space) continue;
+      const bool meets = std::ranges::any_of(names_.visible_, [&](const auto& known) {
+        return known.second.contains(file) && names_.sees(known.first, *name);
+      });
+      if (meets) return name;
+    }
+    return nullptr;
   }
 
   void use(const Words& words, const Declaration& declaration) {
@@ -104,7 +136,7 @@ class Resolver {
     if (Name* own = member(in_->owner, word); own != nullptr && !(own->is_field && is_space)) return own;
     if (variable(word) != nullptr) return nullptr;
     const auto fits = [&](const Name& name) {
-      const bool is_free = name.owner.empty(), is_here = name.home.file == file_;
+      const bool is_free = name.owner.empty(), is_here = name.in(file_) != nullptr;
       return !name.is_field && (is_free || is_here) && (called || !name.is_function || (is_free && is_here));
     };
     if (Name* name = names_.only(file_, word, fits)) return name;
@@ -113,7 +145,8 @@ class Resolver {
 
   // Where the . or -> before the word at i begins, or i.
   static std::size_t dot_before(const Words& words, std::size_t i) {
-    if (i > 2 && words[i - 1].is(">") && words[i - 2].is("-")) return i - 2;
+    const bool is_arrow = i > 2 && words[i - 1].is(">") && words[i - 2].is("-");
+    if (is_arrow) return words[i].after_space ? i : i - 2;  // auto f() -> Type
     return i > 2 && words[i - 1].is(".") ? i - 1 : i;
   }
 
@@ -175,9 +208,8 @@ class Resolver {
   Name* only_member(const std::string& word, bool called) {
     Name* only = nullptr;
     for (Name* name : names_.of_word_[word]) {
-      const bool seen = names_.visible_[file_].contains(name->home.file);
-      const bool fits =
-          called ? seen && name->is_function && !name->owner.empty() : field(name->owner, word) != nullptr;
+      const bool is_method = name->is_function && !name->owner.empty();
+      const bool fits = called ? is_method && names_.sees(file_, *name) : field(name->owner, word) != nullptr;
       if (fits && only != nullptr) return nullptr;
       if (fits) only = name;
     }
@@ -187,7 +219,8 @@ class Resolver {
   // A template calls what types are to have: whoever knows the template may be meant.
   Name* promise(const Word& word) {
     for (Name* name : names_.of_word_[word.text]) {
-      if (!name->owner.empty() && name->is_function && names_.visible_[name->home.file].contains(file_))
+      const std::string& home = name->declared[0].home.file;
+      if (!name->owner.empty() && name->is_function && names_.visible_[home].contains(file_))
         name->uses[file_].insert(word.line);
     }
     return nullptr;
@@ -204,6 +237,28 @@ class Resolver {
 
 Names::Names(const Sources& sources) { Resolver(*this, sources); }
 
+const Declared* Name::in(const std::string& file) const {
+  const auto found =
+      std::ranges::find_if(declared, [&](const Declared& one) { return one.home.file == file; });
+  return found == declared.end() ? nullptr : &*found;
+}
+
+bool Names::sees(const std::string& file, const Name& name) const {
+  const auto visible = visible_.find(file);
+  return visible != visible_.end() && std::ranges::any_of(name.declared, [&](const Declared& one) {
+           return visible->second.contains(one.home.file);
+         });
+}
+
+const Declared& Names::seen_from(const std::string& file, const Name& name) const {
+  if (const Declared* own = name.in(file)) return *own;
+  const auto visible = visible_.find(file);
+  for (const Declared& one : name.declared) {
+    if (visible != visible_.end() && visible->second.contains(one.home.file)) return one;
+  }
+  return name.declared[0];
+}
+
 const Name* Names::at(const std::string& file, int line, std::size_t column) const {
   const auto found = mentions_.find({file, line, column});
   return found == mentions_.end() ? nullptr : found->second;
@@ -212,19 +267,23 @@ const Name* Names::at(const std::string& file, int line, std::size_t column) con
 Name* Names::only(const std::string& file, const std::string& word,
                   const std::function<bool(const Name&)>& wanted) const {
   const auto names = of_word_.find(word);
-  const auto visible = visible_.find(file);
-  if (names == of_word_.end() || visible == visible_.end()) return nullptr;
+  if (names == of_word_.end()) return nullptr;
   std::vector<Name*> own, others;
   for (Name* name : names->second) {
-    const bool seen = visible->second.contains(name->home.file);
-    if (seen && wanted(*name)) (name->home.file == file ? own : others).push_back(name);
+    if (sees(file, *name) && wanted(*name)) (name->in(file) != nullptr ? own : others).push_back(name);
   }
   const std::vector<Name*>& nearest = own.empty() ? others : own;
   return nearest.size() == 1 ? nearest[0] : nullptr;
 }
 
 const Name* Names::in_prose(const std::string& file, const std::string& word) const {
-  return only(file, word, [](const Name& name) { return !name.is_field; });
+  if (visible_.contains(file)) {
+    return only(file, word, [&](const Name& name) {
+      return !name.is_field && (name.owner.empty() || name.in(file) != nullptr);
+    });
+  }
+  const auto found = of_word_.find(word);
+  return found == of_word_.end() || found->second.size() > 1 ? nullptr : found->second[0];
 }
 
 }  // namespace mesagrad::book

@@ -163,7 +163,8 @@ class Scanner {
       const std::size_t full = at(function - 1).is("~") ? function - 1 : function;
       if (at(full - 1).is(":") && at(full - 2).is(":")) declaration.owner = path(out.words, full - 3);
       const bool is_constructor = ("::" + declaration.owner).ends_with("::" + at(function).text);
-      if (is_word(function) && function > start && !is_constructor) declaration.names = {function};
+      const bool has_name = is_word(function) ? !is_constructor : name_operator(function);
+      if (has_name && function > start) declaration.names = {function};
     } else {
       declaration.names = named_in(start, head);
       declaration.is_field = !declaration.owner.empty() && !at(start).is("using");
@@ -174,6 +175,16 @@ class Scanner {
       }
     }
     declaration.locals = locals_in(declaration, declaration.names.empty() ? function : declaration.names[0]);
+  }
+
+  // Makes operator and its sign one word. False if the compiler could have written it, or if it converts.
+  bool name_operator(std::size_t i) {
+    const std::size_t sign = i + 1;
+    if (!at(i).is("operator") || at(sign).kind != Kind::other || (at(sign).is("=") && at(sign + 1).is("(")))
+      return false;
+    std::string& name = out.words[i].text;
+    for (std::size_t j = sign; j == sign || !at(j).is("("); ++j) name += at(j).text;
+    return true;
   }
 
   // The name of the function that is declared in i .. last - 1, or `last` if it is something else.
@@ -223,7 +234,9 @@ class Scanner {
     const bool ends =
         is_one_of(i + 1, {"=", ";", ",", ")", "{", "(", "["}) || (at(i + 1).is(":") && !at(i + 2).is(":"));
     if (!is_word(i) || !ends) return {};
-    while (at(i - 1).is(",") && is_word(i - 2)) i -= 2;                 // int first, second, i;
+    if (!at(at(i).open).is("(")) {
+      while (at(i - 1).is(",") && is_word(i - 2)) i -= 2;  // int first, second, i;
+    }
     const bool attached = !at(i - 1).after_space && at(i).after_space;  // Type& i is no product
     const std::size_t type = attached && is_one_of(i - 1, {"&", "*"}) ? i - 2 : i - 1;
     if (is_word(type)) return path(out.words, type);

@@ -79,6 +79,26 @@ std::string set_formula(const std::string& text) {  // which is escaped
   return markup;
 }
 
+// Signs that have no key, in text that is escaped; a minus stays with what it is subtracted from.
+std::string with_signs(std::string text) {
+  for (const auto& [typed, sign] : {std::pair{"&lt;=", "≤"},
+                                    {"&gt;=", "≥"},
+                                    {" -&gt; ", " → "},
+                                    {" &lt;- ", " ← "},
+                                    {"||", "‖"},
+                                    {" - ", "\u00a0− "}}) {
+    const std::string before = typed;
+    for (std::size_t at = 0; (at = text.find(before, at)) != std::string::npos;) {
+      text.replace(at, before.size(), sign);
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string formula_markup(const std::string& raw) { return set_formula(with_signs(escape(raw))); }
+
 // A backtick without a partner stays one.
 std::string paragraph_markup(const std::string& text) {
   const std::size_t open = text.find('`');
@@ -87,10 +107,6 @@ std::string paragraph_markup(const std::string& text) {
   return formula_markup(text.substr(0, open)) + "<code>" + escape(text.substr(open + 1, close - open - 1)) +
          "</code>" + paragraph_markup(text.substr(close + 1));
 }
-
-}  // namespace
-
-std::string formula_markup(const std::string& raw) { return set_formula(escape(raw)); }
 
 std::string prose_markup(const std::vector<std::string>& lines) {
   std::string html, pending;
@@ -124,7 +140,12 @@ std::string code_markup(const Listing& lines, const MarkedAt& marked) {
     const auto marked_here = [&](const Token& token, const std::string& markup) {
       return marked ? marked(line.number, token, markup) : markup;
     };
-    const std::string markup = highlighted(line.text, tokenizer, marked_here);
+    std::string markup = highlighted(line.text, tokenizer, marked_here);
+    const std::size_t indented = std::min(line.text.find_first_not_of(' '), line.text.size()), near = 8;
+    if (indented > near) {  // blanks that a phone has no room for
+      markup.insert(indented, "</i>");
+      markup.insert(near, "<i class=\"far\">");
+    }
     html += text("<span id=\"", line.number, "\">", markup, "\n</span>");
   }
   return element("pre", html, "code");
@@ -133,6 +154,7 @@ std::string code_markup(const Listing& lines, const MarkedAt& marked) {
 namespace {
 
 bool is_comment(const std::string& line) { return trimmed(line).starts_with("//"); }
+bool has_formula(const std::string& comment) { return set_formula(comment) != comment; }
 bool is_rule(const std::string& line) { return trimmed(line).starts_with("// ---"); }
 bool is_step(const std::string& line) { return trimmed(line).starts_with("L.step("); }
 bool only_closes(const std::string& line) {
@@ -181,7 +203,8 @@ class Chapter {
     for (std::size_t i = 0; i < lines_.size();) {
       std::size_t end = i;
       while (end < lines_.size() && is_comment(lines_[end].text)) ++end;
-      if (end - i < (i == 0 || !title_in(lines_[i].text).empty() ? 1 : 2)) {
+      const bool stands_alone = end == i + 1 && i > 0 && title_in(lines_[i].text).empty();
+      if (end == i || (stands_alone && !has_formula(lines_[i].text))) {
         add_code(i++);
         continue;
       }
@@ -252,6 +275,14 @@ class Chapter {
 };
 
 }  // namespace
+
+std::string without_title(const std::string& source, const std::string& title) {
+  for (const char* end : {".\n", "\n"}) {
+    const std::string again = "// " + title + end;
+    if (source.starts_with(again)) return "//" + source.substr(again.size() - 1);
+  }
+  return source;
+}
 
 std::string chapter_markup(const std::string& source, const std::vector<Piece>& pieces,
                            const Typesetting& set) {

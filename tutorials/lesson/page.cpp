@@ -88,11 +88,13 @@ pre.code i { font-style: normal }
 pre.code a { color: inherit; text-decoration-color: var(--line) }
 pre.code a:hover { color: var(--keyword); text-decoration-color: currentColor }
 pre.code :target, pre.code span:target { background: var(--mark) }
+pre.code [id], pre.code span { scroll-margin-top: 5em }
 pre.plain { font-size: 12px; padding-left: 4em }
 pre.plain b { float: left; margin-left: -4em; color: var(--soft); font-weight: 400 }
 dfn { font-style: normal; font-weight: 700 }
 .uses { margin-top: -1em; font-size: .85em }
 .uses p { margin: 0 0 .3em; color: var(--soft) }
+.promises li { margin: 0 0 .2em }
 .toc { display: grid; grid-template-columns: 17em 1fr; gap: .35em 1.5em }
 .toc dt, .toc dd { overflow-wrap: anywhere }
 .index { columns: 19em; padding: 0; list-style: none; font-size: .9em }
@@ -109,6 +111,7 @@ i.c { color: var(--comment) }
   pre.shaped { padding-left: 0; white-space: pre }
   pre.plain { padding-left: 3em }
   pre.plain b { margin-left: -3em }
+  pre .far { font-size: 20% }
   .toc { display: block }
   .toc dd { margin-bottom: .8em }
   pre.code span { padding-left: 4em; text-indent: -4em }
@@ -116,6 +119,7 @@ i.c { color: var(--comment) }
   th, td { padding-left: .6em }
   th:first-child, td:first-child { min-width: 7em }
 }
+@page { margin: 18mm 16mm; @bottom-center { content: counter(page) } }
 @media print {
   :root { --paper: #fff; --ink: #000; --soft: #444; --shade: #fff }
   main { max-width: none; padding: 0 }
@@ -123,7 +127,9 @@ i.c { color: var(--comment) }
   body { font-size: 13px }
   h1, h2, h3 { break-after: avoid }
   pre { white-space: pre-wrap; overflow-wrap: anywhere }
-  pre.code, pre.plain, pre.shaped { font-size: 9px }
+  p { max-width: none }
+  pre.code, pre.plain { font-size: 9px }
+  pre.shaped { font-size: 12px }
   figure { break-inside: avoid }
   figure svg { min-width: 0 }
   .wide, .shaped { background: none }
@@ -252,18 +258,13 @@ std::string html_page(const Lesson& lesson, const std::string& source) {
   const std::string facts = text(circumstances(results), ", ", duration(results.seconds),
                                  commit().empty() ? "" : ", commit " + commit());
   box += verdict_lines(results) + element("p", "Run on " + today() + ": " + facts + ".", "facts");
-  std::string chapter = source;  // whose first line may be the title again
-  for (const char* end : {".\n", "\n"}) {
-    const std::string again = "// " + intro.title + end;
-    if (chapter.starts_with(again)) chapter.replace(0, again.size() - 1, "//");
-  }
   const std::vector<std::string> lines = lines_of(source);
   std::vector<Piece> pieces = lesson.pieces();
   for (Piece& piece : pieces) {
     piece.markup = marked(text("line ", piece.line, " ", checksum(line_of(lines, piece.line))), piece.markup);
   }
   std::string html = element("div", marked("run " + checksum(source), box) + navigation(lesson), "box") +
-                     chapter_markup(chapter, pieces);
+                     chapter_markup(without_title(source, intro.title), pieces);
   std::string rest;
   if (!results.comparisons.empty()) {
     // A phone may scroll it sideways, instead of making it too small to read.

@@ -85,16 +85,22 @@ struct Typesetting {
   bool folds = true;
 };
 
-// Two or more whole-line comments in a row are prose, and so is what a file begins with; everything else is
-// code, but marks of exercises, which are left out. `pieces` come in the order in which they were shown, and
-// appear behind the statement that showed them. What comes before the first step, but for the first prose,
-// and what comes after the last piece is folded.
+// Two or more whole-line comments in a row are prose, and so is what a file begins with, and a comment with a
+// formula; everything else is code, but marks of exercises, which are left out. `pieces` come in the order in
+// which they were shown, and appear behind the statement that showed them. What comes before the first step,
+// but for the first prose, and what comes after the last piece is folded.
 std::string chapter_markup(const std::string& source, const std::vector<Piece>& pieces,
                            const Typesetting& set = {});
 
+// The source, with nothing in its first line if that is this title.
+std::string without_title(const std::string& source, const std::string& title);
+
 // Text in which no character means markup, with its formulas set: s_t, s_{t+1}, W_q, Σ_i and 10^-3 get real
-// sub- and superscripts. A name of several letters has an index of one letter, h to k, m, n, s or t, or of two
-// neighbours: out_t and dout_ij; next_id and log_x are left alone.
+// sub- and superscripts. A name of several letters has an index of one letter, h to k, m, n, s or t, or of
+// two neighbours: out_t and dout_ij; next_id and log_x are left alone. And <= is ≤, -> is →, || is ‖.
 std::string formula_markup(const std::string& text);
+
+// The same, where `this` is code.
+std::string paragraph_markup(const std::string& text);
 
 }  // namespace mesagrad::lesson

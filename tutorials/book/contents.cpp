@@ -104,7 +104,7 @@ std::string quoted_after(const std::string& source, const std::string& start) {
   std::string quoted;
   std::size_t at = std::min(source.find(start), source.size()) + start.size();
   while (at < source.size() && source[at] == '"') {
-    const std::size_t end = source.find('"', at + 1);
+    const std::size_t end = std::min(source.find('"', at + 1), source.size() - 1);
     quoted += source.substr(at + 1, end - at - 1);
     at = source.find_first_not_of(" \n", end + 1);
   }

@@ -144,7 +144,7 @@ TEST_CASE("operators are names, and a type without a variable is no variable", "
   CHECK(meaning(names, "a.h", 3, 7) == "");
   CHECK(meaning(names, "a.h", 4, 2) == "");
   CHECK(meaning(names, "a.h", 6, 4) == "operator+ of a.h:6, 0");
-  for (const std::size_t column : {16, 21}) CHECK(meaning(names, "a.h", 7, column) == "Box of a.h:1, 0");
+  for (const std::size_t column : {16U, 21U}) CHECK(meaning(names, "a.h", 7, column) == "Box of a.h:1, 0");
   CHECK(meaning(names, "a.h", 8, 15) == "Box of a.h:1, 0");
 }
 

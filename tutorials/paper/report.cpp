@@ -143,12 +143,12 @@ std::string circumstances(const Experiment& experiment, const Found& found, cons
     add(lessons, text(run->lesson));
     add(seeds, text(run->seed));
     add(machines, text(run->machine, " (", run->threads, run->threads == 1 ? " thread)" : " threads)"));
-    if (!run->commit.empty()) add(commits, run->commit);
+    add(commits, run->commit.empty() ? "–" : run->commit);
     hours += run->processor_seconds / 3600;
     date = std::max(date, run->date.substr(0, run->date.find(' ')));
   }
   return text(joined(lessons), " | ", state, " | ", joined(seeds), " | ", fixed_number(hours, 2), " | ",
-              joined(machines), " | ", commits.empty() ? "–" : joined(commits), " | ", date, " |\n");
+              joined(machines), " | ", joined(commits), " | ", date, " |\n");
 }
 
 constexpr const char* introduction =
@@ -193,9 +193,7 @@ std::string report(const Found& found, const std::string& scale) {
   });
   for (const Merged& row : worst_first) misses += text("| ", figure_of(row.row.figure), ": ", row.cells());
   int judged = 0, failed = 0;
-  std::string notes;
   for (const Run& run : found.runs) {
-    if (!run.note.empty()) notes += text("\nLesson ", run.lesson, ", seed ", run.seed, ": ", run.note, "\n");
     judged += run.claims;
     failed += static_cast<int>(run.failed.size());
     for (const FailedClaim& claim : run.failed) {
@@ -205,19 +203,19 @@ std::string report(const Found& found, const std::string& scale) {
   }
   const auto halfway =
       std::ranges::count_if(found.started, [](const Started& run) { return !run.rows.empty(); });
-  return text("# The paper's numbers, and ours\n\n`make paper-report` wrote this page from ", found.runs.size(),
-              found.runs.size() == 1 ? " run" : " runs", " at SCALE=", scale,
-              halfway > 0 ? text(", and from what ", halfway, " more had measured so far") : "", ".\n",
-              introduction, "\n**Of the paper's ", experiments.size(), " experiments, ", compared_whole,
-              compared_whole == 1 ? " has" : " have", " run to the end; ", compared - worst_first.size(),
-              " of ", compared, " rows are within their tolerance.**\n\n## Misses\n\n",
-              misses.empty() ? "None of what has run.\n" : columns + misses, "\nOf ", judged,
-              " claims of the lessons' own, ", judged - failed, " hold",
-              claims.empty() ? ".\n" : "; these do not:\n\n" + claims,
-              "\n## Not run to the end, or not compared\n\n", head({"", "experiment", "why"}), missing,
-              "\n## All experiments\n\n",
-              head({"", "experiment", "lesson", "state", "seeds", "hours of a core", "machine", "commit", "date"}),
-              table, notes, "\n## All rows\n", details);
+  return text(
+      "# The paper's numbers, and ours\n\n`make paper-report` wrote this page from ", found.runs.size(),
+      found.runs.size() == 1 ? " run" : " runs", " at SCALE=", scale,
+      halfway > 0 ? text(", and from what ", halfway, " more had measured so far") : "", ".\n", introduction,
+      "\n**Of the paper's ", experiments.size(), " experiments, ", compared_whole,
+      compared_whole == 1 ? " has" : " have", " run to the end; ", compared - worst_first.size(), " of ",
+      compared, " rows are within their tolerance.**\n\n## Misses\n\n",
+      misses.empty() ? "None of what has run.\n" : columns + misses, "\nOf ", judged,
+      " claims of the lessons' own, ", judged - failed, " hold",
+      claims.empty() ? ".\n" : "; these do not:\n\n" + claims, "\n## Not run to the end, or not compared\n\n",
+      head({"", "experiment", "why"}), missing, "\n## All experiments\n\n",
+      head({"", "experiment", "lesson", "state", "seeds", "hours of a core", "machine", "commit", "date"}),
+      table, "\n## All rows\n", details);
 }
 
 std::string with_numbers_of(const std::string& page, const std::string& text) {

@@ -25,7 +25,6 @@ struct Run {
   std::uint64_t seed = 0;
   double processor_seconds = 0, rate = 0;
   std::string scale, precision, machine, commit, date;
-  std::string note;  // by people, about a file that did not come from a lesson as it is
   std::vector<Row> rows;
   std::vector<FailedClaim> failed;
 };

@@ -151,7 +151,7 @@ COMMIT = $(shell git describe --always --dirty --exclude '*' 2>/dev/null)
 book: ## write the lessons and the library as one book
 bench: ## measure GFLOP/s and the share of this machine's peak
 $(TUTORIALS) bench book: %: $(BUILD)/%
-	@COMMIT='$(COMMIT)' $(call typed,CXX) $(RUNNER) $< \
+	@MESAGRAD_COMMIT='$(COMMIT)' $(call typed,CXX) $(RUNNER) $< \
 	  $(call typed,SEED SCALE THREADS OUT RATE RESUME SAVE_EVERY TEXT)
 $(TOOLS): %: $(BUILD)/% # programs that other goals run, for which build/ has one place
 	@cp $< build/$@.$$$$ && mv build/$@.$$$$ build/$@

@@ -16,8 +16,10 @@ namespace {
 std::string meaning(const Names& names, const char* file, int line, std::size_t column) {
   const Name* name = names.at(file, line, column);
   if (name == nullptr) return "";
-  const Declared& one = names.seen_from(file, *name);
-  return name->full() + text(" of ", one.home.file, ":", one.home.line, ", ", one.body.line);
+  const Declared* one = names.seen_from(file, *name);
+  return one == nullptr
+             ? "one of several"
+             : name->full() + text(" of ", one->home.file, ":", one->home.line, ", ", one->body.line);
 }
 
 }  // namespace
@@ -119,7 +121,7 @@ TEST_CASE("functions that overload each other are one name, and each file means 
                      {"both.cpp", "#include \"a.h\"\n#include \"b.h\"\nvoid f() { clip(b); }\n"}});
   CHECK(meaning(names, "own.h", 3, 11) == "clip of own.h:2, 0");
   CHECK(meaning(names, "one.cpp", 2, 11) == "clip of b.h:1, 0");
-  CHECK(meaning(names, "both.cpp", 3, 11) == "clip of a.h:1, 0");
+  CHECK(meaning(names, "both.cpp", 3, 11) == "one of several");
   const std::map<std::string, std::set<int>> uses = {{"both.cpp", {3}}, {"one.cpp", {2}}, {"own.h", {3}}};
   for (const char* header : {"a.h", "b.h"}) CHECK(names.at(header, 1, 5)->uses == uses);
   const Names apart({{"a.h", "void clip(int x);\n"},  // no file knows both
@@ -131,6 +133,7 @@ TEST_CASE("functions that overload each other are one name, and each file means 
                       {"b.h", "void clip(Box b);\n"},
                       {"b.cpp", "#include \"a.h\"\n#include \"b.h\"\nvoid clip(Box b) {}\n"}});
   CHECK(meaning(bodies, "b.h", 1, 5) == "clip of b.h:1, 3");  // it belongs to its own header
+  CHECK(meaning(bodies, "b.cpp", 3, 5) == "clip of b.h:1, 3");
   CHECK(meaning(bodies, "a.h", 1, 5) == "clip of a.h:1, 0");
 }
 
@@ -138,7 +141,8 @@ TEST_CASE("operators are names, and a type without a variable is no variable", "
   const Names names(
       {{"a.h",
         "struct Box {\n  int operator()(int i, int) const;\n  Box& operator=(Box b);\n  operator int();\n};\n"
-        "Box operator+(Box a, Box b);\nvoid put(int n, Box, Box);\nauto make() -> Box;\n"},
+        "Box operator+(Box a, Box b);\nvoid put(int n, Box, Box);\nauto make() -> Box;\n"
+        "struct Bag {\n  bool operator==(const Bag& b) const { return n == b.n; }\n};\nint after;\n"},
        {"a.cpp", "#include \"a.h\"\nint Box::operator()(int i, int) const { return i; }\n"}});
   CHECK(meaning(names, "a.h", 2, 6) == "Box::operator() of a.h:2, 2");
   CHECK(meaning(names, "a.h", 3, 7) == "");
@@ -146,11 +150,13 @@ TEST_CASE("operators are names, and a type without a variable is no variable", "
   CHECK(meaning(names, "a.h", 6, 4) == "operator+ of a.h:6, 0");
   for (const std::size_t column : {16U, 21U}) CHECK(meaning(names, "a.h", 7, column) == "Box of a.h:1, 0");
   CHECK(meaning(names, "a.h", 8, 15) == "Box of a.h:1, 0");
+  CHECK(meaning(names, "a.h", 10, 7) == "Bag::operator== of a.h:10, 0");
+  CHECK(meaning(names, "a.h", 12, 4) == "after of a.h:12, 0");
 }
 
 TEST_CASE("prose means what the file knows, and methods of its own types", "[book]") {
   const Names names({{"a.h", "struct Box { int size(); int lid; };\nvoid pour(int fast);\n"},
-                     {"b.cpp", "#include \"a.h\"\n"},
+                     {"b.cpp", "#include \"a.h\"\nvoid f(X& x) { x.push_back(1); }\n"},
                      {"c.cpp", "void pour() {}\n"}});
   const auto of = [&](const char* file, const char* word) {
     const Name* name = names.in_prose(file, word);
@@ -162,4 +168,5 @@ TEST_CASE("prose means what the file knows, and methods of its own types", "[boo
   CHECK(of("b.cpp", "pour") == "pour of a.h");
   CHECK(of("handout", "size") == "Box::size of a.h");
   CHECK(of("handout", "pour") == "");  // one of two
+  CHECK(of("handout", "push_back") == "");
 }

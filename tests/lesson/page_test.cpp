@@ -12,6 +12,7 @@ TEST_CASE("source becomes prose and numbered code", "[page]") {
       "// A first\n// paragraph.\n\nint a;\n// one line\nint b;\n  // Two\n  // lines.\n", {});
   CHECK(chapter_markup("int a;\n// Σ_i a_i\nint b;\n", {}) ==
         code_markup({{1, "int a;"}}) + "<p>Σ<sub>i</sub> a<sub>i</sub></p>\n" + code_markup({{3, "int b;"}}));
+  CHECK(contains(chapter_markup("int a;\n    // Σ_i a_i\nint b;\n", {}), "// Σ_i"));
   CHECK(contains(code_markup({{5, "          b;"}}), "        <i class=\"far\">  </i>b;"));
   CHECK(html == "<p>A first paragraph.</p>\n" +
                     code_markup({{4, "int a;"}, {5, "// one line"}, {6, "int b;"}}) + "<p>Two lines.</p>\n");
@@ -48,6 +49,10 @@ TEST_CASE("indices are set, names with an underscore are left alone", "[page]") 
         "Σ<sub>i ≤ t</sub> λ<sub>1</sub> 10<sup>-3</sup> e<sup>x</sup>");
   CHECK(formula_markup("dk_i (dS_ti") == "dk<sub>i</sub> (dS<sub>ti</sub>");
   CHECK(formula_markup("||k|| <= 1 -> x >= 0, S <- S - k") == "‖k‖ ≤ 1 → x ≥ 0, S ← S\u00a0− k");
+  CHECK(formula_markup("4 <==== 2") == "4 &lt;==== 2");
+  CHECK(prose_markup({"  a_i - b_i"}) ==
+        "<pre class=\"shaped\">  a<sub>i</sub>\u00a0− b<sub>i</sub></pre>\n");
+  CHECK(prose_markup({"  int x_t = a - b;"}) == "<pre class=\"shaped\">  int x_t = a - b;</pre>\n");
   CHECK(paragraph_markup("a <= b, `a <= b`") == "a ≤ b, <code>a &lt;= b</code>");
   CHECK(formula_markup("argmin_Φ L") == "argmin<sub>Φ</sub> L");
   CHECK(formula_markup("dout_t·out_t, Σ_i dout_ij") ==

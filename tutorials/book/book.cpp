@@ -1,7 +1,5 @@
 #include "tutorials/book/book.h"
 
-#include <algorithm>
-
 #include "core/error.h"
 #include "core/files.h"
 #include "tutorials/book/contents.h"
@@ -17,9 +15,8 @@ using lesson::escape;
 using Lines = std::vector<std::string>;
 
 constexpr const char* how_to_read =
-    "All lessons and all source that they stand on, in an order to read: each part has first what its "
-    "lessons are made of, and then the lessons. Who wants the story may read the lessons alone, and follow a "
-    "link where a name is new.";
+    "All lessons and all source that they stand on, in an order to read: what a lesson is made of comes "
+    "before it. If you want the story, read the lessons alone, and follow a link where a name is new.";
 constexpr std::size_t largest_page = 1'400'000;  // bytes, without its head and the contents
 
 // For print and for the browser's search: every fifth line has its number, and nothing is a link.
@@ -126,7 +123,7 @@ class Writer {
     return rows.empty() ? "" : element("h3", "The exercises") + element("dl", rows, "toc");
   }
 
-  // The names of its tests, which are sentences.
+  // The names of its tests, most of which are sentences.
   static std::string promises(const Lines& tests) {
     std::string items;
     for (const std::string& test : tests) items += element("li", lesson::paragraph_markup(test));

@@ -111,17 +111,20 @@ std::string quoted_after(const std::string& source, const std::string& start) {
   return quoted;
 }
 
-// Those of the file or, if it has a header, of both; they are listed once.
+// Those of the file or, if it has a header, of both, which are listed once.
 Lines tests_of(const std::filesystem::path& root, const std::string& file) {
-  const std::string stem = file.substr(0, file.rfind('.')), tutorials = "tutorials/";
-  const std::string place = stem.starts_with(tutorials) ? stem.substr(tutorials.size()) : stem;
-  const std::filesystem::path tests = root / "tests" / (place + "_test.cpp");
-  const bool goes_on = file.ends_with(".h") && exists(root / (stem + ".cpp"));
-  if (goes_on || !exists(tests)) return {};
+  const std::string stem = file.substr(0, file.rfind('.')), tutorials = "tutorials/", start = "TEST_CASE(";
+  if (file.ends_with(".h") && exists(root / (stem + ".cpp"))) return {};
   Lines names;
-  const std::string source = read_file(tests), start = "TEST_CASE(";
-  for (std::size_t at = source.find(start); at != std::string::npos; at = source.find(start, at + 1)) {
-    names.push_back(quoted_after(source.substr(at), start));
+  for (const char* kind : {"_test.cpp", "_errors_test.cpp", "_hostile_test.cpp"}) {
+    const std::filesystem::path tests =
+        root / "tests" / ((stem.starts_with(tutorials) ? stem.substr(tutorials.size()) : stem) + kind);
+    if (!exists(tests)) continue;
+    const std::string source = read_file(tests);
+    for (std::size_t at = source.find(start); at != std::string::npos; at = source.find(start, at + 1)) {
+      const std::string test = source.substr(at, source.find('{', at) - at);
+      if (test.find("\"[.") == std::string::npos) names.push_back(quoted_after(test, start));
+    }
   }
   return names;
 }

@@ -17,7 +17,7 @@ namespace {
 // A name in the address of a link.
 std::string id_of(const Name& name) {
   std::string id = name.full();
-  for (char& c : id) c = std::string("<>[]").find(c) == std::string::npos ? c : '.';
+  for (char& c : id) c = std::string("<>[]&").find(c) == std::string::npos ? c : '.';
   return id;
 }
 
@@ -53,7 +53,7 @@ std::size_t end_of_piece(const std::string& markup, std::size_t i) {
 }  // namespace
 
 std::string link(const std::string& to, const std::string& markup) {
-  return "<a href=\"" + to + "\">" + markup + "</a>";
+  return to.empty() ? markup : "<a href=\"" + to + "\">" + markup + "</a>";
 }
 
 void add(std::string& list, const std::string& item, const char* between) {
@@ -75,7 +75,8 @@ std::string Links::to(const std::string& file, const std::string& id) const {
 }
 std::string Links::to(const Place& place) const { return to(place.file, text(place.line)); }
 std::string Links::to(const Name& name) const {
-  return to(names_.seen_from(from, name).home.file, id_of(name));
+  const Declared* one = names_.seen_from(from, name);
+  return one == nullptr ? "" : to(one->home.file, id_of(name));
 }
 
 std::string Links::linked(const std::string& markup) const {
@@ -83,7 +84,7 @@ std::string Links::linked(const std::string& markup) const {
   for (std::size_t i = 0, end = 0; i < markup.size(); i = end) {
     end = end_of_piece(markup, i);
     const std::string word = markup.substr(i, end - i), target = target_of(word, html.ends_with("<code>"));
-    html += target.empty() ? word : link(target, word);
+    html += link(target, word);
   }
   return html;
 }

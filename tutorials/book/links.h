@@ -11,6 +11,7 @@
 
 namespace mesagrad::book {
 
+// The markup alone if there is nothing to link to.
 std::string link(const std::string& to, const std::string& markup);
 
 // Adds an item to a list in one line.
@@ -40,7 +41,7 @@ class Links {
  private:
   std::string to(const std::string& file, const std::string& id) const;
   std::string to(const Place& place) const;
-  std::string to(const Name& name) const;
+  std::string to(const Name& name) const;  // "" if it may be one of several
   std::string target_of(const std::string& word, bool is_code) const;
   std::string uses_of(const std::vector<const Name*>& names) const;
 

@@ -17,6 +17,7 @@ bool is_common(const std::string& word) {
 }
 
 bool is_header(const std::string& file) { return file.ends_with(".h"); }
+std::string header_of(const std::string& file) { return file.substr(0, file.rfind('.')) + ".h"; }
 
 }  // namespace
 
@@ -77,8 +78,7 @@ class Resolver {
 
   // The declaration of a name that a file defines: in that file, in its own header, or the first.
   static Declared& own_declaration(Name& name, const std::string& file) {
-    const std::string header = file.substr(0, file.rfind('.')) + ".h";
-    for (const std::string& home : {file, header}) {
+    for (const std::string& home : {file, header_of(file)}) {
       for (Declared& one : name.declared) {
         if (one.home.file == home) return one;
       }
@@ -250,13 +250,18 @@ bool Names::sees(const std::string& file, const Name& name) const {
          });
 }
 
-const Declared& Names::seen_from(const std::string& file, const Name& name) const {
-  if (const Declared* own = name.in(file)) return *own;
-  const auto visible = visible_.find(file);
-  for (const Declared& one : name.declared) {
-    if (visible != visible_.end() && visible->second.contains(one.home.file)) return one;
+const Declared* Names::seen_from(const std::string& file, const Name& name) const {
+  for (const std::string& home : {file, header_of(file)}) {
+    if (const Declared* own = name.in(home)) return own;
   }
-  return name.declared[0];
+  const auto visible = visible_.find(file);
+  const Declared* only = nullptr;
+  for (const Declared& one : name.declared) {
+    if (visible != visible_.end() && !visible->second.contains(one.home.file)) continue;
+    if (only != nullptr) return nullptr;
+    only = &one;
+  }
+  return only;
 }
 
 const Name* Names::at(const std::string& file, int line, std::size_t column) const {
@@ -283,7 +288,7 @@ const Name* Names::in_prose(const std::string& file, const std::string& word) co
     });
   }
   const auto found = of_word_.find(word);
-  return found == of_word_.end() || found->second.size() > 1 ? nullptr : found->second[0];
+  return found == of_word_.end() || found->second.size() != 1 ? nullptr : found->second[0];
 }
 
 }  // namespace mesagrad::book

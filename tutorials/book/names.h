@@ -43,8 +43,9 @@ class Names {
 
   const std::deque<Name>& all() const { return names_; }
 
-  // Of a name's declarations the file's own, or the first that it includes, or the first.
-  const Declared& seen_from(const std::string& file, const Name& name) const;
+  // Of a name's declarations the file's own, or that of its header, or the only one that it knows; nullptr if
+  // it knows several, and where they are not of one file's world, as in an index, if there are several.
+  const Declared* seen_from(const std::string& file, const Name& name) const;
 
   // What the identifier at a column (from 0) of a line means, or nullptr.
   const Name* at(const std::string& file, int line, std::size_t column) const;

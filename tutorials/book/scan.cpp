@@ -124,12 +124,17 @@ class Scanner {
     const bool opens_scope = at(i).is("namespace") || opens_type(i);
     bool is_assigned = false;
     for (; !end(i) && !is_one_of(i, {";", "}"}); ++i) {
-      is_assigned |= at(i).is("=");
+      is_assigned |= at(i).is("=") && !is_sign(i);
       const bool behind_name = is_word(i - 1) || at(i - 1).is(">");
       if (at(i).is("{") && (opens_scope || (!is_assigned && !behind_name))) return i;
       if (opens(i)) i = partner_[i];
     }
     return i;
+  }
+
+  // Is it of operator==?
+  bool is_sign(std::size_t i) const {
+    return at(i - 1).is("operator") || (at(i - 2).is("operator") && !at(i - 1).is("("));
   }
 
   void define_enumerators(std::size_t first, std::size_t last) {
@@ -177,13 +182,13 @@ class Scanner {
     declaration.locals = locals_in(declaration, declaration.names.empty() ? function : declaration.names[0]);
   }
 
-  // Makes operator and its sign one word. False if the compiler could have written it, or if it converts.
+  // Makes operator and its sign one word. False if it assigns or converts.
   bool name_operator(std::size_t i) {
     const std::size_t sign = i + 1;
     if (!at(i).is("operator") || at(sign).kind != Kind::other || (at(sign).is("=") && at(sign + 1).is("(")))
       return false;
     std::string& name = out.words[i].text;
-    for (std::size_t j = sign; j == sign || !at(j).is("("); ++j) name += at(j).text;
+    for (std::size_t j = sign; j == sign || !(end(j) || at(j).is("(")); ++j) name += at(j).text;
     return true;
   }
 

@@ -88,8 +88,9 @@ std::string with_signs(std::string text) {
                                     {"||", "‖"},
                                     {" - ", "\u00a0− "}}) {
     const std::string before = typed;
-    for (std::size_t at = 0; (at = text.find(before, at)) != std::string::npos;) {
-      text.replace(at, before.size(), sign);
+    for (std::size_t at = 0; (at = text.find(before, at)) != std::string::npos; ++at) {
+      const bool is_arrow = text.compare(at + before.size(), 1, "=") == 0;  // <====
+      if (!is_arrow) text.replace(at, before.size(), sign);
     }
   }
   return text;
@@ -113,7 +114,8 @@ std::string prose_markup(const std::vector<std::string>& lines) {
   bool shaped = false;
   const auto finish = [&] {
     if (shaped && !pending.empty()) {
-      html += element("pre", formula_markup(pending), "shaped");
+      const bool is_code = pending.ends_with(';') || pending.find(";\n") != std::string::npos;
+      html += element("pre", is_code ? escape(pending) : formula_markup(pending), "shaped");
     } else if (pending.starts_with("# ")) {
       html += element("h3", paragraph_markup(pending.substr(2)));
     } else if (!pending.empty()) {
@@ -141,8 +143,8 @@ std::string code_markup(const Listing& lines, const MarkedAt& marked) {
       return marked ? marked(line.number, token, markup) : markup;
     };
     std::string markup = highlighted(line.text, tokenizer, marked_here);
-    const std::size_t indented = std::min(line.text.find_first_not_of(' '), line.text.size()), near = 8;
-    if (indented > near) {  // blanks that a phone has no room for
+    const std::size_t indented = markup.find_first_not_of(' '), near = 8;
+    if (indented > near && indented != std::string::npos) {  // blanks that a phone has no room for
       markup.insert(indented, "</i>");
       markup.insert(near, "<i class=\"far\">");
     }
@@ -155,6 +157,7 @@ namespace {
 
 bool is_comment(const std::string& line) { return trimmed(line).starts_with("//"); }
 bool has_formula(const std::string& comment) { return set_formula(comment) != comment; }
+bool is_deep(const std::string& line) { return line.starts_with("    "); }  // amid a function
 bool is_rule(const std::string& line) { return trimmed(line).starts_with("// ---"); }
 bool is_step(const std::string& line) { return trimmed(line).starts_with("L.step("); }
 bool only_closes(const std::string& line) {
@@ -204,7 +207,7 @@ class Chapter {
       std::size_t end = i;
       while (end < lines_.size() && is_comment(lines_[end].text)) ++end;
       const bool stands_alone = end == i + 1 && i > 0 && title_in(lines_[i].text).empty();
-      if (end == i || (stands_alone && !has_formula(lines_[i].text))) {
+      if (end == i || (stands_alone && (!has_formula(lines_[i].text) || is_deep(lines_[i].text)))) {
         add_code(i++);
         continue;
       }

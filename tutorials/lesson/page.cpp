@@ -88,7 +88,7 @@ pre.code i { font-style: normal }
 pre.code a { color: inherit; text-decoration-color: var(--line) }
 pre.code a:hover { color: var(--keyword); text-decoration-color: currentColor }
 pre.code :target, pre.code span:target { background: var(--mark) }
-pre.code [id], pre.code span { scroll-margin-top: 5em }
+pre.code [id] { scroll-margin-top: 5em }
 pre.plain { font-size: 12px; padding-left: 4em }
 pre.plain b { float: left; margin-left: -4em; color: var(--soft); font-weight: 400 }
 dfn { font-style: normal; font-weight: 700 }

@@ -70,8 +70,8 @@ struct SourceLine {
 };
 using Listing = std::vector<SourceLine>;
 
-// Blank lines separate paragraphs; what is indented keeps its shape (formulas, drawings); a paragraph that
-// starts with # is a heading; `code` is code.
+// Blank lines separate paragraphs; what is indented keeps its shape (formulas, drawings, and code, which has
+// a line that ends with a semicolon); a paragraph that starts with # is a heading; `code` is code.
 std::string prose_markup(const std::vector<std::string>& lines);
 
 // Lines of C++. Each has its number as its id. `marked` may add to the markup of a line's token.
@@ -85,10 +85,10 @@ struct Typesetting {
   bool folds = true;
 };
 
-// Two or more whole-line comments in a row are prose, and so is what a file begins with, and a comment with a
-// formula; everything else is code, but marks of exercises, which are left out. `pieces` come in the order in
-// which they were shown, and appear behind the statement that showed them. What comes before the first step,
-// but for the first prose, and what comes after the last piece is folded.
+// Two or more whole-line comments in a row are prose, and so is what a file begins with, and a comment with
+// an index or a power; everything else is code, but marks of exercises, which are left out. `pieces` come in
+// the order in which they were shown, and appear behind the statement that showed them. What comes before the
+// first step, but for the first prose, and what comes after the last piece is folded.
 std::string chapter_markup(const std::string& source, const std::vector<Piece>& pieces,
                            const Typesetting& set = {});
 
@@ -97,7 +97,7 @@ std::string without_title(const std::string& source, const std::string& title);
 
 // Text in which no character means markup, with its formulas set: s_t, s_{t+1}, W_q, Σ_i and 10^-3 get real
 // sub- and superscripts. A name of several letters has an index of one letter, h to k, m, n, s or t, or of
-// two neighbours: out_t and dout_ij; next_id and log_x are left alone. And <= is ≤, -> is →, || is ‖.
+// two neighbours: out_t and dout_ij; next_id and log_x are left alone. And `<=` is ≤, `->` is →.
 std::string formula_markup(const std::string& text);
 
 // The same, where `this` is code.

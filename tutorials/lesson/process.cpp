@@ -105,7 +105,7 @@ std::string machine() {
 }
 
 std::string commit() {
-  const char* told = std::getenv("COMMIT");
+  const char* told = std::getenv("MESAGRAD_COMMIT");
   return told == nullptr ? "" : told;
 }
 

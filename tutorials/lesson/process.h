@@ -25,8 +25,8 @@ int use_threads(int wanted);
 // Its processor, as the system calls it, and how many cores it has.
 std::string machine();
 
-// The commit that make made into this program, as it says in COMMIT=, with -dirty behind it if files were
-// changed since; "" if it says nothing.
+// The commit that make made into this program, as it says in MESAGRAD_COMMIT=, with -dirty behind it if files
+// were changed since; "" if it says nothing.
 std::string commit();
 
 // One sentence about an exception.

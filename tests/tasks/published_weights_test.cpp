@@ -1,6 +1,4 @@
 // What the authors report of their weights: losses, and where the first layers look.
-#include "tests/catch.h"  // first, because it is precompiled
-
 #include "nn/published_weights.h"
 
 #include <cstdlib>
@@ -11,7 +9,9 @@
 #include "tasks/nonlinear_dynamics.h"
 #include "tasks/partially_observed.h"
 #include "tasks/token_binding.h"
+#include "tests/catch.h"  // first, because it is precompiled
 #include "tests/helpers.h"
+#include "tutorials/lesson/depth_probes.h"
 
 namespace mesagrad {
 namespace {
@@ -43,6 +43,34 @@ LossCurve curve_of(const LinearTransformer& model) {
 void check_agreement(double ours, double theirs, double standard_error) {
   INFO("ours " << ours << " ± " << standard_error << ", the authors' " << theirs);
   CHECK(std::abs(ours - theirs) < 4 * std::sqrt(2.0) * standard_error);
+}
+
+// What linear probes miss after each layer at t = 49, as a part of what they miss of the input.
+struct Probes {
+  std::vector<double> next, preconditioned;
+};
+
+// The authors probe five draws of 256 sequences; so the error of the mean is known.
+template <class Model>
+void check_probes(const LinearDynamics& task, const Model& model, const Probes& theirs) {
+  std::vector<lesson::DepthProbes> draws;
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    draws.push_back(lesson::probe_by_depth(task, model, seed, 256));
+  }
+  for (const bool is_next : {true, false}) {
+    const std::vector<double>& reported = is_next ? theirs.next : theirs.preconditioned;
+    for (std::size_t l = 1; l < reported.size(); ++l) {
+      const Index layer = static_cast<Index>(l);
+      double sum = 0, squares = 0;
+      for (const lesson::DepthProbes& draw : draws) {
+        const double left = is_next ? draw.next_left(layer, 49) : draw.preconditioned_left(layer, 49);
+        sum += left;
+        squares += left * left;
+      }
+      INFO((is_next ? "next" : "preconditioned") << " state after layer " << l);
+      check_agreement(sum / 5, reported[l] / reported[0], std::sqrt((squares / 5 - sum * sum / 25) / 4));
+    }
+  }
 }
 
 }  // namespace
@@ -109,6 +137,19 @@ TEST_CASE("published Transformers have the losses that their authors report", "[
     }
     check_agreement(curve.total(), report.total, curve.standard_error());
   }
+}
+
+// So where our own models have other probes (lessons 5 and 8), it is the training that found another way.
+TEST_CASE("what probes read off published Transformers is what their authors report", "[published_weights]") {
+  const std::filesystem::path linear = published("constructed_lsa6.safetensors"),
+                              softmax = published("fully_observed_tf7.safetensors");
+  if (linear.empty() || softmax.empty()) return;
+  check_probes({}, load_published_linear_transformer(linear, {.heads = 4}),
+               {{1.53, .492, .197, .0433, .0438, .0288, .00753},
+                {.00527, .00276, .00156, .00129, .000931, .00181, .00192}});
+  check_probes({.inputs = Tokens::raw}, load_published_transformer(softmax, {.clip = 0}),
+               {{1.62, 1.38, .798, .422, .262, .114, .0374, .00918},
+                {.00575, .00494, .00415, .00329, .00219, .00183, .00191, .00198}});
 }
 
 void check_curve(const LossCurve& curve, const std::vector<std::pair<std::size_t, double>>& losses,

@@ -13,6 +13,10 @@ struct Experiment {
   std::array<int, 2> also = {};  // lessons that have some of its numbers; 0: none
 };
 
+inline constexpr const char* probed_alike =
+    "theirs are one trained model's, whose weights have these probes by our code too "
+    "(tests/tasks/published_weights_test.cpp); ours are another's";
+
 inline constexpr auto experiments = std::to_array<Experiment>({
     {"2A", "token binding: which states stand in a token after the first layer", 7},
     {"4A", "one layer, its formula, and halfway, while they train", 3,
@@ -21,10 +25,10 @@ inline constexpr auto experiments = std::to_array<Experiment>({
      "the authors' curves are drawn, but not stored; lesson 5 compresses six layers on its own"},
     {"4C", "linear layers on constructed tokens", 5, "", {1, 2}},
     {"4D", "one mesa-layer on constructed tokens", 6},
-    {"4E", "probes of six linear layers", 5},
+    {"4E", "probes of six linear layers", 5, probed_alike},
     {"5A", "blocks made linear", 9, "not d = 40 and d = 60, which take 24 and 82 hours a seed"},
     {"5B", "kernel regression and least squares, by dimension", 9},
-    {"6A", "probes of seven softmax layers", 8},
+    {"6A", "probes of seven softmax layers", 8, probed_alike},
     {"6C", "learned solvers: Proposition 2", 1, "", {2}},
     {"7A", "Transformers and the hybrid on bare states", 8},
     {"7B", "systems that hide", 10},

@@ -1,4 +1,6 @@
 // What the authors report of their weights: losses, and where the first layers look.
+#include "tests/catch.h"  // first, because it is precompiled
+
 #include "nn/published_weights.h"
 
 #include <cstdlib>
@@ -9,7 +11,6 @@
 #include "tasks/nonlinear_dynamics.h"
 #include "tasks/partially_observed.h"
 #include "tasks/token_binding.h"
-#include "tests/catch.h"  // first, because it is precompiled
 #include "tests/helpers.h"
 #include "tutorials/lesson/depth_probes.h"
 

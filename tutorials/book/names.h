@@ -43,8 +43,8 @@ class Names {
 
   const std::deque<Name>& all() const { return names_; }
 
-  // Of a name's declarations the file's own, or that of its header, or the only one that it knows; nullptr if
-  // it knows several, and where they are not of one file's world, as in an index, if there are several.
+  // Of a name's declarations the file's own, or that of its header, or the only one that it knows (what is no
+  // source of ours knows all); nullptr if it knows several.
   const Declared* seen_from(const std::string& file, const Name& name) const;
 
   // What the identifier at a column (from 0) of a line means, or nullptr.

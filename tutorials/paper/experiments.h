@@ -14,8 +14,7 @@ struct Experiment {
 };
 
 inline constexpr const char* probed_alike =
-    "theirs are one trained model's, whose weights have these probes by our code too "
-    "(tests/tasks/published_weights_test.cpp); ours are another's";
+    "tests/tasks/published_weights_test.cpp holds the measure against the authors' own weights";
 
 inline constexpr auto experiments = std::to_array<Experiment>({
     {"2A", "token binding: which states stand in a token after the first layer", 7},

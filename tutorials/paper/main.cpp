@@ -84,6 +84,10 @@ std::string commands(const std::vector<Job>& jobs, const std::string& scale, con
   return all;
 }
 
+void tell_problems(const Found& found) {
+  for (const std::string& problem : found.problems) lesson::print_error(problem + "\n");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -96,11 +100,11 @@ int main(int argc, char** argv) {
     const std::string scale = name_of(options.scale), folder = options.out + "/" + scale;
     const std::string kept = setting("KEPT");
     Found found = find_runs(folder, scale, options.rate);
-    for (const std::string& problem : found.problems) lesson::print_error(problem + "\n");
+    tell_problems(found);
     if (goal == "publish") {
       keep_runs(found.runs, folder, kept);
       found = find_runs(kept, scale);  // without what is not over, which is this machine's own business
-      for (const std::string& problem : found.problems) lesson::print_error(problem + "\n");
+      tell_problems(found);
     }
     found.kept = find_runs(kept, scale).runs;
     if (goal == "report" || goal == "publish") {

@@ -103,8 +103,7 @@ Run parse_run(const std::string& source) {
     else if (key == "precision") run.precision = json.string();
     else if (key == "machine") run.machine = json.string();
     else if (key == "commit") run.commit = json.string();
-    else if (key == "date")
-      run.date = json.string();
+    else if (key == "date") run.date = json.string();
     else if (key == "comparisons") json.list([&] { run.rows.push_back(parse_row(json)); });
     else if (key == "claims") json.list([&] { parse_claim(json, run); });
     else json.skip_value();
